@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of a store: a log that envelopes are appended to, and views that follow it.
+
+An implementation exists when tests/contract passes against it. Times that end in `_ms` are Unix milliseconds; other
+times are Unix seconds. Every method may be called from any thread; `append`, `close_days`, `expire`,
+`erase_username`, `delete_webservice` and `sync_views` from one thread at a time (the writer), `advance` from one
+thread at a time, and questions from any number of them beside both.
+
+The rules that every store keeps:
+
+- The log's entries (envelopes, also empty and refused ones; the closing of a day; an erasure) have numbers that are
+  never reused. The events of an envelope have numbers too, between its own and the next entry's.
+- An envelope counts once: its outcome is stored under its id together with its events.
+- A view counts the events of the log up to its position, each exactly once; position and counts move together.
+- Counts are kept per view, bucket and key. Buckets are the local hours, days and months of the events' calendars,
+  and for the built-in totals also UTC seconds and minutes; one that ended longer before an event's receipt than it
+  is kept does not count it.
+- While a day is open an hour takes keys in the order of their first event up to `Limits.hour_keys`; what comes under
+  further keys joins the remainder of its hour, day and month.
+- Closing a day keeps its `Limits.day_keys` largest keys per view (by requests, ties by key) and the same number in
+  each of its hours; the rest joins the remainder. Months are sums of days. A later event joins its key's row, makes
+  one while the day (the hour alike) has fewer than `Limits.day_keys` and no remainder, else joins the remainder.
+  It has no visitor.
+- Visitors are no bots and are counted once per local day, in the bucket of the entry with the lowest number: per key
+  in views whose `visitors` are "distinct", once for all keys where they are "first" (and in the totals).
+- The totals count requests. A view counts the events of its kind; visitors of requests and of sessions are told
+  apart separately.
+- Erasing a user name moves its rows to the key "": measures add up.
+- A view that is added later counts the events that the log still has, of local days for which it has all of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from ..catalogue import View
+from ..events import Event
+
+Grain = Literal["second", "minute", "hour", "day", "month"]
+
+DAY_MS = 86_400_000
+OUTCOMES_KEPT_MS = 32 * DAY_MS
+QUARANTINE_KEPT_MS = 7 * DAY_MS
+DAY_CLOSES_AFTER_MS = 2 * DAY_MS
+SECONDS_KEPT_MS = 2 * 3_600_000
+MINUTES_KEPT_MS = 8 * DAY_MS
+HOURS_KEPT_MS = 35 * DAY_MS
+DAYS_KEPT_MS = 27 * 31 * DAY_MS
+
+
+class StoreError(Exception):
+    """A store could not do what was asked.
+
+    StoreError
+    ├── Unavailable      nothing was done; the same call may succeed later
+    ├── Damaged          what is on disk contradicts itself; the message says what to do
+    └── UnknownView      a question names a view that the store has not been told of
+    """
+
+
+class Unavailable(StoreError):
+    """Nothing was done (disk full, database away); the same call may succeed later."""
+
+
+class Damaged(StoreError):
+    """What is on disk contradicts itself; the message says what to do."""
+
+
+class UnknownView(StoreError):
+    """The question names a view that the store has not been told of by `sync_views`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep a store's size in proportion."""
+
+    hour_keys: int = 50_000
+    day_keys: int = 1_000
+    quarantine_rows: int = 1_000
+    """Per web service; the oldest make room."""
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """One event that was not taken: its place in the envelope, what is wrong, and a short reason to count by."""
+
+    index: int
+    error: str
+    reason: str
+
+
+class Envelope(msgspec.Struct, kw_only=True):
+    """An opened envelope, judged and enriched, as the collector hands it to the writer.
+
+    `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
+    be told apart, are all in `rejected`. `payloads` holds what goes to quarantine: (reason, text).
+    """
+
+    wsid: int
+    id: bytes
+    received_ms: int
+    events: list[Event] = []
+    rejected: list[Rejected] = []
+    payloads: list[tuple[str, str]] = []
+    refused: str | None = None
+    message: str = ""
+    source: str = ""
+    run: str = ""
+    seq: int | None = None
+    sent: int | None = None
+    lost: dict[str, int] = {}
+    close: bool = False
+    stream: str | None = None
+
+
+class Outcome(msgspec.Struct, kw_only=True, frozen=True):
+    """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error)."""
+
+    status: int
+    accepted: int = 0
+    repeated: int = 0
+    rejected_count: int = 0
+    rejected: tuple[tuple[int, str], ...] = ()
+    message: str = ""
+    duplicate: bool = False
+
+
+class Measures(NamedTuple):
+    """What is counted. `duration_us` is the sum over the `timed` events that have one; `bytes` is a sum."""
+
+    requests: int = 0
+    visitors: int = 0
+    bots: int = 0
+    errors: int = 0
+    duration_us: int = 0
+    timed: int = 0
+    bytes: int = 0
+
+    def plus(self, other: Measures) -> Measures:
+        """The sum of both."""
+        return Measures(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class Span(NamedTuple):
+    """The buckets of one grain that start in [start, end), Unix seconds."""
+
+    grain: Grain
+    start: int
+    end: int
+
+
+class Filter(NamedTuple):
+    """Events whose key in `view` matches `pattern`, in which * stands for any text; `negated`: those that don't."""
+
+    view: View
+    pattern: str
+    negated: bool = False
+
+
+class Day(NamedTuple):
+    """A local day of a web service by its bounds in Unix seconds."""
+
+    wsid: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a question is about.
+
+    Unfiltered questions are answered from the buckets of `spans`, which are disjoint and together cover [start, end).
+    Filtered ones from the events themselves: `day_start` and `day_end` are the bounds of the local days that the period
+    touches, because a visitor belongs to the day's first matching event.
+    """
+
+    wsid: int
+    start: int
+    end: int
+    day_start: int
+    day_end: int
+    spans: tuple[Span, ...]
+    filters: tuple[Filter, ...] = ()
+
+
+class Ranking(NamedTuple):
+    """The largest keys of a view, most requests first, ties by key; `other` is everything else, None if nothing is."""
+
+    rows: list[tuple[str, Measures]]
+    other: Measures | None
+
+
+class StoredEvent(NamedTuple):
+    """An event of the log as the reading API shows it: its number, when it was received, and its fields by name."""
+
+    seq: int
+    received_ms: int
+    fields: dict[str, Any]
+
+
+class Quarantined(NamedTuple):
+    """A rejected payload."""
+
+    received_ms: int
+    source: str
+    reason: str
+    payload: str
+
+
+@dataclass(slots=True)
+class Run:
+    """The ledger of one run of one source. Everything counts events but `refused`, which counts envelopes.
+
+    `sent` is what the sender says it had sealed or lost, or what arrived from one that says nothing. `missing` is
+    what has not arrived: sent - stored - repeated - rejected. `lost` is the part that the sender reported, by reason.
+    """
+
+    source: str
+    run: str
+    first_seen_ms: int
+    last_seen_ms: int
+    sent: int = 0
+    stored: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    closed: bool = False
+
+    @property
+    def missing(self) -> int:
+        """Events that the sender counted and the server has not seen; never negative."""
+        return max(0, self.sent - self.stored - self.repeated - self.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure removed or blanked."""
+
+    events: int
+    quarantined: int = 0
+
+
+@dataclass(slots=True)
+class Stats:
+    """Figures for /metrics and /readyz. `behind_*` is the distance of the slowest view from the log's end."""
+
+    last_seq: int
+    position: int
+    behind_events: int
+    behind_ms: int
+    filling: list[str]
+    log_bytes: int
+    views_bytes: int
+
+
+class Store(ABC):
+    """A store; see the head of this module for what holds. Methods raise Unavailable where the store is away."""
+
+    # -- appending ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def outcomes(self, ids: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Outcome]:
+        """The stored outcomes of those (wsid, envelope id) that have one, with `duplicate` set."""
+
+    @abstractmethod
+    def append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """Append the envelopes in order, all or none, and return their outcomes once they are on disk.
+
+        One whose id has an outcome already, also from earlier in this call, changes nothing and gets that outcome
+        with `duplicate` set. Of an envelope with `stream` only events beyond the stream's highest stored offset are
+        appended, the others are counted as repeated. With nothing valid among its events, refused or not, the outcome is
+        400; else 200.
+        """
+
+    @abstractmethod
+    def erase_username(self, wsid: int, username: str, now_ms: int) -> Erased:
+        """Blank the name in the web service's events and quarantine, and have every view move its key to ""."""
+
+    @abstractmethod
+    def delete_webservice(self, wsid: int, now_ms: int) -> Erased:
+        """Drop all that is stored of a web service. Its number is never used again. Large ones go on in `expire`."""
+
+    # -- views ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sync_views(self, views: Mapping[str, View]) -> list[str]:
+        """Make the store's views those: new ones and those with a raised version fill from the log, absent ones go.
+
+        A change of field, kind, visitors or classes without a raised version raises StoreError, naming the view.
+        Returns the names of the views that fill, are gone or have changed their looks.
+        """
+
+    @abstractmethod
+    def advance(self, most: int = 20_000) -> bool:
+        """Bring the views about `most` events further in one transaction. Returns whether anything is left to do."""
+
+    def settle(self) -> None:
+        """Bring every view to the end of the log."""
+        while self.advance():
+            pass
+
+    # -- periodic work --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def close_days(self, now_ms: int) -> list[Day]:
+        """Append the closing of each day that ended, and got its first event, 48 hours ago or earlier; return them."""
+
+    @abstractmethod
+    def closed(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (wsid, day start) that are closed."""
+
+    @abstractmethod
+    def opened(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (wsid, day start) that got an event and are not closed."""
+
+    @abstractmethod
+    def expire(self, now_ms: int, retention_days: Mapping[int, int], most: int = 5_000) -> bool:
+        """Delete up to about `most` rows of what is past its time. Returns whether more is left.
+
+        Events go `retention_days[wsid]` (14 where absent, at least 1) after their receipt, and only once every view has
+        durably passed them; outcomes after 32 days, quarantine after 7. Seconds go 2 hours and minutes 8
+        days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
+        receipt of the last event that changed them.
+        """
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def views(self) -> dict[str, View]:
+        """The views that `sync_views` has made known, by name."""
+
+    @abstractmethod
+    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
+        """The `limit` largest keys. Raises UnknownView."""
+
+    @abstractmethod
+    def totals(self, period: Period) -> Measures:
+        """The totals of the period."""
+
+    @abstractmethod
+    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """Totals per bucket that starts in the period, by its start; buckets without events are absent.
+
+        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
+        """
+
+    @abstractmethod
+    def events(
+        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
+    ) -> list[StoredEvent]:
+        """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
+
+    @abstractmethod
+    def runs(self, wsid: int) -> list[Run]:
+        """The ledger of the web service, last seen first."""
+
+    @abstractmethod
+    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
+        """The latest rejected payloads, newest first."""
+
+    @abstractmethod
+    def complete_from(self, period: Period, view: str | None = None) -> int | None:
+        """None if nothing that the question needs was deleted or predates the view; else the start of the first local
+        day (Unix seconds) from which it is all there. Raises UnknownView."""
+
+    @abstractmethod
+    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
+        """The receipt time before which everything in the log is counted (in `view`, or all): `now_ms` if nothing waits."""
+
+    @abstractmethod
+    def stats(self, now_ms: int) -> Stats:
+        """Sizes and positions."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections. Nothing is lost by leaving it out."""
+
+
+def outcome_of(envelope: Envelope, repeated: int) -> Outcome:
+    """The outcome of an envelope that is appended now, `repeated` of whose events were there before."""
+    count = len(envelope.rejected)
+    accepted = len(envelope.events) - repeated
+    refused = envelope.refused is not None or (count > 0 and not envelope.events)
+    return Outcome(
+        status=400 if refused else 200,
+        accepted=accepted,
+        repeated=repeated,
+        rejected_count=count,
+        rejected=tuple((one.index, one.error) for one in envelope.rejected[:100]),
+        message=envelope.message or ("no event is valid" if refused else ""),
+    )

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which keys get a row of their own: the limit of an open hour, and the rules of days that are closed.
+
+Both are rare, so the common case costs one look: an upper bound of the number of keys per view and hour, kept in
+memory, says that the limit cannot be reached, and no day of the batch is closed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..base import Limits
+
+REMAINDER = 0
+TRACKED = 50_000
+
+
+class Admission:
+    """Sets `hour_key` and `day_key` of the temporary table `groups` to the remainder where a key gets no row."""
+
+    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+        self._db = connection
+        self._limits = limits
+        self._at_most: dict[tuple[int, int], int] = {}
+        """(view, hour) → a number of keys that it cannot exceed, since this process looked last."""
+
+    def forget(self) -> None:
+        """Forget the bounds: a transaction was rolled back, or rows were moved."""
+        self._at_most.clear()
+
+    def admit(self, owner: int) -> None:
+        """Judge the groups of a batch, in the order of their first events."""
+        closed = {
+            row[0]
+            for row in self._db.execute(
+                "SELECT DISTINCT g.day FROM groups g JOIN closed c ON c.owner = ? AND c.day = g.day", (owner,)
+            )
+        }
+        if len(self._at_most) > TRACKED:
+            self._at_most.clear()
+        for view, hour, day, keys in self._db.execute(
+            "SELECT view, hour, day, count(*) FROM groups WHERE view <> 0 GROUP BY view, hour"
+        ).fetchall():
+            if day in closed:
+                continue
+            before = self._at_most.get((view, hour))
+            if before is None:
+                before = self._keys(hour, view)
+            if before + keys > self._limits.hour_keys:
+                before = self._keys(hour, view)
+                if before + keys > self._limits.hour_keys:
+                    self._admit_open(view, hour, before)
+                    self._at_most.pop((view, hour), None)
+                    continue
+            self._at_most[view, hour] = before + keys
+        for day in closed:
+            for (view,) in self._db.execute(
+                "SELECT DISTINCT view FROM groups WHERE day = ? AND view <> 0", (day,)
+            ).fetchall():
+                self._admit_closed("day", "day_key", day, view)
+                for (hour,) in self._db.execute(
+                    "SELECT DISTINCT hour FROM groups WHERE day = ? AND view = ?", (day, view)
+                ).fetchall():
+                    self._admit_closed("hour", "hour_key", hour, view)
+
+    def _keys(self, bucket: int, view: int) -> int:
+        (keys,) = self._db.execute(
+            "SELECT count(*) FROM counts WHERE bucket = ? AND view = ? AND key <> 0", (bucket, view)
+        ).fetchone()
+        return int(keys)
+
+    def _admit_open(self, view: int, hour: int, keys: int) -> None:
+        room = max(0, self._limits.hour_keys - keys)
+        self._db.execute(
+            "UPDATE groups SET hour_key = 0, day_key = 0 WHERE view = ?1 AND hour = ?2 AND key IN ("
+            "SELECT key FROM groups g WHERE view = ?1 AND hour = ?2 AND NOT EXISTS ("
+            "SELECT 1 FROM counts c WHERE c.bucket = ?2 AND c.view = ?1 AND c.key = g.key) "
+            "ORDER BY seq LIMIT -1 OFFSET ?3)",
+            (view, hour, room),
+        )
+
+    def _admit_closed(self, column: str, key_column: str, bucket: int, view: int) -> None:
+        """Late events: keys without a row get one while there are few rows and no remainder."""
+        has_remainder = self._db.execute(
+            "SELECT 1 FROM counts WHERE bucket = ? AND view = ? AND key = 0", (bucket, view)
+        ).fetchone()
+        room = 0 if has_remainder else max(0, self._limits.day_keys - self._keys(bucket, view))
+        self._db.execute(
+            f"UPDATE groups SET {key_column} = 0 WHERE view = ?1 AND {column} = ?2 AND key IN ("  # noqa: S608
+            f"SELECT key FROM groups g WHERE view = ?1 AND {column} = ?2 AND NOT EXISTS ("
+            "SELECT 1 FROM counts c WHERE c.bucket = ?2 AND c.view = ?1 AND c.key = g.key) "
+            "GROUP BY key ORDER BY min(seq) LIMIT -1 OFFSET ?3)",
+            (view, bucket, room),
+        )

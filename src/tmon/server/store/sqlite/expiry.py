@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting what is past its time from both files, in chunks that no commit has to wait for long."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from ..base import DAY_MS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
+from .schema import HOUR
+
+DEFAULT_RETENTION_DAYS = 14
+ENTRIES_AT_ONCE = 5_000
+DICTIONARIES = ("profiles", "texts", "places", "agents", "campaigns")
+
+
+class LogExpiry:
+    """What expires in log.db; used on the writer's connection, inside its transaction."""
+
+    def __init__(self, log: sqlite3.Connection) -> None:
+        self._db = log
+        self._cursor = 0
+        """Entries up to here were looked at in this round."""
+
+    def expire(self, now_ms: int, retention_days: Mapping[int, int], most: int, passed: int) -> bool:
+        """Delete up to `most` events, entries or quarantined payloads up to entry `passed`; True if more is left."""
+        return (
+            self._events(now_ms, retention_days, most, passed)
+            or self._entries(now_ms, most, passed)
+            or self._quarantine(now_ms, most)
+            or self._dictionaries(most)
+        )
+
+    def _wsids(self) -> list[int]:
+        found: list[int] = []
+        following = self._db.execute("SELECT min(wsid) FROM events").fetchone()[0]
+        while following is not None:
+            found.append(following)
+            following = self._db.execute("SELECT min(wsid) FROM events WHERE wsid > ?", (following,)).fetchone()[0]
+        return found
+
+    def _events(self, now_ms: int, retention_days: Mapping[int, int], most: int, passed: int) -> bool:
+        dropped = {row[0] for row in self._db.execute("SELECT wsid FROM dropped")}
+        for wsid in self._wsids():
+            if wsid in dropped:
+                last = passed
+            else:
+                days = max(1, retention_days.get(wsid, DEFAULT_RETENTION_DAYS))
+                last = min(passed, self._last_due(wsid, now_ms - days * DAY_MS))
+            row = self._db.execute(
+                "SELECT seq FROM events WHERE wsid = ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?", (wsid, last, most)
+            ).fetchone()
+            if row is not None:
+                last = row[0] - 1
+            if wsid not in dropped:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO gone SELECT ?1, d.start, d.start + d.length FROM buckets d WHERE d.id IN ("
+                    "SELECT h.day FROM buckets h WHERE h.id IN "
+                    "(SELECT DISTINCT hour FROM events WHERE wsid = ?1 AND seq <= ?2))",
+                    (wsid, last),
+                )
+            if self._db.execute("DELETE FROM events WHERE wsid = ? AND seq <= ?", (wsid, last)).rowcount > 0:
+                return True
+        return False
+
+    def _last_due(self, wsid: int, cutoff_ms: int) -> int:
+        """The number up to which the web service's oldest events are due; 0 if none is."""
+        (first,) = self._db.execute("SELECT min(seq) FROM events WHERE wsid = ?", (wsid,)).fetchone()
+        entry = self._db.execute("SELECT max(seq) FROM entries WHERE seq <= ?", (first,)).fetchone()[0]
+        last = 0
+        for seq, accepted, received, of in self._db.execute(
+            "SELECT seq, accepted, received, wsid FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?",
+            (entry, ENTRIES_AT_ONCE),
+        ):
+            if of == wsid and received > cutoff_ms:
+                break
+            last = seq + accepted
+        return last
+
+    def _entries(self, now_ms: int, most: int, passed: int) -> bool:
+        """Entries go with their outcome after 32 days, but not before their events."""
+        rows = self._db.execute(
+            "SELECT seq, wsid, accepted FROM entries WHERE seq > ? AND seq <= ? AND received <= ? ORDER BY seq LIMIT ?",
+            (self._cursor, passed, now_ms - OUTCOMES_KEPT_MS, min(most, ENTRIES_AT_ONCE)),
+        ).fetchall()
+        self._cursor = rows[-1][0] if rows else 0
+        for seq, wsid, accepted in rows:
+            kept = accepted and self._db.execute(
+                "SELECT 1 FROM events WHERE wsid = ? AND seq BETWEEN ? AND ?", (wsid, seq + 1, seq + accepted)
+            ).fetchone()
+            if not kept:
+                self._db.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+        self._db.execute("UPDATE entries SET erased = NULL WHERE kind <> 0 AND seq <= ? AND erased IS NOT NULL", (passed,))
+        return bool(rows)
+
+    def _quarantine(self, now_ms: int, most: int) -> bool:
+        return (
+            self._db.execute(
+                "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE received <= ? ORDER BY id LIMIT ?)",
+                (now_ms - QUARANTINE_KEPT_MS, most),
+            ).rowcount
+            > 0
+        )
+
+    def _dictionaries(self, most: int) -> bool:
+        """Shared values that were last used before the receipt of the oldest entry, so that nothing refers to them."""
+        (oldest,) = self._db.execute("SELECT received FROM entries ORDER BY seq LIMIT 1").fetchone() or (None,)
+        if oldest is None:
+            return False
+        day = oldest // DAY_MS - 1
+        return any(
+            self._db.execute(
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE used < ? LIMIT ?)",  # noqa: S608
+                (day, most),
+            ).rowcount
+            > 0
+            for table in DICTIONARIES
+        )
+
+
+class ViewsExpiry:
+    """What expires in views.db; used on the follower's connection, inside a transaction of its own."""
+
+    def __init__(self, views: sqlite3.Connection) -> None:
+        self._db = views
+
+    def expire(self, now_ms: int, most: int) -> bool:
+        """Delete up to about `most` rows; True if more is left."""
+        return self._series(now_ms, most) or self._counts(now_ms, most)
+
+    def _series(self, now_ms: int, most: int) -> bool:
+        following = self._db.execute("SELECT min(wsid) FROM series").fetchone()[0]
+        while following is not None:
+            for grain, kept in ((1, SECONDS_KEPT_MS), (60, MINUTES_KEPT_MS)):
+                deleted = self._db.execute(
+                    "DELETE FROM series WHERE wsid = ?1 AND grain = ?2 AND start IN (SELECT start FROM series "
+                    "WHERE wsid = ?1 AND grain = ?2 AND (start + ?2) * 1000 <= ?3 ORDER BY start LIMIT ?4)",
+                    (following, grain, now_ms - kept, most),
+                ).rowcount
+                if deleted > 0:
+                    return True
+            following = self._db.execute("SELECT min(wsid) FROM series WHERE wsid > ?", (following,)).fetchone()[0]
+        return False
+
+    def _counts(self, now_ms: int, most: int) -> bool:
+        deleted = 0
+        while deleted < most:
+            row = self._db.execute(
+                "SELECT d.bucket, b.wsid, b.grain, b.start, b.start + b.length, o.start, o.start + o.length FROM due d "
+                "JOIN log.buckets b ON b.id = d.bucket LEFT JOIN log.buckets o ON o.id = b.day "
+                "WHERE d.at <= ? ORDER BY d.at LIMIT 1",
+                (now_ms,),
+            ).fetchone()
+            if row is None:
+                break
+            bucket, wsid, grain, start, end, day_start, day_end = row
+            if grain == HOUR:
+                start, end = day_start, day_end
+            self._db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (wsid, grain, start, end))
+            deleted += 1 + self._db.execute("DELETE FROM counts WHERE bucket = ?", (bucket,)).rowcount
+            self._db.execute("DELETE FROM due WHERE bucket = ?", (bucket,))
+        return deleted > 0

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which SQL gives a view's key: from a column of the log's events, through the table of its shared values.
+
+A *dimension* is what events are first grouped by: a number of a shared value (a place stands for country, region and
+city at once), or a text worked out from the event. A view's key is then worked out once per dimension value.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...catalogue import View
+from ...events import key_text
+
+
+class Dimension(NamedTuple):
+    """`value` is SQL over an event `b`, never NULL; `table` holds the shared values by that number, if it is one."""
+
+    value: str
+    table: str | None = None
+
+
+class Key(NamedTuple):
+    """`dimension` of a view and `text`: SQL for the key over the dimension value `r.dim` and its shared row `d`."""
+
+    dimension: Dimension
+    text: str
+
+
+PROFILE = Dimension("b.profile", "profiles")
+_PLACE = Dimension("b.place", "places")
+_AGENT = Dimension("b.agent", "agents")
+
+
+def _text(column: str) -> Key:
+    return Key(Dimension(f"coalesce(b.{column}, 0)", "texts"), "coalesce(d.text, '')")
+
+
+def _own(sql: str) -> Key:
+    return Key(Dimension(sql), "r.dim")
+
+
+KEYS: dict[str, Key] = {
+    **{field: Key(_PLACE, f"coalesce(d.{field}, '')") for field in ("country", "region", "city")},
+    **{field: Key(_PLACE, f"key_text(d.{field})") for field in ("lat", "lon")},
+    **{field: Key(_AGENT, f"coalesce(d.{field}, '')") for field in ("os", "browser", "device", "model", "useragent")},
+    "bot": Key(_AGENT, "iif(d.bot, 'true', 'false')"),
+    **{
+        field: Key(PROFILE, f"coalesce((SELECT text FROM log.texts WHERE id = d.{column}), '')")
+        for field, column in (
+            ("source", "source"),
+            ("host", "host"),
+            ("method", "method"),
+            ("username", "username"),
+            ("referrer_site", "site"),
+        )
+    },
+    **{
+        f"utm_{column}": Key(PROFILE, f"coalesce((SELECT {column} FROM log.campaigns WHERE id = d.campaign), '')")
+        for column in ("source", "medium", "campaign", "term", "content")
+    },
+    "status": Key(PROFILE, "coalesce(CAST(d.status AS TEXT), '')"),
+    "path": _text("path"),
+    "referrer": _text("referrer"),
+    "bytes": _own("coalesce(CAST(b.bytes AS TEXT), '')"),
+    "duration_ms": _own("key_text(b.duration / 1000.0)"),
+    "ip": _own("coalesce(b.ip, '')"),
+    "kind": _own("iif(b.session, 'session', 'request')"),
+}
+
+NUMBERS = {"status": "b.status", "bytes": "b.bytes", "duration_ms": "b.duration / 1000.0"}
+
+
+def key_of(view: View) -> Key:
+    """The SQL of a view's key. Field names are checked by the catalogue, so they cannot end the quotes here."""
+    field = view.grouped_by
+    path = f"'$.\"{field}\"'"
+    if view.classes is not None:
+        number = NUMBERS.get(field)
+        if number is None:
+            number = (
+                f"iif(json_type(b.extra, {path}) IN ('integer', 'real'), json_extract(b.extra, {path}), NULL)"
+                if field not in KEYS
+                else "NULL"
+            )
+        return _own(_class(view, number))
+    known = KEYS.get(field)
+    if known is not None:
+        return known
+    return _own(
+        f"CASE json_type(b.extra, {path}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+        f"WHEN 'real' THEN key_text(json_extract(b.extra, {path})) "
+        f"ELSE coalesce(CAST(json_extract(b.extra, {path}) AS TEXT), '') END"
+    )
+
+
+def _class(view: View, number: str) -> str:
+    """The class of a number: a search by halves written out as CASE, exact because the bounds are literals."""
+    assert view.classes is not None
+    bounds = view.classes.bounds
+
+
+    def branch(low: int, high: int) -> str:
+        """SQL for a number that is at least bounds[low - 1] and less than bounds[high]."""
+        if low == high:
+            return f"'{key_text(bounds[low - 1]) if low else '0'}'"
+        middle = (low + high) // 2
+        return f"CASE WHEN {number} < {bounds[middle]!r} THEN {branch(low, middle)} ELSE {branch(middle + 1, high)} END"
+
+    return f"CASE WHEN {number} IS NULL THEN '' ELSE {branch(0, len(bounds))} END"

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers from the embedded store: unfiltered from the counts, filtered from the events."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ...calendar import Day as CalendarDay
+from ...calendar import Hour, Month
+from ...catalogue import View
+from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
+from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent
+from ..fields import fields_of
+from .keys import key_of
+from .schema import DAY, HOUR, MONTH
+
+GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
+UTC_GRAINS: dict[Grain, int] = {"second": 1, "minute": 60}
+SUMS = "sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), total(c.duration), sum(c.timed), total(c.bytes)"
+NEVER = Hour(0, 0, CalendarDay(0, 0, None, Month(0, 0), ()))  # type: ignore[arg-type]
+
+EVENTS = """
+SELECT v.seq, e.received, v.ts, v.visitor, v.query, v.duration, v.bytes, v.session, v.ip, v.extra, path.text,
+    referrer.text, o.status, host.text, method.text, username.text, source.text, site.text,
+    p.country, p.region, p.city, p.lat, p.lon, a.useragent, a.os, a.browser, a.device, a.model, a.bot,
+    c.source, c.medium, c.campaign, c.term, c.content
+FROM (SELECT b.* FROM log.events b WHERE {where} ORDER BY b.seq {order} LIMIT ?) v
+JOIN log.entries e ON e.seq = (SELECT max(seq) FROM log.entries WHERE seq <= v.seq)
+LEFT JOIN log.texts path ON path.id = v.path LEFT JOIN log.texts referrer ON referrer.id = v.referrer
+LEFT JOIN log.profiles o ON o.id = v.profile LEFT JOIN log.texts host ON host.id = o.host
+LEFT JOIN log.texts method ON method.id = o.method LEFT JOIN log.texts username ON username.id = o.username
+LEFT JOIN log.texts source ON source.id = o.source LEFT JOIN log.texts site ON site.id = o.site
+LEFT JOIN log.places p ON p.id = v.place LEFT JOIN log.agents a ON a.id = v.agent
+LEFT JOIN log.campaigns c ON c.id = o.campaign
+ORDER BY v.seq {order}
+"""
+
+MATCHING = """
+CREATE TEMP TABLE matching AS
+SELECT b.seq AS seq, b.ts AS ts, h.start AS hour, h.day AS day, iif(a.bot, NULL, b.visitor) AS visitor, a.bot AS bot,
+    coalesce(p.status >= 500, 0) AS error, b.duration AS duration, b.bytes AS bytes, {dim} AS dim
+FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour CROSS JOIN log.agents a ON a.id = b.agent
+CROSS JOIN log.profiles p ON p.id = b.profile
+WHERE {where}
+"""
+
+
+def measures_of(row: Sequence[Any]) -> Measures:
+    """Measures from the seven sums of a row, None counting as 0."""
+    return Measures(*(int(value or 0) for value in row))
+
+
+class Questions:
+    """One reading connection; used by one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # -- unfiltered -----------------------------------------------------------------------------------------------
+
+    def ranking(self, number: int, period: Period, limit: int) -> Ranking:
+        """The largest keys of view `number` from its counts."""
+        buckets, parameters = _buckets(period)
+        rows = self._db.execute(
+            f"WITH t AS MATERIALIZED (SELECT c.key AS key, {SUMS} FROM ({buckets}) b "  # noqa: S608
+            "JOIN counts c ON c.bucket = b.id AND c.view = ? GROUP BY c.key), "
+            "t2(key, requests, visitors, bots, errors, duration, timed, bytes) AS (SELECT * FROM t), "
+            "edge(least) AS (SELECT min(requests) FROM "
+            "(SELECT requests FROM t2 WHERE key <> 0 ORDER BY requests DESC LIMIT ?)) "
+            "SELECT * FROM (SELECT k.text, t2.requests, visitors, bots, errors, duration, timed, bytes FROM edge "
+            "CROSS JOIN t2 ON t2.requests >= edge.least JOIN keys k ON k.id = t2.key WHERE t2.key <> 0 "
+            "ORDER BY t2.requests DESC, k.text LIMIT ?) UNION ALL SELECT NULL, sum(requests), sum(visitors), "
+            "sum(bots), sum(errors), total(duration), sum(timed), total(bytes) FROM t2",
+            (*parameters, number, limit, limit),
+        ).fetchall()
+        return _ranking([(row[0], measures_of(row[1:])) for row in rows[:-1]], measures_of(rows[-1][1:]))
+
+    def totals(self, period: Period) -> Measures:
+        """The totals from their counts."""
+        buckets, parameters = _buckets(period)
+        row = self._db.execute(
+            f"SELECT {SUMS} FROM ({buckets}) b JOIN counts c ON c.bucket = b.id AND c.view = 0",  # noqa: S608
+            parameters,
+        ).fetchone()
+        return measures_of(row)
+
+    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """The totals per bucket."""
+        if grain in UTC_GRAINS:
+            rows = self._db.execute(
+                "SELECT start, requests, visitors, bots, errors, duration, timed, bytes FROM series "
+                "WHERE wsid = ? AND grain = ? AND start >= ? AND start < ?",
+                (period.wsid, UTC_GRAINS[grain], period.start, period.end),
+            )
+        else:
+            rows = self._db.execute(
+                "SELECT b.start, c.requests, c.visitors, c.bots, c.errors, c.duration, c.timed, c.bytes "
+                "FROM log.buckets b JOIN counts c ON c.bucket = b.id AND c.view = 0 "
+                "WHERE b.wsid = ? AND b.grain = ? AND b.start >= ? AND b.start < ?",
+                (period.wsid, GRAINS[grain], period.start, period.end),
+            )
+        return {row[0]: measures_of(row[1:]) for row in rows}
+
+    # -- filtered -------------------------------------------------------------------------------------------------
+
+    def filtered_ranking(self, view: View, period: Period, limit: int) -> Ranking:
+        """The largest keys of a view among the events that match the period's filters."""
+        key = key_of(view)
+        self._match(period, view.kind, key.dimension.value)
+        if view.visitors == "none":
+            self._db.execute("UPDATE temp.matching SET visitor = NULL")
+        shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
+        self._db.execute(
+            f"CREATE TEMP TABLE keyed AS SELECT r.dim AS dim, {key.text} AS key "  # noqa: S608
+            f"FROM (SELECT DISTINCT dim FROM temp.matching) r {shared}"
+        )
+        if view.visitors == "distinct":
+            self._db.execute("CREATE INDEX temp.keyed_by_dim ON keyed(dim)")
+            self._first("k.key", "JOIN temp.keyed k ON k.dim = m.dim")
+        else:
+            self._first(None, "")
+        rows = self._db.execute(
+            "SELECT k.key, sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), sum(c.duration), sum(c.timed), "
+            "sum(c.bytes) FROM (SELECT m.dim AS dim, count(*) AS requests, sum(m.seq IN (SELECT seq FROM temp.first)) AS "
+            "visitors, sum(bot) AS bots, sum(error) AS errors, total(duration) AS duration, count(duration) AS timed, "
+            "total(bytes) AS bytes FROM temp.matching m WHERE m.ts >= ?1 AND m.ts < ?2 GROUP BY m.dim) c "
+            "JOIN temp.keyed k ON k.dim = c.dim GROUP BY k.key ORDER BY 2 DESC, k.key",
+            (period.start * 1000, period.end * 1000),
+        ).fetchall()
+        whole = Measures()
+        for row in rows:
+            whole = whole.plus(measures_of(row[1:]))
+        return _ranking([(row[0], measures_of(row[1:])) for row in rows[:limit]], whole)
+
+    def filtered_totals(self, period: Period) -> Measures:
+        """The totals of the events that match."""
+        return self._filtered_totals(period, "0").get(0, Measures())
+
+    def filtered_series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """The totals of the events that match, per bucket."""
+        if grain in UTC_GRAINS:
+            seconds = UTC_GRAINS[grain]
+            return self._filtered_totals(period, f"ts / {seconds}000 * {seconds}")
+        if grain == "hour":
+            return self._filtered_totals(period, "hour")
+        column = "id" if grain == "day" else "month"
+        return self._filtered_totals(
+            period, f"(SELECT g.start FROM log.buckets d JOIN log.buckets g ON g.id = d.{column} WHERE d.id = m.day)"
+        )
+
+    def _filtered_totals(self, period: Period, bucket: str) -> dict[int, Measures]:
+        self._match(period, REQUEST, "0")
+        self._first(None, "")
+        rows = self._db.execute(
+            f"SELECT {bucket}, count(*), sum(m.seq IN (SELECT seq FROM temp.first)), sum(bot), sum(error), "  # noqa: S608
+            "total(duration), count(duration), total(bytes) FROM temp.matching m WHERE ts >= ? AND ts < ? GROUP BY 1",
+            (period.start * 1000, period.end * 1000),
+        )
+        return {row[0]: measures_of(row[1:]) for row in rows}
+
+    def _match(self, period: Period, kind: str, dimension: str) -> None:
+        """Fill `matching` with the events of the period's days that match its filters."""
+        for table in ("matching", "first", "keyed"):
+            self._db.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        conditions, parameters = _conditions(period.filters)
+        where = " AND ".join(
+            (
+                "b.wsid = ? AND b.session = ? AND h.start >= ? AND h.start < ?",
+                *conditions,
+            )
+        )
+        self._db.execute(
+            MATCHING.format(dim=dimension, where=where),
+            (period.wsid, 1 if kind == SESSION else 0, period.day_start, period.day_end, *parameters),
+        )
+
+    def _first(self, key: str | None, join: str) -> None:
+        """Fill `first` with the first matching event of each visitor and day, and key if one is given."""
+        columns = "day, visitor" if key is None else f"day, visitor, {key}"
+        self._db.execute("CREATE TEMP TABLE first(seq INTEGER PRIMARY KEY)")
+        self._db.execute(
+            f"INSERT INTO temp.first SELECT min(m.seq) FROM temp.matching m {join} "  # noqa: S608
+            f"WHERE visitor IS NOT NULL GROUP BY {columns}"
+        )
+
+    # -- events, ledger, quarantine -------------------------------------------------------------------------------
+
+    def events(self, wsid: int, limit: int, after: int | None, filters: Sequence[Filter]) -> list[StoredEvent]:
+        """See Store.events."""
+        conditions, parameters = _conditions(filters)
+        where = ["b.wsid = ?", *conditions]
+        values: list[Any] = [wsid, *parameters]
+        if after is not None:
+            where.append("b.seq > ?")
+            values.append(after)
+        rows = self._db.execute(
+            EVENTS.format(where=" AND ".join(where), order="DESC" if after is None else "ASC"), (*values, limit)
+        )
+        return [_stored(row) for row in rows]
+
+    def runs(self, wsid: int) -> list[Run]:
+        """See Store.runs."""
+        reasons: dict[tuple[str, str], dict[str, int]] = {}
+        for source, run, reason, events in self._db.execute(
+            "SELECT source, run, reason, events FROM run_reasons WHERE wsid = ? ORDER BY reason", (wsid,)
+        ):
+            reasons.setdefault((source, run), {})[reason] = events
+        return [
+            Run(
+                source=source,
+                run=run,
+                first_seen_ms=first_seen,
+                last_seen_ms=last_seen,
+                sent=arrived if sent is None else sent,
+                stored=stored,
+                repeated=repeated,
+                rejected=rejected,
+                reasons=reasons.get((source, run), {}),
+                lost=msgspec.json.decode(lost, type=dict[str, int]),
+                refused=refused,
+                closed=bool(closed),
+            )
+            for source, run, first_seen, last_seen, sent, arrived, stored, repeated, rejected, refused, closed, lost in (
+                self._db.execute(
+                    "SELECT source, run, first_seen, last_seen, sent, arrived, stored, repeated, rejected, refused, "
+                    "closed, lost FROM runs WHERE wsid = ? ORDER BY last_seen DESC, source, run",
+                    (wsid,),
+                )
+            )
+        ]
+
+    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
+        """See Store.quarantine."""
+        return [
+            Quarantined(*row)
+            for row in self._db.execute(
+                "SELECT received, source, reason, payload FROM log.quarantine WHERE wsid = ? ORDER BY id DESC LIMIT ?",
+                (wsid, limit),
+            )
+        ]
+
+    # -- completeness ---------------------------------------------------------------------------------------------
+
+    def complete_from(self, period: Period, number: int | None) -> int | None:
+        """See Store.complete_from."""
+        found: list[int | None] = []
+        if period.filters:
+            found.append(
+                self._db.execute(
+                    "SELECT max(ended) FROM log.gone WHERE wsid = ? AND start < ? AND ended > ?",
+                    (period.wsid, period.day_end, period.day_start),
+                ).fetchone()[0]
+            )
+        else:
+            for grain, start, end in period.spans:
+                found.append(
+                    self._db.execute(
+                        "SELECT max(ended) FROM gone WHERE wsid = ? AND grain = ? AND start < ? AND ended > ?",
+                        (period.wsid, GRAINS.get(grain, 0), end, start),
+                    ).fetchone()[0]
+                )
+            if number is not None:
+                found.append(
+                    self._db.execute(
+                        "SELECT max(start) FROM view_from WHERE view = ? AND wsid = ? AND start > ?",
+                        (number, period.wsid, period.start),
+                    ).fetchone()[0]
+                )
+        return max((one for one in found if one is not None), default=None)
+
+    def passed(self) -> int:
+        """The entry that every follower has durably passed."""
+        (position,) = self._db.execute("SELECT min(position) FROM followers").fetchone()
+        return int(position)
+
+    def position(self) -> tuple[int, int]:
+        """The number of the log's last entry or event, and the entry that every follower has passed."""
+        (following,) = self._db.execute("SELECT value FROM log.meta WHERE name = 'next'").fetchone()
+        return int(following) - 1, self.passed()
+
+    def days(self, days: Iterable[tuple[int, int]], *, closed: bool) -> set[tuple[int, int]]:
+        """Those of the (wsid, day start) that got an event and are closed, or are open."""
+        query = (
+            "SELECT 1 FROM log.buckets b JOIN log.days d ON d.bucket = b.id "
+            f"WHERE b.wsid = ? AND b.grain = {DAY} AND b.start = ? AND (d.closed IS NOT NULL) = ?"
+        )
+        return {day for day in days if self._db.execute(query, (*day, closed)).fetchone() is not None}
+
+    def as_of_ms(self, now_ms: int, owner: int | None) -> int:
+        """See Store.as_of_ms; `owner` is the follower that counts the view, None for all."""
+        which, parameters = ("min(position)", ()) if owner is None else ("position", (owner,))
+        clause = "" if owner is None else "WHERE owner = ?"
+        row = self._db.execute(f"SELECT {which} FROM followers {clause}", parameters).fetchone()  # noqa: S608
+        position = 0 if row is None else row[0]
+        (waiting,) = self._db.execute("SELECT min(received) FROM log.entries WHERE seq > ?", (position,)).fetchone()
+        return now_ms if waiting is None else min(now_ms, waiting)
+
+
+def _ranking(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:
+    shown = Measures()
+    for _, measures in rows:
+        shown = shown.plus(measures)
+    other = Measures(*(a - b for a, b in zip(whole, shown, strict=True)))
+    return Ranking(rows, other if other != Measures() else None)
+
+
+def _buckets(period: Period) -> tuple[str, list[int]]:
+    """SQL for the numbers of the buckets that the period's spans hold."""
+    parts, parameters = [], []
+    for grain, start, end in period.spans:
+        parts.append("SELECT id FROM log.buckets WHERE wsid = ? AND grain = ? AND start >= ? AND start < ?")
+        parameters += [period.wsid, GRAINS[grain], start, end]
+    return " UNION ALL ".join(parts) or "SELECT id FROM log.buckets WHERE false", parameters
+
+
+def _conditions(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
+    """SQL conditions over an event `b` for the filters, with their parameters."""
+    conditions, parameters = [], []
+    for view, pattern, negated in filters:
+        key = key_of(view)
+        value = key.dimension.value
+        # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
+        glob = pattern.replace("[", "[[]").replace("?", "[?]")
+        if key.dimension.table:
+            matches = (
+                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "  # noqa: S608
+                f"UNION ALL SELECT 0 WHERE '' GLOB ?)"
+            )
+            parameters += [glob, glob]
+        else:
+            matches = f"{key.text.replace('r.dim', value)} GLOB ?"
+            parameters.append(glob)
+        conditions.append(f"NOT ({matches})" if negated else matches)
+    return conditions, parameters
+
+
+def _stored(row: Sequence[Any]) -> StoredEvent:
+    """An event of the log, put together again."""
+    seq, received, ts, visitor, query, duration, size, session, ip, extra, path, referrer = row[:12]
+    status, host, method, username, source, site = row[12:18]
+    extras: dict[str, Any] = msgspec.json.decode(extra) if extra else {}
+    truncated = tuple(extras.pop("truncated", ()))
+    event = Event(
+        kind=SESSION if session else REQUEST,
+        ts_ms=ts,
+        hour=NEVER,
+        path=path or "",
+        query=query,
+        place=Place(*row[18:23]),
+        agent=Agent(row[23], *(value or "" for value in row[24:28]), bot=bool(row[28])),
+        referrer=None if referrer is None else Referrer(referrer, site or ""),
+        campaign=NO_CAMPAIGN if row[29] is None else Campaign(*row[29:34]),
+        host=host,
+        method=method,
+        status=status,
+        duration_us=duration,
+        bytes=size,
+        username=username,
+        ip=ip,
+        visitor=visitor,
+        extra=extras,
+        truncated=truncated,
+    )
+    return StoredEvent(seq, received, fields_of(event, source or ""))

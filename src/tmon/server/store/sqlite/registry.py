@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which views views.db counts: adding, refilling and removing them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from ...catalogue import View
+from ..base import StoreError
+from .schema import DAY, HOUR, MONTH
+from .views import IN_STEP, SUMMED
+
+COUNTED_BY = ("field", "kind", "visitors", "classes")
+"""What a view's counts depend on: changing one of these needs a raised version."""
+
+
+class Registry:
+    """The views of views.db; `views` maps their numbers to (view, follower)."""
+
+    def __init__(self, views: sqlite3.Connection) -> None:
+        self._db = views
+        self.views: dict[int, tuple[View, int]] = {}
+        self.load()
+
+    def load(self) -> None:
+        """Read the views as they are stored now."""
+        self.views = {
+            number: (msgspec.json.decode(definition, type=View), owner)
+            for number, owner, definition in self._db.execute("SELECT id, owner, definition FROM views ORDER BY id")
+        }
+
+    def filling(self) -> bool:
+        """Whether a view was filling when the views were last read."""
+        return any(owner != IN_STEP for _, owner in self.views.values())
+
+    def sync(self, views: Mapping[str, View]) -> list[str]:
+        """See Store.sync_views; within a transaction."""
+        stored = {view.name: (number, view) for number, (view, _) in self.views.items()}
+        changed = []
+        for name, (number, old) in stored.items():
+            new = views.get(name)
+            if new is None:
+                self._remove(number)
+            elif new.version > old.version:
+                self._refill(number, new)
+            elif new.version < old.version:
+                raise StoreError(
+                    f"view {name}: its file says version {new.version}, its counts are of version {old.version}"
+                )
+            elif any(getattr(new, key) != getattr(old, key) for key in COUNTED_BY):
+                what = next(key for key in COUNTED_BY if getattr(new, key) != getattr(old, key))
+                raise StoreError(f"view {name}: {what} has changed; raise its version to have it counted anew")
+            elif new != old:
+                self._db.execute("UPDATE views SET definition = ? WHERE id = ?", (_encoded(new), number))
+            else:
+                continue
+            changed.append(name)
+        for name, new in views.items():
+            if name not in stored:
+                self._add(new)
+                changed.append(name)
+        return changed
+
+    def _add(self, view: View) -> int:
+        """Add a view that fills from the log's start, from the first day that the log has all of."""
+        (in_step,) = self._db.execute("SELECT position FROM followers WHERE owner = ?", (IN_STEP,)).fetchone()
+        number = self._db.execute(
+            "INSERT INTO views(name, owner, definition) VALUES (?, ?, ?)", (view.name, IN_STEP, _encoded(view))
+        ).lastrowid
+        assert number is not None
+        if in_step > 0:
+            self._db.execute("UPDATE views SET owner = id WHERE id = ?", (number,))
+            self._db.execute("INSERT INTO followers VALUES (?, 0)", (number,))
+            self._db.execute(
+                "INSERT INTO view_from SELECT ?, wsid, max(ended) FROM log.gone GROUP BY wsid", (number,)
+            )
+        return number
+
+    def _remove(self, number: int) -> None:
+        for table in ("counts", "members", "view_from"):
+            self._db.execute(f"DELETE FROM {table} WHERE view = ?", (number,))  # noqa: S608 our own names
+        for table in ("followers", "seen", "closed"):
+            self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))  # noqa: S608
+        self._db.execute("DELETE FROM views WHERE id = ?", (number,))
+
+    def _refill(self, number: int, view: View) -> None:
+        """Count a view anew. Days that the log no longer has all of keep their old counts."""
+        self._db.execute("UPDATE views SET name = '' WHERE id = ?", (number,))
+        new = self._add(view)
+        self._db.execute(
+            "CREATE TEMP TABLE kept AS SELECT b.id, b.month FROM log.buckets b JOIN view_from f "
+            f"ON f.view = ? AND f.wsid = b.wsid WHERE b.grain IN ({HOUR}, {DAY}) AND b.start < f.start",  # noqa: S608
+            (new,),
+        )
+        self._db.execute(
+            "UPDATE counts SET view = ? WHERE view = ? AND bucket IN (SELECT id FROM kept)", (new, number)
+        )
+        self._db.execute(
+            f"INSERT INTO counts SELECT k.month, c.view, c.key, {SUMMED} FROM kept k "  # noqa: S608
+            f"JOIN log.buckets b ON b.id = k.id AND b.grain = {DAY} JOIN counts c ON c.bucket = k.id AND c.view = ? "
+            "GROUP BY k.month, c.view, c.key",
+            (new,),
+        )
+        self._db.execute(
+            f"UPDATE counts SET view = ?1 WHERE view = ?2 AND bucket IN (SELECT b.id FROM log.buckets b "  # noqa: S608
+            f"JOIN view_from f ON f.view = ?1 AND f.wsid = b.wsid WHERE b.grain = {MONTH} AND b.start < f.start "
+            "AND NOT EXISTS (SELECT 1 FROM counts c WHERE c.bucket = b.id AND c.view = ?1))",
+            (new, number),
+        )
+        self._db.execute("DROP TABLE kept")
+        self._remove(number)
+
+
+def _encoded(view: View) -> str:
+    return msgspec.json.encode(view).decode()

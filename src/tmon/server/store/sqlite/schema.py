@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two files of the embedded store: log.db and views.db, their tables, and how connections to them are opened.
+
+Both are in WAL mode with synchronous=FULL, so that what is committed is on disk. The log is written by the writer's
+thread, the views by the follower's; neither transaction ever touches both files, so no commit spans them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from ...events import key_text
+from ..base import Damaged
+
+FORMAT = 1
+
+LOG = """
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- Entries of the log. kind: 0 envelope, 1 closing of a day, 2 erasure of a user name, 3 deletion of a web service.
+-- The events of an envelope are numbered seq + 1 to seq + accepted. `source` and `run` are texts; `bucket` is the
+-- day that is closed, `erased` the name that is erased (blanked once every view has passed it).
+CREATE TABLE IF NOT EXISTS entries(
+    seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, wsid INTEGER NOT NULL, received INTEGER NOT NULL,
+    envelope BLOB, status INTEGER, accepted INTEGER NOT NULL, repeated INTEGER, rejected INTEGER, errors TEXT,
+    reasons TEXT, message TEXT, source INTEGER, run INTEGER, run_seq INTEGER, sent INTEGER, lost TEXT,
+    closing INTEGER, bucket INTEGER, erased TEXT);
+CREATE UNIQUE INDEX IF NOT EXISTS entries_by_envelope ON entries(envelope) WHERE envelope IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_of_the_writer ON entries(seq) WHERE kind <> 0;
+
+CREATE TABLE IF NOT EXISTS events(
+    wsid INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL, hour INTEGER NOT NULL, visitor INTEGER,
+    place INTEGER NOT NULL, agent INTEGER NOT NULL, profile INTEGER NOT NULL, path INTEGER, query TEXT,
+    referrer INTEGER, duration INTEGER, bytes INTEGER, session INTEGER NOT NULL, ip TEXT, extra TEXT,
+    PRIMARY KEY(wsid, seq)) WITHOUT ROWID;
+
+-- Values that many events share. `digest` finds them, `used` is the day (receipt, since 1970) of their last use.
+CREATE TABLE IF NOT EXISTS texts(
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS places(
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL,
+    country TEXT, region TEXT, city TEXT, lat REAL, lon REAL);
+CREATE TABLE IF NOT EXISTS agents(
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL,
+    useragent TEXT, os TEXT, browser TEXT, device TEXT, model TEXT, bot INTEGER);
+CREATE TABLE IF NOT EXISTS campaigns(
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL,
+    source TEXT, medium TEXT, campaign TEXT, term TEXT, content TEXT);
+-- What most requests of one visitor have in common; all but wsid, status and campaign are texts.
+CREATE TABLE IF NOT EXISTS profiles(
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, used INTEGER NOT NULL, wsid INTEGER NOT NULL,
+    source INTEGER, host INTEGER, method INTEGER, status INTEGER, username INTEGER, site INTEGER, campaign INTEGER);
+CREATE INDEX IF NOT EXISTS profiles_of ON profiles(wsid, username) WHERE username IS NOT NULL;
+
+-- Buckets of every web service. grain: 1 hour, 2 day, 3 month; an hour knows its day and month, a day its month.
+CREATE TABLE IF NOT EXISTS buckets(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, wsid INTEGER NOT NULL, grain INTEGER NOT NULL, start INTEGER NOT NULL,
+    length INTEGER NOT NULL, day INTEGER, month INTEGER, UNIQUE(wsid, grain, start));
+-- Days that got an event. `closed` is the number of the entry that closed it.
+CREATE TABLE IF NOT EXISTS days(
+    bucket INTEGER PRIMARY KEY, wsid INTEGER NOT NULL, start INTEGER NOT NULL, ended INTEGER NOT NULL,
+    first_received INTEGER NOT NULL, closed INTEGER);
+CREATE INDEX IF NOT EXISTS days_open ON days(bucket) WHERE closed IS NULL;
+
+CREATE TABLE IF NOT EXISTS streams(
+    wsid INTEGER NOT NULL, stream TEXT NOT NULL, highest INTEGER NOT NULL, PRIMARY KEY(wsid, stream)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, wsid INTEGER NOT NULL, received INTEGER NOT NULL, source TEXT NOT NULL,
+    reason TEXT NOT NULL, payload TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS quarantine_of ON quarantine(wsid);
+-- Local days of which events were deleted.
+CREATE TABLE IF NOT EXISTS gone(
+    wsid INTEGER NOT NULL, start INTEGER NOT NULL, ended INTEGER NOT NULL, PRIMARY KEY(wsid, start)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dropped(wsid INTEGER PRIMARY KEY);
+"""
+
+VIEWS = """
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+-- A follower is a group of views with one position: 0 the views in step and the ledger, else a view that fills.
+CREATE TABLE IF NOT EXISTS followers(owner INTEGER PRIMARY KEY, position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS views(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, definition TEXT NOT NULL);
+-- Local days (their start) before which a view has not counted everything.
+CREATE TABLE IF NOT EXISTS view_from(
+    view INTEGER NOT NULL, wsid INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY(view, wsid)) WITHOUT ROWID;
+-- Key 0 is the remainder (it has no row here), key 1 the empty text.
+CREATE TABLE IF NOT EXISTS keys(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+INSERT OR IGNORE INTO keys VALUES (1, '');
+-- View 0 is the totals, under key 1.
+CREATE TABLE IF NOT EXISTS counts(
+    bucket INTEGER NOT NULL, view INTEGER NOT NULL, key INTEGER NOT NULL, requests INTEGER NOT NULL,
+    visitors INTEGER NOT NULL, bots INTEGER NOT NULL, errors INTEGER NOT NULL, duration INTEGER NOT NULL,
+    timed INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(bucket, view, key)) WITHOUT ROWID;
+-- Seconds (grain 1) and minutes (grain 60) of the totals.
+CREATE TABLE IF NOT EXISTS series(
+    wsid INTEGER NOT NULL, grain INTEGER NOT NULL, start INTEGER NOT NULL, requests INTEGER NOT NULL,
+    visitors INTEGER NOT NULL, bots INTEGER NOT NULL, errors INTEGER NOT NULL, duration INTEGER NOT NULL,
+    timed INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(wsid, grain, start)) WITHOUT ROWID;
+-- Visitors of open days: the profiles under which each was seen, and for views of other fields their keys.
+CREATE TABLE IF NOT EXISTS seen(
+    owner INTEGER NOT NULL, session INTEGER NOT NULL, day INTEGER NOT NULL, visitor INTEGER NOT NULL,
+    profile INTEGER NOT NULL, PRIMARY KEY(owner, session, day, visitor, profile)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS members(
+    day INTEGER NOT NULL, view INTEGER NOT NULL, key INTEGER NOT NULL, visitor INTEGER NOT NULL,
+    PRIMARY KEY(day, view, key, visitor)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS closed(
+    owner INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY(owner, day)) WITHOUT ROWID;
+-- When a bucket's counts go, Unix milliseconds; and the intervals whose counts are gone.
+CREATE TABLE IF NOT EXISTS due(bucket INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS due_at ON due(at);
+CREATE TABLE IF NOT EXISTS gone(
+    wsid INTEGER NOT NULL, grain INTEGER NOT NULL, start INTEGER NOT NULL, ended INTEGER NOT NULL,
+    PRIMARY KEY(wsid, grain, start)) WITHOUT ROWID;
+-- The loss ledger.
+CREATE TABLE IF NOT EXISTS runs(
+    wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL, sent INTEGER, arrived INTEGER NOT NULL, stored INTEGER NOT NULL,
+    repeated INTEGER NOT NULL, rejected INTEGER NOT NULL, refused INTEGER NOT NULL, closed INTEGER NOT NULL,
+    lost TEXT NOT NULL, lost_at INTEGER NOT NULL, PRIMARY KEY(wsid, source, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_reasons(
+    wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, reason TEXT NOT NULL, events INTEGER NOT NULL,
+    PRIMARY KEY(wsid, source, run, reason)) WITHOUT ROWID;
+"""
+
+HOUR, DAY, MONTH = 1, 2, 3
+
+
+def open_log(path: Path) -> sqlite3.Connection:
+    """The writer's connection to log.db; makes the file and its tables where they are absent."""
+    connection = _connect(path)
+    _prepare(connection, LOG, path)
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('next', 1)")
+    return connection
+
+
+def open_views(path: Path, log: Path) -> sqlite3.Connection:
+    """The follower's connection to views.db, with the log attached as `log`."""
+    connection = _connect(path)
+    _prepare(connection, VIEWS, path)
+    connection.execute("INSERT OR IGNORE INTO followers VALUES (0, 0)")
+    connection.execute("ATTACH ? AS log", (str(log),))
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA cache_size=-32768")
+    connection.create_function("key_text", 1, key_text, deterministic=True)
+    return connection
+
+
+def open_reader(views: Path, log: Path) -> sqlite3.Connection:
+    """A connection for questions: reads both files, writes neither."""
+    connection = _connect(views)
+    connection.execute("ATTACH ? AS log", (str(log),))
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA cache_size=-16384")
+    connection.create_function("key_text", 1, key_text, deterministic=True)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > FORMAT:
+        raise Damaged(f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it")
+    if version < FORMAT:
+        connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")
