@@ -20,7 +20,11 @@ REQUEST: Final = "request"
 SESSION: Final = "session"
 
 OWNED: Final = frozenset(
-    "country region city lat lon os browser device model bot visitor path referrer_site source truncated".split()
+    {
+        *("country", "region", "city", "lat", "lon"),
+        *("os", "browser", "device", "model", "bot"),
+        *("visitor", "path", "referrer_site", "source", "truncated"),
+    }
 )
 """Names that the server fills in; an event that brings one is rejected, as is any name that starts with `utm_`."""
 
@@ -107,6 +111,14 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     def error(self) -> bool:
         """Whether the server failed: status 500 or above."""
         return self.status is not None and self.status >= 500
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """One event that was not taken: its place in the envelope, what is wrong, and a short reason to count by."""
+
+    index: int
+    error: str
+    reason: str
 
 
 def key_text(value: type_of_extra | None) -> str:

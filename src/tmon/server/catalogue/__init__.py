@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The catalogue: which views there are, read from one TOML file per view."""
 
-from .view import Classes, View, ViewError, parse_view
 from .folder import read_views
+from .view import Classes, View, ViewError, parse_view
 
 __all__ = ["Classes", "View", "ViewError", "parse_view", "read_views"]

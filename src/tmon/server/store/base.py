@@ -39,7 +39,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from ..catalogue import View
-from ..events import Event
+from ..events import Event, Rejected
 
 Grain = Literal["second", "minute", "hour", "day", "month"]
 
@@ -83,14 +83,6 @@ class Limits:
     day_keys: int = 1_000
     quarantine_rows: int = 1_000
     """Per web service; the oldest make room."""
-
-
-class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """One event that was not taken: its place in the envelope, what is wrong, and a short reason to count by."""
-
-    index: int
-    error: str
-    reason: str
 
 
 class Envelope(msgspec.Struct, kw_only=True):
@@ -274,8 +266,8 @@ class Store(ABC):
 
         One whose id has an outcome already, also from earlier in this call, changes nothing and gets that outcome
         with `duplicate` set. Of an envelope with `stream` only events beyond the stream's highest stored offset are
-        appended, the others are counted as repeated. With nothing valid among its events, refused or not, the outcome is
-        400; else 200.
+        appended, the others are counted as repeated. One that is refused, or has events but no valid one, gets the
+        outcome 400; the others 200.
         """
 
     @abstractmethod
@@ -367,11 +359,15 @@ class Store(ABC):
     @abstractmethod
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         """None if nothing that the question needs was deleted or predates the view; else the start of the first local
-        day (Unix seconds) from which it is all there. Raises UnknownView."""
+        day (Unix seconds) from which it is all there. Raises UnknownView.
+        """
 
     @abstractmethod
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        """The receipt time before which everything in the log is counted (in `view`, or all): `now_ms` if nothing waits."""
+        """The receipt time before which everything in the log is counted in `view`, or all views.
+
+        That is `now_ms` if nothing waits.
+        """
 
     @abstractmethod
     def stats(self, now_ms: int) -> Stats:

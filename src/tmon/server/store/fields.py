@@ -9,9 +9,22 @@ from typing import Any
 from ..events import Event, field_value
 
 OPTIONAL = (
-    "referrer username method status duration_ms bytes host ip region city os browser model referrer_site "
-    "utm_source utm_medium utm_campaign utm_term utm_content lat lon"
-).split()
+    *(
+        "referrer",
+        "username",
+        "method",
+        "status",
+        "duration_ms",
+        "bytes",
+        "host",
+        "ip",
+        "region",
+        "city",
+        "os",
+    ),
+    *("browser", "model", "referrer_site", "lat", "lon"),
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
+)
 
 
 def fields_of(event: Event, source: str) -> dict[str, Any]:

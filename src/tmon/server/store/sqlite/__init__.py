@@ -34,12 +34,14 @@ from ..base import (
     Unavailable,
     UnknownView,
 )
+from .counting import Counted, counted_views
+from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
 from .log import Log
 from .questions import Questions
 from .registry import Registry
 from .schema import open_log, open_reader, open_views
-from .views import Counted, Follower, counted_views
+from .views import Follower
 
 IDLE_READERS = 8
 
@@ -58,6 +60,7 @@ class SqliteStore(Store):
         views = open_views(self._views_path, self._log_path)
         self._log_connection, self._views_connection = log, views
         self._log = Log(log, limits)
+        self._erasure = Erasure(log, self._log)
         self._log_expiry = LogExpiry(log)
         self._views_lock = threading.Lock()
         self._follower = Follower(views, limits)
@@ -76,10 +79,10 @@ class SqliteStore(Store):
         return self._log.append(envelopes)
 
     def erase_username(self, wsid: int, username: str, now_ms: int) -> Erased:
-        return self._log.erase_username(wsid, username, now_ms)
+        return self._erasure.erase_username(wsid, username, now_ms)
 
     def delete_webservice(self, wsid: int, now_ms: int) -> Erased:
-        return self._log.delete_webservice(wsid, now_ms)
+        return self._erasure.delete_webservice(wsid, now_ms)
 
     # -- views ----------------------------------------------------------------------------------------------------
 
@@ -232,6 +235,4 @@ class SqliteStore(Store):
 
 def _size(path: Path) -> int:
     """Bytes of a database with its write-ahead log."""
-    return sum(
-        file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists()
-    )
+    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())

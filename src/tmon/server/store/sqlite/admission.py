@@ -86,7 +86,7 @@ class Admission:
         ).fetchone()
         room = 0 if has_remainder else max(0, self._limits.day_keys - self._keys(bucket, view))
         self._db.execute(
-            f"UPDATE groups SET {key_column} = 0 WHERE view = ?1 AND {column} = ?2 AND key IN ("  # noqa: S608
+            f"UPDATE groups SET {key_column} = 0 WHERE view = ?1 AND {column} = ?2 AND key IN ("
             f"SELECT key FROM groups g WHERE view = ?1 AND {column} = ?2 AND NOT EXISTS ("
             "SELECT 1 FROM counts c WHERE c.bucket = ?2 AND c.view = ?1 AND c.key = g.key) "
             "GROUP BY key ORDER BY min(seq) LIMIT -1 OFFSET ?3)",

@@ -40,9 +40,9 @@ class Dictionary(Generic[Value]):
         self._ids: dict[Value, int] = {}
         self._day = -1
         places = ", ".join("?" * (len(columns) + 2))
-        self._find = f"SELECT id, used FROM {table} WHERE digest = ?"  # noqa: S608 names of our own tables
-        self._use = f"UPDATE {table} SET used = ? WHERE id = ?"  # noqa: S608
-        self._add = f"INSERT INTO {table}(digest, used, {', '.join(columns)}) VALUES ({places})"  # noqa: S608
+        self._find = f"SELECT id, used FROM {table} WHERE digest = ?"
+        self._use = f"UPDATE {table} SET used = ? WHERE id = ?"
+        self._add = f"INSERT INTO {table}(digest, used, {', '.join(columns)}) VALUES ({places})"
 
     def begin(self, day: int) -> None:
         """Start a transaction on this day (since 1970): numbers known from an earlier day are looked up anew."""

@@ -36,7 +36,9 @@ class LogExpiry:
         following = self._db.execute("SELECT min(wsid) FROM events").fetchone()[0]
         while following is not None:
             found.append(following)
-            following = self._db.execute("SELECT min(wsid) FROM events WHERE wsid > ?", (following,)).fetchone()[0]
+            following = self._db.execute(
+                "SELECT min(wsid) FROM events WHERE wsid > ?", (following,)
+            ).fetchone()[0]
         return found
 
     def _events(self, now_ms: int, retention_days: Mapping[int, int], most: int, passed: int) -> bool:
@@ -48,7 +50,8 @@ class LogExpiry:
                 days = max(1, retention_days.get(wsid, DEFAULT_RETENTION_DAYS))
                 last = min(passed, self._last_due(wsid, now_ms - days * DAY_MS))
             row = self._db.execute(
-                "SELECT seq FROM events WHERE wsid = ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?", (wsid, last, most)
+                "SELECT seq FROM events WHERE wsid = ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?",
+                (wsid, last, most),
             ).fetchone()
             if row is not None:
                 last = row[0] - 1
@@ -85,18 +88,25 @@ class LogExpiry:
         ).fetchall()
         self._cursor = rows[-1][0] if rows else 0
         for seq, wsid, accepted in rows:
-            kept = accepted and self._db.execute(
-                "SELECT 1 FROM events WHERE wsid = ? AND seq BETWEEN ? AND ?", (wsid, seq + 1, seq + accepted)
-            ).fetchone()
+            kept = (
+                accepted
+                and self._db.execute(
+                    "SELECT 1 FROM events WHERE wsid = ? AND seq BETWEEN ? AND ?",
+                    (wsid, seq + 1, seq + accepted),
+                ).fetchone()
+            )
             if not kept:
                 self._db.execute("DELETE FROM entries WHERE seq = ?", (seq,))
-        self._db.execute("UPDATE entries SET erased = NULL WHERE kind <> 0 AND seq <= ? AND erased IS NOT NULL", (passed,))
+        self._db.execute(
+            "UPDATE entries SET erased = NULL WHERE kind <> 0 AND seq <= ? AND erased IS NOT NULL", (passed,)
+        )
         return bool(rows)
 
     def _quarantine(self, now_ms: int, most: int) -> bool:
         return (
             self._db.execute(
-                "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE received <= ? ORDER BY id LIMIT ?)",
+                "DELETE FROM quarantine WHERE id IN "
+                "(SELECT id FROM quarantine WHERE received <= ? ORDER BY id LIMIT ?)",
                 (now_ms - QUARANTINE_KEPT_MS, most),
             ).rowcount
             > 0
@@ -104,13 +114,15 @@ class LogExpiry:
 
     def _dictionaries(self, most: int) -> bool:
         """Shared values that were last used before the receipt of the oldest entry, so that nothing refers to them."""
-        (oldest,) = self._db.execute("SELECT received FROM entries ORDER BY seq LIMIT 1").fetchone() or (None,)
+        (oldest,) = self._db.execute("SELECT received FROM entries ORDER BY seq LIMIT 1").fetchone() or (
+            None,
+        )
         if oldest is None:
             return False
         day = oldest // DAY_MS - 1
         return any(
             self._db.execute(
-                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE used < ? LIMIT ?)",  # noqa: S608
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE used < ? LIMIT ?)",
                 (day, most),
             ).rowcount
             > 0
@@ -139,7 +151,9 @@ class ViewsExpiry:
                 ).rowcount
                 if deleted > 0:
                     return True
-            following = self._db.execute("SELECT min(wsid) FROM series WHERE wsid > ?", (following,)).fetchone()[0]
+            following = self._db.execute(
+                "SELECT min(wsid) FROM series WHERE wsid > ?", (following,)
+            ).fetchone()[0]
         return False
 
     def _counts(self, now_ms: int, most: int) -> bool:

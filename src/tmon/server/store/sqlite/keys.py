@@ -43,7 +43,10 @@ def _own(sql: str) -> Key:
 KEYS: dict[str, Key] = {
     **{field: Key(_PLACE, f"coalesce(d.{field}, '')") for field in ("country", "region", "city")},
     **{field: Key(_PLACE, f"key_text(d.{field})") for field in ("lat", "lon")},
-    **{field: Key(_AGENT, f"coalesce(d.{field}, '')") for field in ("os", "browser", "device", "model", "useragent")},
+    **{
+        field: Key(_AGENT, f"coalesce(d.{field}, '')")
+        for field in ("os", "browser", "device", "model", "useragent")
+    },
     "bot": Key(_AGENT, "iif(d.bot, 'true', 'false')"),
     **{
         field: Key(PROFILE, f"coalesce((SELECT text FROM log.texts WHERE id = d.{column}), '')")
@@ -56,7 +59,9 @@ KEYS: dict[str, Key] = {
         )
     },
     **{
-        f"utm_{column}": Key(PROFILE, f"coalesce((SELECT {column} FROM log.campaigns WHERE id = d.campaign), '')")
+        f"utm_{column}": Key(
+            PROFILE, f"coalesce((SELECT {column} FROM log.campaigns WHERE id = d.campaign), '')"
+        )
         for column in ("source", "medium", "campaign", "term", "content")
     },
     "status": Key(PROFILE, "coalesce(CAST(d.status AS TEXT), '')"),
@@ -98,7 +103,6 @@ def _class(view: View, number: str) -> str:
     """The class of a number: a search by halves written out as CASE, exact because the bounds are literals."""
     assert view.classes is not None
     bounds = view.classes.bounds
-
 
     def branch(low: int, high: int) -> str:
         """SQL for a number that is at least bounds[low - 1] and less than bounds[high]."""

@@ -17,13 +17,12 @@ from ..base import (
     DAY_MS,
     Day,
     Envelope,
-    Erased,
     Limits,
     Outcome,
     Unavailable,
     outcome_of,
 )
-from .dictionary import Dictionary, digest_of
+from .dictionary import Dictionary
 from .schema import DAY, HOUR, MONTH
 
 ENVELOPE, CLOSING, ERASURE, DELETION = 0, 1, 2, 3
@@ -33,7 +32,8 @@ ENTRY_COLUMNS = (
     "run, run_seq, sent, lost, closing"
 )
 EVENT_COLUMNS = (
-    "wsid, seq, ts, hour, visitor, place, agent, profile, path, query, referrer, duration, bytes, session, ip, extra"
+    "wsid, seq, ts, hour, visitor, place, agent, profile, path, query, referrer, duration, bytes, session, ip, "
+    "extra"
 )
 OUTCOME_COLUMNS = "wsid, envelope, status, accepted, repeated, rejected, errors, message"
 
@@ -54,7 +54,9 @@ class Log:
         self._db = connection
         self._limits = limits
         self._texts = Dictionary[str](connection, "texts", ("text",), lambda text: (text,))
-        self._places = Dictionary[Any](connection, "places", ("country", "region", "city", "lat", "lon"), _row)
+        self._places = Dictionary[Any](
+            connection, "places", ("country", "region", "city", "lat", "lon"), _row
+        )
         self._agents = Dictionary[Any](
             connection, "agents", ("useragent", "os", "browser", "device", "model", "bot"), _row
         )
@@ -81,8 +83,7 @@ class Log:
                 result = work()
                 self._db.execute("COMMIT")
             except BaseException:
-                for dictionary in self._dictionaries:
-                    dictionary.forget()
+                self.forget()
                 self._hours.clear()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -90,6 +91,11 @@ class Log:
         except sqlite3.OperationalError as error:
             raise Unavailable(f"the log cannot be written: {error}") from error
         return result
+
+    def forget(self) -> None:
+        """Forget the numbers of shared values: some were changed or deleted in this transaction."""
+        for dictionary in self._dictionaries:
+            dictionary.forget()
 
     # -- envelopes ------------------------------------------------------------------------------------------------
 
@@ -99,8 +105,10 @@ class Log:
         for at in range(0, len(ids), 500):
             part = [one[1] for one in ids[at : at + 500]]
             marks = ", ".join("?" * len(part))
-            query = f"SELECT {OUTCOME_COLUMNS} FROM entries WHERE envelope IN ({marks})"  # noqa: S608 marks only
-            for wsid, envelope, status, accepted, repeated, rejected, errors, message in self._db.execute(query, part):
+            query = f"SELECT {OUTCOME_COLUMNS} FROM entries WHERE envelope IN ({marks})"
+            for wsid, envelope, status, accepted, repeated, rejected, errors, message in self._db.execute(
+                query, part
+            ):
                 found[wsid, envelope] = Outcome(
                     status=status,
                     accepted=accepted,
@@ -268,9 +276,12 @@ class Log:
         day_id = self._bucket(wsid, DAY, day.start, day.end, None, month_id)
         hour_id = self._bucket(wsid, HOUR, hour.start, hour.end, day_id, month_id)
         self._db.execute(
-            "INSERT OR IGNORE INTO days VALUES (?, ?, ?, ?, ?, NULL)", (day_id, wsid, day.start, day.end, received_ms)
+            "INSERT OR IGNORE INTO days VALUES (?, ?, ?, ?, ?, NULL)",
+            (day_id, wsid, day.start, day.end, received_ms),
         )
-        (closed,) = self._db.execute("SELECT closed IS NOT NULL FROM days WHERE bucket = ?", (day_id,)).fetchone()
+        (closed,) = self._db.execute(
+            "SELECT closed IS NOT NULL FROM days WHERE bucket = ?", (day_id,)
+        ).fetchone()
         self._hours[wsid, hour.start] = (hour_id, bool(closed))
         return hour_id, bool(closed)
 
@@ -301,7 +312,7 @@ class Log:
         def close() -> list[Day]:
             closed = []
             for bucket, wsid, start, ended in due:
-                seq = self._entry_of_ours(CLOSING, wsid, now_ms, bucket=bucket)
+                seq = self.entry_of_ours(CLOSING, wsid, now_ms, bucket=bucket)
                 self._db.execute("UPDATE days SET closed = ? WHERE bucket = ?", (seq, bucket))
                 closed.append(Day(wsid, start, ended))
             self._hours.clear()
@@ -309,9 +320,10 @@ class Log:
 
         return self.transaction(close)  # type: ignore[no-any-return]
 
-    def _entry_of_ours(
+    def entry_of_ours(
         self, kind: int, wsid: int, now_ms: int, *, bucket: int | None = None, erased: str | None = None
     ) -> int:
+        """Append an entry of the writer's own; within a transaction. Returns its number."""
         seq = self._next()
         self._db.execute(
             "INSERT INTO entries(seq, kind, wsid, received, accepted, bucket, erased) VALUES (?, ?, ?, ?, 0, ?, ?)",
@@ -320,7 +332,7 @@ class Log:
         self._db.execute("UPDATE meta SET value = ? WHERE name = 'next'", (seq + 1,))
         return seq
 
-    # -- quarantine and erasure -----------------------------------------------------------------------------------
+    # -- quarantine -----------------------------------------------------------------------------------
 
     def _quarantine(self, envelope: Envelope) -> None:
         self._db.executemany(
@@ -336,60 +348,6 @@ class Log:
             (envelope.wsid, self._limits.quarantine_rows),
         )
 
-    def erase_username(self, wsid: int, username: str, now_ms: int) -> Erased:
-        """See Store.erase_username. The text itself goes too, unless something else still uses it."""
-
-        def erase() -> Erased:
-            row = self._db.execute("SELECT id FROM texts WHERE digest = ?", (digest_of((username,)),)).fetchone()
-            events = 0
-            if row is not None and username:
-                name = row[0]
-                (events,) = self._db.execute(
-                    "SELECT count(*) FROM events WHERE wsid = ?1 AND profile IN "
-                    "(SELECT id FROM profiles WHERE wsid = ?1 AND username = ?2)",
-                    (wsid, name),
-                ).fetchone()
-                # the profiles stay what the events and views refer to, but are not found for new events any more
-                self._db.execute(
-                    "UPDATE profiles SET username = NULL, digest = randomblob(12) WHERE wsid = ? AND username = ?",
-                    (wsid, name),
-                )
-                self._profiles.forget()
-                self._forget_text(name)
-            quoted = msgspec.json.encode(username).decode()
-            quarantined = self._db.execute(
-                "UPDATE quarantine SET payload = replace(payload, ?2, '\"\"') WHERE wsid = ?1 AND instr(payload, ?2)",
-                (wsid, quoted),
-            ).rowcount
-            self._entry_of_ours(ERASURE, wsid, now_ms, erased=username)
-            return Erased(events, quarantined)
-
-        return self.transaction(erase)  # type: ignore[no-any-return]
-
-    def _forget_text(self, text: int) -> None:
-        """Delete a text, unless something still refers to it."""
-        used = " OR ".join(f"{column} = ?1" for column in ("source", "host", "method", "username", "site"))
-        self._db.execute(
-            f"DELETE FROM texts WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM profiles WHERE {used}) "  # noqa: S608
-            "AND NOT EXISTS (SELECT 1 FROM events WHERE path = ?1 OR referrer = ?1) "
-            "AND NOT EXISTS (SELECT 1 FROM entries WHERE source = ?1 OR run = ?1)",
-            (text,),
-        )
-        self._texts.forget()
-
-    def delete_webservice(self, wsid: int, now_ms: int) -> Erased:
-        """See Store.delete_webservice. Events and entries go in chunks, by Expiry."""
-
-        def delete() -> Erased:
-            (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
-            quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
-            self._db.execute("DELETE FROM streams WHERE wsid = ?", (wsid,))
-            self._db.execute("INSERT OR IGNORE INTO dropped VALUES (?)", (wsid,))
-            self._entry_of_ours(DELETION, wsid, now_ms)
-            return Erased(events, quarantined)
-
-        return self.transaction(delete)  # type: ignore[no-any-return]
-
 
 def _profile_identity(profile: Profile) -> tuple[Any, ...]:
     return (*profile[:7], _row(profile[7]))
@@ -404,6 +362,6 @@ def _inserts(table: str, columns: str) -> dict[int, tuple[str, int]]:
     width = columns.count(",") + 1
     row = f"({', '.join('?' * width)})"
     return {
-        rows: (f"INSERT INTO {table}({columns}) VALUES {', '.join([row] * rows)}", rows * width)  # noqa: S608
+        rows: (f"INSERT INTO {table}({columns}) VALUES {', '.join([row] * rows)}", rows * width)
         for rows in CHUNKS
     }

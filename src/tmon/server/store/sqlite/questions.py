@@ -66,7 +66,7 @@ class Questions:
         """The largest keys of view `number` from its counts."""
         buckets, parameters = _buckets(period)
         rows = self._db.execute(
-            f"WITH t AS MATERIALIZED (SELECT c.key AS key, {SUMS} FROM ({buckets}) b "  # noqa: S608
+            f"WITH t AS MATERIALIZED (SELECT c.key AS key, {SUMS} FROM ({buckets}) b "
             "JOIN counts c ON c.bucket = b.id AND c.view = ? GROUP BY c.key), "
             "t2(key, requests, visitors, bots, errors, duration, timed, bytes) AS (SELECT * FROM t), "
             "edge(least) AS (SELECT min(requests) FROM "
@@ -83,7 +83,7 @@ class Questions:
         """The totals from their counts."""
         buckets, parameters = _buckets(period)
         row = self._db.execute(
-            f"SELECT {SUMS} FROM ({buckets}) b JOIN counts c ON c.bucket = b.id AND c.view = 0",  # noqa: S608
+            f"SELECT {SUMS} FROM ({buckets}) b JOIN counts c ON c.bucket = b.id AND c.view = 0",
             parameters,
         ).fetchone()
         return measures_of(row)
@@ -115,7 +115,7 @@ class Questions:
             self._db.execute("UPDATE temp.matching SET visitor = NULL")
         shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
         self._db.execute(
-            f"CREATE TEMP TABLE keyed AS SELECT r.dim AS dim, {key.text} AS key "  # noqa: S608
+            f"CREATE TEMP TABLE keyed AS SELECT r.dim AS dim, {key.text} AS key "
             f"FROM (SELECT DISTINCT dim FROM temp.matching) r {shared}"
         )
         if view.visitors == "distinct":
@@ -124,10 +124,11 @@ class Questions:
         else:
             self._first(None, "")
         rows = self._db.execute(
-            "SELECT k.key, sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), sum(c.duration), sum(c.timed), "
-            "sum(c.bytes) FROM (SELECT m.dim AS dim, count(*) AS requests, sum(m.seq IN (SELECT seq FROM temp.first)) AS "
-            "visitors, sum(bot) AS bots, sum(error) AS errors, total(duration) AS duration, count(duration) AS timed, "
-            "total(bytes) AS bytes FROM temp.matching m WHERE m.ts >= ?1 AND m.ts < ?2 GROUP BY m.dim) c "
+            "SELECT k.key, sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), sum(c.duration), "
+            "sum(c.timed), sum(c.bytes) FROM (SELECT m.dim AS dim, count(*) AS requests, "
+            "sum(m.seq IN (SELECT seq FROM temp.first)) AS visitors, sum(bot) AS bots, sum(error) AS errors, "
+            "total(duration) AS duration, count(duration) AS timed, total(bytes) AS bytes "
+            "FROM temp.matching m WHERE m.ts >= ?1 AND m.ts < ?2 GROUP BY m.dim) c "
             "JOIN temp.keyed k ON k.dim = c.dim GROUP BY k.key ORDER BY 2 DESC, k.key",
             (period.start * 1000, period.end * 1000),
         ).fetchall()
@@ -149,14 +150,15 @@ class Questions:
             return self._filtered_totals(period, "hour")
         column = "id" if grain == "day" else "month"
         return self._filtered_totals(
-            period, f"(SELECT g.start FROM log.buckets d JOIN log.buckets g ON g.id = d.{column} WHERE d.id = m.day)"
+            period,
+            f"(SELECT g.start FROM log.buckets d JOIN log.buckets g ON g.id = d.{column} WHERE d.id = m.day)",
         )
 
     def _filtered_totals(self, period: Period, bucket: str) -> dict[int, Measures]:
         self._match(period, REQUEST, "0")
         self._first(None, "")
         rows = self._db.execute(
-            f"SELECT {bucket}, count(*), sum(m.seq IN (SELECT seq FROM temp.first)), sum(bot), sum(error), "  # noqa: S608
+            f"SELECT {bucket}, count(*), sum(m.seq IN (SELECT seq FROM temp.first)), sum(bot), sum(error), "
             "total(duration), count(duration), total(bytes) FROM temp.matching m WHERE ts >= ? AND ts < ? GROUP BY 1",
             (period.start * 1000, period.end * 1000),
         )
@@ -183,13 +185,15 @@ class Questions:
         columns = "day, visitor" if key is None else f"day, visitor, {key}"
         self._db.execute("CREATE TEMP TABLE first(seq INTEGER PRIMARY KEY)")
         self._db.execute(
-            f"INSERT INTO temp.first SELECT min(m.seq) FROM temp.matching m {join} "  # noqa: S608
+            f"INSERT INTO temp.first SELECT min(m.seq) FROM temp.matching m {join} "
             f"WHERE visitor IS NOT NULL GROUP BY {columns}"
         )
 
     # -- events, ledger, quarantine -------------------------------------------------------------------------------
 
-    def events(self, wsid: int, limit: int, after: int | None, filters: Sequence[Filter]) -> list[StoredEvent]:
+    def events(
+        self, wsid: int, limit: int, after: int | None, filters: Sequence[Filter]
+    ) -> list[StoredEvent]:
         """See Store.events."""
         conditions, parameters = _conditions(filters)
         where = ["b.wsid = ?", *conditions]
@@ -198,7 +202,8 @@ class Questions:
             where.append("b.seq > ?")
             values.append(after)
         rows = self._db.execute(
-            EVENTS.format(where=" AND ".join(where), order="DESC" if after is None else "ASC"), (*values, limit)
+            EVENTS.format(where=" AND ".join(where), order="DESC" if after is None else "ASC"),
+            (*values, limit),
         )
         return [_stored(row) for row in rows]
 
@@ -209,28 +214,27 @@ class Questions:
             "SELECT source, run, reason, events FROM run_reasons WHERE wsid = ? ORDER BY reason", (wsid,)
         ):
             reasons.setdefault((source, run), {})[reason] = events
+        rows = self._db.execute(
+            "SELECT source, run, first_seen, last_seen, coalesce(sent, arrived), stored, repeated, rejected, lost, "
+            "refused, closed FROM runs WHERE wsid = ? ORDER BY last_seen DESC, source, run",
+            (wsid,),
+        )
         return [
             Run(
-                source=source,
-                run=run,
-                first_seen_ms=first_seen,
-                last_seen_ms=last_seen,
-                sent=arrived if sent is None else sent,
-                stored=stored,
-                repeated=repeated,
-                rejected=rejected,
-                reasons=reasons.get((source, run), {}),
-                lost=msgspec.json.decode(lost, type=dict[str, int]),
-                refused=refused,
-                closed=bool(closed),
+                source=row[0],
+                run=row[1],
+                first_seen_ms=row[2],
+                last_seen_ms=row[3],
+                sent=row[4],
+                stored=row[5],
+                repeated=row[6],
+                rejected=row[7],
+                reasons=reasons.get((row[0], row[1]), {}),
+                lost=msgspec.json.decode(row[8], type=dict[str, int]),
+                refused=row[9],
+                closed=bool(row[10]),
             )
-            for source, run, first_seen, last_seen, sent, arrived, stored, repeated, rejected, refused, closed, lost in (
-                self._db.execute(
-                    "SELECT source, run, first_seen, last_seen, sent, arrived, stored, repeated, rejected, refused, "
-                    "closed, lost FROM runs WHERE wsid = ? ORDER BY last_seen DESC, source, run",
-                    (wsid,),
-                )
-            )
+            for row in rows
         ]
 
     def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
@@ -294,9 +298,11 @@ class Questions:
         """See Store.as_of_ms; `owner` is the follower that counts the view, None for all."""
         which, parameters = ("min(position)", ()) if owner is None else ("position", (owner,))
         clause = "" if owner is None else "WHERE owner = ?"
-        row = self._db.execute(f"SELECT {which} FROM followers {clause}", parameters).fetchone()  # noqa: S608
+        row = self._db.execute(f"SELECT {which} FROM followers {clause}", parameters).fetchone()
         position = 0 if row is None else row[0]
-        (waiting,) = self._db.execute("SELECT min(received) FROM log.entries WHERE seq > ?", (position,)).fetchone()
+        (waiting,) = self._db.execute(
+            "SELECT min(received) FROM log.entries WHERE seq > ?", (position,)
+        ).fetchone()
         return now_ms if waiting is None else min(now_ms, waiting)
 
 
@@ -327,7 +333,7 @@ def _conditions(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
         glob = pattern.replace("[", "[[]").replace("?", "[?]")
         if key.dimension.table:
             matches = (
-                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "  # noqa: S608
+                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "
                 f"UNION ALL SELECT 0 WHERE '' GLOB ?)"
             )
             parameters += [glob, glob]
@@ -351,7 +357,7 @@ def _stored(row: Sequence[Any]) -> StoredEvent:
         path=path or "",
         query=query,
         place=Place(*row[18:23]),
-        agent=Agent(row[23], *(value or "" for value in row[24:28]), bot=bool(row[28])),
+        agent=Agent(row[23], row[24], row[25], row[26], row[27], bool(row[28])),
         referrer=None if referrer is None else Referrer(referrer, site or ""),
         campaign=NO_CAMPAIGN if row[29] is None else Campaign(*row[29:34]),
         host=host,

@@ -10,8 +10,8 @@ import msgspec
 
 from ...catalogue import View
 from ..base import StoreError
+from .counting import IN_STEP, SUMMED
 from .schema import DAY, HOUR, MONTH
-from .views import IN_STEP, SUMMED
 
 COUNTED_BY = ("field", "kind", "visitors", "classes")
 """What a view's counts depend on: changing one of these needs a raised version."""
@@ -29,7 +29,9 @@ class Registry:
         """Read the views as they are stored now."""
         self.views = {
             number: (msgspec.json.decode(definition, type=View), owner)
-            for number, owner, definition in self._db.execute("SELECT id, owner, definition FROM views ORDER BY id")
+            for number, owner, definition in self._db.execute(
+                "SELECT id, owner, definition FROM views ORDER BY id"
+            )
         }
 
     def filling(self) -> bool:
@@ -52,7 +54,9 @@ class Registry:
                 )
             elif any(getattr(new, key) != getattr(old, key) for key in COUNTED_BY):
                 what = next(key for key in COUNTED_BY if getattr(new, key) != getattr(old, key))
-                raise StoreError(f"view {name}: {what} has changed; raise its version to have it counted anew")
+                raise StoreError(
+                    f"view {name}: {what} has changed; raise its version to have it counted anew"
+                )
             elif new != old:
                 self._db.execute("UPDATE views SET definition = ? WHERE id = ?", (_encoded(new), number))
             else:
@@ -68,7 +72,8 @@ class Registry:
         """Add a view that fills from the log's start, from the first day that the log has all of."""
         (in_step,) = self._db.execute("SELECT position FROM followers WHERE owner = ?", (IN_STEP,)).fetchone()
         number = self._db.execute(
-            "INSERT INTO views(name, owner, definition) VALUES (?, ?, ?)", (view.name, IN_STEP, _encoded(view))
+            "INSERT INTO views(name, owner, definition) VALUES (?, ?, ?)",
+            (view.name, IN_STEP, _encoded(view)),
         ).lastrowid
         assert number is not None
         if in_step > 0:
@@ -81,9 +86,9 @@ class Registry:
 
     def _remove(self, number: int) -> None:
         for table in ("counts", "members", "view_from"):
-            self._db.execute(f"DELETE FROM {table} WHERE view = ?", (number,))  # noqa: S608 our own names
+            self._db.execute(f"DELETE FROM {table} WHERE view = ?", (number,))
         for table in ("followers", "seen", "closed"):
-            self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))  # noqa: S608
+            self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))
         self._db.execute("DELETE FROM views WHERE id = ?", (number,))
 
     def _refill(self, number: int, view: View) -> None:
@@ -92,20 +97,20 @@ class Registry:
         new = self._add(view)
         self._db.execute(
             "CREATE TEMP TABLE kept AS SELECT b.id, b.month FROM log.buckets b JOIN view_from f "
-            f"ON f.view = ? AND f.wsid = b.wsid WHERE b.grain IN ({HOUR}, {DAY}) AND b.start < f.start",  # noqa: S608
+            f"ON f.view = ? AND f.wsid = b.wsid WHERE b.grain IN ({HOUR}, {DAY}) AND b.start < f.start",
             (new,),
         )
         self._db.execute(
             "UPDATE counts SET view = ? WHERE view = ? AND bucket IN (SELECT id FROM kept)", (new, number)
         )
         self._db.execute(
-            f"INSERT INTO counts SELECT k.month, c.view, c.key, {SUMMED} FROM kept k "  # noqa: S608
+            f"INSERT INTO counts SELECT k.month, c.view, c.key, {SUMMED} FROM kept k "
             f"JOIN log.buckets b ON b.id = k.id AND b.grain = {DAY} JOIN counts c ON c.bucket = k.id AND c.view = ? "
             "GROUP BY k.month, c.view, c.key",
             (new,),
         )
         self._db.execute(
-            f"UPDATE counts SET view = ?1 WHERE view = ?2 AND bucket IN (SELECT b.id FROM log.buckets b "  # noqa: S608
+            f"UPDATE counts SET view = ?1 WHERE view = ?2 AND bucket IN (SELECT b.id FROM log.buckets b "
             f"JOIN view_from f ON f.view = ?1 AND f.wsid = b.wsid WHERE b.grain = {MONTH} AND b.start < f.start "
             "AND NOT EXISTS (SELECT 1 FROM counts c WHERE c.bucket = b.id AND c.view = ?1))",
             (new, number),

@@ -157,7 +157,9 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512)
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512
+    )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
@@ -166,6 +168,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
-        raise Damaged(f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it")
+        raise Damaged(
+            f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it"
+        )
     if version < FORMAT:
         connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the writer's own entries do to the views: closing a day, erasing a user name, deleting a web service."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from ..base import Limits
+from .counting import ADD, EMPTY, IN_STEP, SUMMED, SUMS, Counted
+from .log import CLOSING, DELETION, ERASURE
+from .schema import HOUR
+
+
+class Closing:
+    """Applies entries of the writer to the views of one follower."""
+
+    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+        self._db = connection
+        self._limits = limits
+
+    def apply(
+        self,
+        owner: int,
+        counted: Sequence[Counted],
+        kind: int,
+        wsid: int,
+        bucket: int | None,
+        erased: str | None,
+    ) -> None:
+        """Apply an entry of this kind; within the caller's transaction."""
+        numbers = [one.number for one in counted]
+        if kind == CLOSING:
+            assert bucket is not None
+            self._close(owner, numbers, bucket)
+        elif kind == ERASURE:
+            names = [one.number for one in counted if one.view.grouped_by == "username"]
+            if erased:
+                self._erase(names, wsid, erased)
+        elif kind == DELETION and owner == IN_STEP:
+            self._delete(wsid)
+
+    def _close(self, owner: int, views: Sequence[int], day: int) -> None:
+        db = self._db
+        db.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", (owner, day))
+        for session in (0, 1):
+            db.execute("DELETE FROM seen WHERE owner = ? AND session = ? AND day = ?", (owner, session, day))
+        hours = [
+            row[0]
+            for row in db.execute(f"SELECT id FROM log.buckets WHERE day = ? AND grain = {HOUR}", (day,))
+        ]
+        (month,) = db.execute("SELECT month FROM log.buckets WHERE id = ?", (day,)).fetchone()
+        for view in views:
+            db.execute("DELETE FROM members WHERE day = ? AND view = ?", (day, view))
+            for bucket in (day, *hours):
+                self._keep_largest(view, bucket, month if bucket == day else None)
+
+    def _keep_largest(self, view: int, bucket: int, month: int | None) -> None:
+        """Move all but the largest keys of a bucket to its remainder; what a day moves, its month moves too."""
+        db = self._db
+        (keys,) = db.execute(
+            "SELECT count(*) FROM counts WHERE bucket = ? AND view = ? AND key <> 0", (bucket, view)
+        ).fetchone()
+        if keys <= self._limits.day_keys:
+            return
+        db.execute("CREATE TEMP TABLE small AS SELECT * FROM counts LIMIT 0")
+        db.execute(
+            "INSERT INTO small SELECT c.* FROM counts c JOIN keys k ON k.id = c.key WHERE c.bucket = ? AND c.view = ? "
+            "ORDER BY c.requests DESC, k.text LIMIT -1 OFFSET ?",
+            (bucket, view, self._limits.day_keys),
+        )
+        db.execute(
+            "DELETE FROM counts WHERE bucket = ?1 AND view = ?2 AND key IN (SELECT key FROM small)",
+            (bucket, view),
+        )
+        for into in (bucket,) if month is None else (bucket, month):
+            db.execute(
+                f"INSERT INTO counts SELECT ?, view, 0, {SUMMED} FROM small WHERE true GROUP BY view "
+                f"ON CONFLICT DO UPDATE SET {ADD}",
+                (into,),
+            )
+        if month is not None:
+            take = ", ".join(f"{name} = counts.{name} - small.{name}" for name in SUMS.split(", "))
+            db.execute(
+                f"UPDATE counts SET {take} FROM small WHERE counts.bucket = ? AND counts.view = ? "
+                "AND counts.key = small.key",
+                (month, view),
+            )
+            db.execute(
+                "DELETE FROM counts WHERE bucket = ? AND view = ? AND requests = 0 AND key IN (SELECT key FROM small)",
+                (month, view),
+            )
+        db.execute("DROP TABLE small")
+
+    def _erase(self, views: Sequence[int], wsid: int, name: str) -> None:
+        db = self._db
+        row = db.execute("SELECT id FROM keys WHERE text = ?", (name,)).fetchone()
+        if row is None or row[0] == EMPTY:
+            return
+        key = row[0]
+        for view in views:
+            buckets = "SELECT id FROM log.buckets WHERE wsid = ?"
+            db.execute(
+                f"INSERT INTO counts SELECT bucket, view, {EMPTY}, {SUMS} FROM counts WHERE bucket IN ({buckets}) "
+                f"AND view = ? AND key = ? ON CONFLICT DO UPDATE SET {ADD}",
+                (wsid, view, key),
+            )
+            db.execute(
+                f"DELETE FROM counts WHERE bucket IN ({buckets}) AND view = ? AND key = ?",
+                (wsid, view, key),
+            )
+        db.execute(
+            "DELETE FROM keys WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM counts WHERE key = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM members WHERE key = ?1)",
+            (key,),
+        )
+
+    def _delete(self, wsid: int) -> None:
+        db = self._db
+        buckets = "(SELECT id FROM log.buckets WHERE wsid = ?)"
+        for table, column in (("counts", "bucket"), ("members", "day"), ("closed", "day"), ("due", "bucket")):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN {buckets}", (wsid,))
+        db.execute(f"DELETE FROM seen WHERE day IN {buckets}", (wsid,))
+        for table in ("series", "runs", "run_reasons", "gone", "view_from"):
+            db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))
