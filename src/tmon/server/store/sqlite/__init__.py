@@ -127,7 +127,7 @@ class SqliteStore(Store):
     def _views_write(self, work: Callable[[], Any]) -> Any:
         connection = self._views_connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN")  # IMMEDIATE would lock the attached log, and appends with it
             try:
                 result = work()
                 connection.execute("COMMIT")
@@ -148,16 +148,16 @@ class SqliteStore(Store):
         number, known, _ = self._view(view)
         with self._questions() as ask:
             if period.filters:
-                return ask.filtered_ranking(known, period, limit)
+                return ask.filtered.ranking(known, period, limit)
             return ask.ranking(number, period, limit)
 
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:
-            return ask.filtered_totals(period) if period.filters else ask.totals(period)
+            return ask.filtered.totals(period) if period.filters else ask.totals(period)
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         with self._questions() as ask:
-            return ask.filtered_series(grain, period) if period.filters else ask.series(grain, period)
+            return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
 
     def events(
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()

@@ -24,13 +24,17 @@ SUMMED = ", ".join(f"sum({name})" for name in SUMS.split(", "))
 IN_STEP = 0
 REMAINDER, EMPTY = 0, 1
 
+# What is added up row by row into a table with a key is faster here than GROUP BY, which sorts: 0.4 against 1.1 to
+# 1.8 seconds for a million events, and rows come in the order of their numbers, so the first event stays the first.
 TEMP = """
 CREATE TEMP TABLE batch(
-    seq INTEGER PRIMARY KEY, wsid, received, ts, hour, day, month, visitor, bot, error, duration, bytes, session,
-    place, agent, profile, status, path, referrer, ip, extra, first);
-CREATE TEMP TABLE fresh(day, session, visitor, profile, seq);
-CREATE TEMP TABLE newcomers(day, session, visitor, profile, seq);
-CREATE TEMP TABLE joined(day, key, visitor, seq);
+    seq INTEGER PRIMARY KEY, wsid, received, ts, hour, day, visitor, bot, error, duration, bytes, session,
+    place, agent, profile, path, referrer, flags, ip, extra, first);
+CREATE TEMP TABLE hours(hour INTEGER PRIMARY KEY, received);
+CREATE TEMP TABLE fresh(
+    session, day, visitor, profile, seq, PRIMARY KEY(session, day, visitor, profile)) WITHOUT ROWID;
+CREATE TEMP TABLE newcomers(session, day, visitor, profile, seq);
+CREATE TEMP TABLE joined(day, key, visitor, seq, PRIMARY KEY(day, key, visitor)) WITHOUT ROWID;
 CREATE TEMP TABLE translated(dim PRIMARY KEY, key) WITHOUT ROWID;
 CREATE TEMP TABLE groups(
     view, hour, day, month, key, requests, visitors, bots, errors, duration, timed, bytes, seq, hour_key, day_key,
@@ -39,31 +43,26 @@ CREATE TEMP TABLE groups(
 
 FILL_BATCH = """
 INSERT INTO batch
-SELECT v.seq, v.wsid, e.received, v.ts, v.hour, h.day, h.month, iif(a.bot, NULL, v.visitor), a.bot,
-    coalesce(p.status >= 500, 0), v.duration, v.bytes, v.session, v.place, v.agent, v.profile, p.status, v.path,
-    v.referrer, v.ip, v.extra, 0
+SELECT v.seq, v.wsid, e.received, v.ts, v.hour, h.day, iif(v.flags & 2, NULL, v.visitor), (v.flags & 2) / 2,
+    (v.flags & 4) / 4, v.duration, v.bytes, v.flags & 1, v.place, v.agent, v.profile, v.path, v.referrer, v.flags,
+    v.ip, v.extra, 0
 FROM log.entries e CROSS JOIN log.events v ON v.wsid = e.wsid AND v.seq BETWEEN e.seq + 1 AND e.seq + e.accepted
-CROSS JOIN log.buckets h ON h.id = v.hour CROSS JOIN log.agents a ON a.id = v.agent
-CROSS JOIN log.profiles p ON p.id = v.profile
+CROSS JOIN log.buckets h ON h.id = v.hour
 WHERE e.seq > ?1 AND e.seq <= ?2 AND e.kind = 0
 """
 NOT_BEFORE = """
 AND NOT EXISTS (SELECT 1 FROM view_from f WHERE f.view = ?3 AND f.wsid = v.wsid AND h.start < f.start)
 """
 
+ONE_EVENT = "1, first, bot, error, coalesce(duration, 0), duration IS NOT NULL, coalesce(bytes, 0)"
+
 ROLL = """
-INSERT INTO {roll}
-SELECT session, hour, day, month, {value}, count(*), sum(first), sum(bot), sum(error), coalesce(sum(duration), 0),
-    count(duration), coalesce(sum(bytes), 0), min(seq)
-FROM batch b GROUP BY session, hour, 5
+INSERT INTO {roll} SELECT session, hour, {value}, {one}, seq FROM batch b WHERE true ON CONFLICT DO UPDATE SET {add}
 """
 
 SERIES = """
-INSERT INTO series
-SELECT wsid, {grain}, ts / {grain}000 * {grain} AS start, count(*), sum(first), sum(bot), sum(error),
-    coalesce(sum(duration), 0), count(duration), coalesce(sum(bytes), 0)
-FROM batch WHERE session = 0 AND (ts / {grain}000 + 1) * {grain}000 + {kept} > received GROUP BY wsid, start
-ON CONFLICT DO UPDATE SET {add}
+INSERT INTO series SELECT wsid, {grain}, ts / {grain}000 * {grain}, {one} FROM batch
+WHERE session = 0 AND (ts / {grain}000 + 1) * {grain}000 + {kept} > received ON CONFLICT DO UPDATE SET {add}
 """
 
 
@@ -95,21 +94,21 @@ class Counting:
     def count(self, owner: int, counted: Sequence[Counted], position: int, upto: int) -> None:
         """Count the entries after `position` up to and with `upto`; within the caller's transaction."""
         db = self._db
-        for table in ("batch", "fresh", "newcomers", "groups"):
+        for table in ("batch", "hours", "fresh", "newcomers", "groups"):
             db.execute(f"DELETE FROM {table}")
         if owner == IN_STEP:
             db.execute(FILL_BATCH, (position, upto))
         else:
             db.execute(FILL_BATCH + NOT_BEFORE, (position, upto, owner))
+        db.execute(
+            "INSERT INTO hours SELECT hour, received FROM batch WHERE true "
+            "ON CONFLICT DO UPDATE SET received = max(received, excluded.received)"
+        )
         self._find_newcomers(owner)
         if owner == IN_STEP:
-            db.execute(
-                "INSERT INTO groups SELECT 0, hour, day, month, 1, count(*), sum(first), sum(bot), sum(error), "
-                "coalesce(sum(duration), 0), count(duration), coalesce(sum(bytes), 0), min(seq), 1, 1 "
-                "FROM batch WHERE session = 0 GROUP BY hour"
-            )
+            self._count_totals()
             for grain, kept in ((1, SECONDS_KEPT_MS), (60, MINUTES_KEPT_MS)):
-                db.execute(SERIES.format(grain=grain, kept=kept, add=ADD))
+                db.execute(SERIES.format(grain=grain, kept=kept, one=ONE_EVENT, add=ADD))
             keep_ledger(db, position, upto)
         rolled: set[Dimension] = set()
         for one in counted:
@@ -126,6 +125,14 @@ class Counting:
             )
         self._note_due()
 
+    def _count_totals(self) -> None:
+        self._db.execute(
+            "INSERT INTO groups SELECT 0, b.hour, h.day, h.month, 1, 1, first, bot, error, coalesce(duration, 0), "
+            "duration IS NOT NULL, coalesce(bytes, 0), seq, 1, 1 "
+            "FROM batch b CROSS JOIN log.buckets h ON h.id = b.hour "
+            f"WHERE session = 0 ON CONFLICT DO UPDATE SET {ADD}"
+        )
+
     def _find_newcomers(self, owner: int) -> None:
         """Fill `newcomers` with the first event of each visitor on its local day, and mark it in the batch.
 
@@ -133,20 +140,22 @@ class Counting:
         """
         db = self._db
         db.execute(
-            "INSERT INTO fresh SELECT * FROM (SELECT day, session, visitor, profile, min(seq) FROM batch "
-            "WHERE visitor IS NOT NULL GROUP BY session, day, visitor, profile) n WHERE NOT EXISTS ("
-            "SELECT 1 FROM seen s WHERE s.owner = ? AND s.session = n.session AND s.day = n.day "
-            "AND s.visitor = n.visitor AND s.profile = n.profile)",
+            "INSERT OR IGNORE INTO fresh SELECT session, day, visitor, profile, seq FROM batch b "
+            "WHERE visitor IS NOT NULL AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.owner = ? AND "
+            "s.session = b.session AND s.day = b.day AND s.visitor = b.visitor AND s.profile = b.profile)",
             (owner,),
         )
         db.execute(
-            "INSERT INTO newcomers SELECT day, session, visitor, profile, min(seq) FROM fresh n WHERE NOT EXISTS ("
+            "INSERT INTO newcomers SELECT session, day, visitor, profile, min(seq) FROM fresh n WHERE NOT EXISTS ("
             "SELECT 1 FROM seen s WHERE s.owner = ? AND s.session = n.session AND s.day = n.day "
             "AND s.visitor = n.visitor) GROUP BY session, day, visitor",
             (owner,),
         )
         db.execute("INSERT INTO seen SELECT ?, session, day, visitor, profile FROM newcomers", (owner,))
-        db.execute("DELETE FROM fresh WHERE seq IN (SELECT seq FROM newcomers)")
+        db.execute(
+            "DELETE FROM fresh WHERE (session, day, visitor, profile) IN "
+            "(SELECT session, day, visitor, profile FROM newcomers)"
+        )
         db.execute("UPDATE batch SET first = 1 WHERE seq IN (SELECT seq FROM newcomers)")
 
     def _roll(self, dimension: Dimension) -> None:
@@ -154,11 +163,11 @@ class Counting:
         if name is None:
             name = self._rolls[dimension] = f"roll_{len(self._rolls)}"
             self._db.execute(
-                f"CREATE TEMP TABLE {name}(session, hour, day, month, dim, requests, first, bots, errors, duration, "
-                "timed, bytes, seq)"
+                f"CREATE TEMP TABLE {name}(session, hour, dim, {SUMS}, seq, "
+                "PRIMARY KEY(session, hour, dim)) WITHOUT ROWID"
             )
         self._db.execute(f"DELETE FROM {name}")
-        self._db.execute(ROLL.format(roll=name, value=dimension.value))
+        self._db.execute(ROLL.format(roll=name, value=dimension.value, one=ONE_EVENT, add=ADD))
 
     def _group(self, owner: int, one: Counted) -> None:
         db, roll, key = self._db, self._rolls[one.key.dimension], one.key
@@ -173,11 +182,12 @@ class Counting:
         db.execute(
             f"INSERT INTO translated SELECT r.dim, k.id FROM {values} JOIN keys k ON k.text = {key.text}"
         )
-        visitors = "0" if one.view.visitors == "none" else "sum(r.first)"
+        visitors = "0" if one.view.visitors == "none" else "sum(r.visitors)"
         db.execute(
-            "INSERT INTO groups SELECT ?, r.hour, r.day, r.month, t.key, sum(r.requests), "
+            "INSERT INTO groups SELECT ?, r.hour, h.day, h.month, t.key, sum(r.requests), "
             f"{visitors}, sum(r.bots), sum(r.errors), sum(r.duration), sum(r.timed), sum(r.bytes), min(r.seq), "
-            f"t.key, t.key FROM {roll} r JOIN translated t ON t.dim = r.dim WHERE r.session = {session} "
+            f"t.key, t.key FROM {roll} r JOIN translated t ON t.dim = r.dim "
+            f"JOIN log.buckets h ON h.id = r.hour WHERE r.session = {session} "
             "GROUP BY r.hour, t.key",
             (one.number,),
         )
@@ -215,21 +225,19 @@ class Counting:
         )
         db.execute("DELETE FROM joined")
         db.execute(
-            "INSERT INTO joined SELECT * FROM (SELECT b.day, t.key, b.visitor, min(b.seq) "
-            f"FROM batch b JOIN translated t ON t.dim = {value} "
-            "WHERE b.visitor IS NOT NULL AND b.first = 0 AND b.session = ?2 GROUP BY b.day, t.key, b.visitor) n "
-            "WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.day = n.day AND m.view = ?1 AND m.key = n.key "
-            "AND m.visitor = n.visitor)",
+            "INSERT OR IGNORE INTO joined SELECT b.day, t.key, b.visitor, b.seq FROM batch b "
+            f"CROSS JOIN translated t ON t.dim = {value} WHERE b.visitor IS NOT NULL AND b.first = 0 "
+            "AND b.session = ?2 AND NOT EXISTS (SELECT 1 FROM members m WHERE m.day = b.day AND m.view = ?1 AND m.key = t.key "
+            "AND m.visitor = b.visitor)",
             (one.number, session),
         )
         db.execute("INSERT INTO members SELECT day, ?, key, visitor FROM joined", (one.number,))
 
     def _note_due(self) -> None:
         """Counts are kept for a time after the later of their bucket's end and their last change."""
-        for bucket, kept in (("hour", HOURS_KEPT_MS), ("day", DAYS_KEPT_MS), ("month", DAYS_KEPT_MS)):
+        for bucket, kept in (("id", HOURS_KEPT_MS), ("day", DAYS_KEPT_MS), ("month", DAYS_KEPT_MS)):
             self._db.execute(
-                f"INSERT INTO due SELECT x.{bucket}, max((h.start + h.length) * 1000, x.received) + {kept} FROM "
-                f"(SELECT {bucket}, max(received) AS received FROM batch GROUP BY {bucket}) x "
-                f"JOIN log.buckets h ON h.id = x.{bucket} "
+                f"INSERT INTO due SELECT b.id, max((b.start + b.length) * 1000, x.received) + {kept} FROM "
+                f"hours x JOIN log.buckets h ON h.id = x.hour JOIN log.buckets b ON b.id = h.{bucket} "
                 "WHERE true ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"
             )

@@ -70,10 +70,14 @@ KEYS: dict[str, Key] = {
     "bytes": _own("coalesce(CAST(b.bytes AS TEXT), '')"),
     "duration_ms": _own("key_text(b.duration / 1000.0)"),
     "ip": _own("coalesce(b.ip, '')"),
-    "kind": _own("iif(b.session, 'session', 'request')"),
+    "kind": _own("iif(b.flags & 1, 'session', 'request')"),
 }
 
-NUMBERS = {"status": "b.status", "bytes": "b.bytes", "duration_ms": "b.duration / 1000.0"}
+NUMBERS = {
+    "status": "(SELECT status FROM log.profiles WHERE id = b.profile)",
+    "bytes": "b.bytes",
+    "duration_ms": "b.duration / 1000.0",
+}
 
 
 def key_of(view: View) -> Key:

@@ -32,7 +32,7 @@ ENTRY_COLUMNS = (
     "run, run_seq, sent, lost, closing"
 )
 EVENT_COLUMNS = (
-    "wsid, seq, ts, hour, visitor, place, agent, profile, path, query, referrer, duration, bytes, session, ip, "
+    "wsid, seq, ts, hour, visitor, place, agent, profile, path, query, referrer, duration, bytes, flags, ip, "
     "extra"
 )
 OUTCOME_COLUMNS = "wsid, envelope, status, accepted, repeated, rejected, errors, message"
@@ -238,7 +238,7 @@ class Log:
             None if referrer is None else text(referrer.referrer),
             event.duration_us,
             event.bytes,
-            1 if event.kind == SESSION else 0,
+            (event.kind == SESSION) + 2 * event.agent.bot + 4 * event.error,
             event.ip,
             msgspec.json.encode(extra).decode() if extra else None,
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers from the embedded store: unfiltered from the counts, filtered from the events."""
+"""Answers from the embedded store's counts, and its events, ledger and quarantine as they are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import msgspec
 
 from ...calendar import Day as CalendarDay
 from ...calendar import Hour, Month
-from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
 from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent
 from ..fields import fields_of
-from .keys import key_of
+from .filtered import Filtered, conditions_of, measures_of, ranking_of
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -24,7 +23,7 @@ SUMS = "sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), total(c.du
 NEVER = Hour(0, 0, CalendarDay(0, 0, None, Month(0, 0), ()))  # type: ignore[arg-type]
 
 EVENTS = """
-SELECT v.seq, e.received, v.ts, v.visitor, v.query, v.duration, v.bytes, v.session, v.ip, v.extra, path.text,
+SELECT v.seq, e.received, v.ts, v.visitor, v.query, v.duration, v.bytes, v.flags, v.ip, v.extra, path.text,
     referrer.text, o.status, host.text, method.text, username.text, source.text, site.text,
     p.country, p.region, p.city, p.lat, p.lon, a.useragent, a.os, a.browser, a.device, a.model, a.bot,
     c.source, c.medium, c.campaign, c.term, c.content
@@ -39,26 +38,13 @@ LEFT JOIN log.campaigns c ON c.id = o.campaign
 ORDER BY v.seq {order}
 """
 
-MATCHING = """
-CREATE TEMP TABLE matching AS
-SELECT b.seq AS seq, b.ts AS ts, h.start AS hour, h.day AS day, iif(a.bot, NULL, b.visitor) AS visitor, a.bot AS bot,
-    coalesce(p.status >= 500, 0) AS error, b.duration AS duration, b.bytes AS bytes, {dim} AS dim
-FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour CROSS JOIN log.agents a ON a.id = b.agent
-CROSS JOIN log.profiles p ON p.id = b.profile
-WHERE {where}
-"""
-
-
-def measures_of(row: Sequence[Any]) -> Measures:
-    """Measures from the seven sums of a row, None counting as 0."""
-    return Measures(*(int(value or 0) for value in row))
-
 
 class Questions:
     """One reading connection; used by one thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self.filtered = Filtered(connection)
 
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
@@ -77,7 +63,7 @@ class Questions:
             "sum(bots), sum(errors), total(duration), sum(timed), total(bytes) FROM t2",
             (*parameters, number, limit, limit),
         ).fetchall()
-        return _ranking([(row[0], measures_of(row[1:])) for row in rows[:-1]], measures_of(rows[-1][1:]))
+        return ranking_of([(row[0], measures_of(row[1:])) for row in rows[:-1]], measures_of(rows[-1][1:]))
 
     def totals(self, period: Period) -> Measures:
         """The totals from their counts."""
@@ -105,97 +91,13 @@ class Questions:
             )
         return {row[0]: measures_of(row[1:]) for row in rows}
 
-    # -- filtered -------------------------------------------------------------------------------------------------
-
-    def filtered_ranking(self, view: View, period: Period, limit: int) -> Ranking:
-        """The largest keys of a view among the events that match the period's filters."""
-        key = key_of(view)
-        self._match(period, view.kind, key.dimension.value)
-        if view.visitors == "none":
-            self._db.execute("UPDATE temp.matching SET visitor = NULL")
-        shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
-        self._db.execute(
-            f"CREATE TEMP TABLE keyed AS SELECT r.dim AS dim, {key.text} AS key "
-            f"FROM (SELECT DISTINCT dim FROM temp.matching) r {shared}"
-        )
-        if view.visitors == "distinct":
-            self._db.execute("CREATE INDEX temp.keyed_by_dim ON keyed(dim)")
-            self._first("k.key", "JOIN temp.keyed k ON k.dim = m.dim")
-        else:
-            self._first(None, "")
-        rows = self._db.execute(
-            "SELECT k.key, sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), sum(c.duration), "
-            "sum(c.timed), sum(c.bytes) FROM (SELECT m.dim AS dim, count(*) AS requests, "
-            "sum(m.seq IN (SELECT seq FROM temp.first)) AS visitors, sum(bot) AS bots, sum(error) AS errors, "
-            "total(duration) AS duration, count(duration) AS timed, total(bytes) AS bytes "
-            "FROM temp.matching m WHERE m.ts >= ?1 AND m.ts < ?2 GROUP BY m.dim) c "
-            "JOIN temp.keyed k ON k.dim = c.dim GROUP BY k.key ORDER BY 2 DESC, k.key",
-            (period.start * 1000, period.end * 1000),
-        ).fetchall()
-        whole = Measures()
-        for row in rows:
-            whole = whole.plus(measures_of(row[1:]))
-        return _ranking([(row[0], measures_of(row[1:])) for row in rows[:limit]], whole)
-
-    def filtered_totals(self, period: Period) -> Measures:
-        """The totals of the events that match."""
-        return self._filtered_totals(period, "0").get(0, Measures())
-
-    def filtered_series(self, grain: Grain, period: Period) -> dict[int, Measures]:
-        """The totals of the events that match, per bucket."""
-        if grain in UTC_GRAINS:
-            seconds = UTC_GRAINS[grain]
-            return self._filtered_totals(period, f"ts / {seconds}000 * {seconds}")
-        if grain == "hour":
-            return self._filtered_totals(period, "hour")
-        column = "id" if grain == "day" else "month"
-        return self._filtered_totals(
-            period,
-            f"(SELECT g.start FROM log.buckets d JOIN log.buckets g ON g.id = d.{column} WHERE d.id = m.day)",
-        )
-
-    def _filtered_totals(self, period: Period, bucket: str) -> dict[int, Measures]:
-        self._match(period, REQUEST, "0")
-        self._first(None, "")
-        rows = self._db.execute(
-            f"SELECT {bucket}, count(*), sum(m.seq IN (SELECT seq FROM temp.first)), sum(bot), sum(error), "
-            "total(duration), count(duration), total(bytes) FROM temp.matching m WHERE ts >= ? AND ts < ? GROUP BY 1",
-            (period.start * 1000, period.end * 1000),
-        )
-        return {row[0]: measures_of(row[1:]) for row in rows}
-
-    def _match(self, period: Period, kind: str, dimension: str) -> None:
-        """Fill `matching` with the events of the period's days that match its filters."""
-        for table in ("matching", "first", "keyed"):
-            self._db.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        conditions, parameters = _conditions(period.filters)
-        where = " AND ".join(
-            (
-                "b.wsid = ? AND b.session = ? AND h.start >= ? AND h.start < ?",
-                *conditions,
-            )
-        )
-        self._db.execute(
-            MATCHING.format(dim=dimension, where=where),
-            (period.wsid, 1 if kind == SESSION else 0, period.day_start, period.day_end, *parameters),
-        )
-
-    def _first(self, key: str | None, join: str) -> None:
-        """Fill `first` with the first matching event of each visitor and day, and key if one is given."""
-        columns = "day, visitor" if key is None else f"day, visitor, {key}"
-        self._db.execute("CREATE TEMP TABLE first(seq INTEGER PRIMARY KEY)")
-        self._db.execute(
-            f"INSERT INTO temp.first SELECT min(m.seq) FROM temp.matching m {join} "
-            f"WHERE visitor IS NOT NULL GROUP BY {columns}"
-        )
-
     # -- events, ledger, quarantine -------------------------------------------------------------------------------
 
     def events(
         self, wsid: int, limit: int, after: int | None, filters: Sequence[Filter]
     ) -> list[StoredEvent]:
         """See Store.events."""
-        conditions, parameters = _conditions(filters)
+        conditions, parameters = conditions_of(filters)
         where = ["b.wsid = ?", *conditions]
         values: list[Any] = [wsid, *parameters]
         if after is not None:
@@ -306,14 +208,6 @@ class Questions:
         return now_ms if waiting is None else min(now_ms, waiting)
 
 
-def _ranking(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:
-    shown = Measures()
-    for _, measures in rows:
-        shown = shown.plus(measures)
-    other = Measures(*(a - b for a, b in zip(whole, shown, strict=True)))
-    return Ranking(rows, other if other != Measures() else None)
-
-
 def _buckets(period: Period) -> tuple[str, list[int]]:
     """SQL for the numbers of the buckets that the period's spans hold."""
     parts, parameters = [], []
@@ -323,35 +217,14 @@ def _buckets(period: Period) -> tuple[str, list[int]]:
     return " UNION ALL ".join(parts) or "SELECT id FROM log.buckets WHERE false", parameters
 
 
-def _conditions(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
-    """SQL conditions over an event `b` for the filters, with their parameters."""
-    conditions, parameters = [], []
-    for view, pattern, negated in filters:
-        key = key_of(view)
-        value = key.dimension.value
-        # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
-        glob = pattern.replace("[", "[[]").replace("?", "[?]")
-        if key.dimension.table:
-            matches = (
-                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "
-                f"UNION ALL SELECT 0 WHERE '' GLOB ?)"
-            )
-            parameters += [glob, glob]
-        else:
-            matches = f"{key.text.replace('r.dim', value)} GLOB ?"
-            parameters.append(glob)
-        conditions.append(f"NOT ({matches})" if negated else matches)
-    return conditions, parameters
-
-
 def _stored(row: Sequence[Any]) -> StoredEvent:
     """An event of the log, put together again."""
-    seq, received, ts, visitor, query, duration, size, session, ip, extra, path, referrer = row[:12]
+    seq, received, ts, visitor, query, duration, size, flags, ip, extra, path, referrer = row[:12]
     status, host, method, username, source, site = row[12:18]
     extras: dict[str, Any] = msgspec.json.decode(extra) if extra else {}
     truncated = tuple(extras.pop("truncated", ()))
     event = Event(
-        kind=SESSION if session else REQUEST,
+        kind=SESSION if flags & 1 else REQUEST,
         ts_ms=ts,
         hour=NEVER,
         path=path or "",

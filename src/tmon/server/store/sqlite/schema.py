@@ -29,10 +29,11 @@ CREATE TABLE IF NOT EXISTS entries(
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_envelope ON entries(envelope) WHERE envelope IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entries_of_the_writer ON entries(seq) WHERE kind <> 0;
 
+-- `flags` adds up 1 for a session, 2 for a bot, 4 for an error.
 CREATE TABLE IF NOT EXISTS events(
     wsid INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL, hour INTEGER NOT NULL, visitor INTEGER,
     place INTEGER NOT NULL, agent INTEGER NOT NULL, profile INTEGER NOT NULL, path INTEGER, query TEXT,
-    referrer INTEGER, duration INTEGER, bytes INTEGER, session INTEGER NOT NULL, ip TEXT, extra TEXT,
+    referrer INTEGER, duration INTEGER, bytes INTEGER, flags INTEGER NOT NULL, ip TEXT, extra TEXT,
     PRIMARY KEY(wsid, seq)) WITHOUT ROWID;
 
 -- Values that many events share. `digest` finds them, `used` is the day (receipt, since 1970) of their last use.

@@ -46,7 +46,7 @@ class Follower:
             return False
         self._turn += 1
         owner = waiting[self._turn % len(waiting)]
-        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("BEGIN")  # IMMEDIATE would lock the attached log, and appends with it
         try:
             self._pass(
                 owner, counted.get(owner, ()), positions[owner], end if owner == IN_STEP else in_step, most
