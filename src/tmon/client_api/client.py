@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The client: what a program calls to report what happened in it."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from .dsn import Dsn
+from .encoding import encode
+from .errors import NotEncodable
+from .queue import Limits
+
+if TYPE_CHECKING:
+    from .answer import Answer
+    from .sender import Stats
+
+MAX_BATCH_EVENTS: Final = 10_000
+# Sealed, and whether it compresses or not, this stays below the 8 MiB that the server takes.
+MAX_BATCH_BYTES: Final = 8 * 1024 * 1024 - 64 * 1024
+
+
+class Client:
+    """Reports events to one web service of a T-Mon server.
+
+        with Client() as client:                       # the DSN is in TMON_DSN
+            client.request("/cart", ip="203.0.113.9", useragent="curl/8.5.0", status=200)
+
+    `dsn` is the whole configuration; without it `TMON_DSN` is read. `source` names the sender, by default
+    the machine. The other parameters bound a batch (events, bytes, seconds that its first event waits), the
+    queue (events, bytes), and one attempt to reach the server (`timeout_s`).
+
+    After construction nothing here raises into the program that is being tracked, except `send_batch`, whose
+    caller wants to know. What cannot be delivered is counted, reported to the server, and visible in
+    `stats`. A client may be used from any thread, and in a forked child, where it begins a run of its own.
+    At the end of the process it gets five seconds to deliver what waits.
+
+    Raises DsnError without a usable DSN, ValueError for limits outside their range.
+    """
+
+    def __init__(
+        self,
+        dsn: str | Dsn | None = None,
+        *,
+        source: str | None = None,
+        batch_events: int = 500,
+        batch_bytes: int = 1024 * 1024,
+        batch_age_s: float = 1.0,
+        queue_events: int = 10_000,
+        queue_bytes: int = 32 * 1024 * 1024,
+        timeout_s: float = 30.0,
+    ) -> None:
+        # cryptography comes with the sender: importing this module stays cheap for programs that do not
+        # track.
+        from .sender import Sender
+
+        if dsn is None:
+            dsn = Dsn.from_environment()
+        elif isinstance(dsn, str):
+            dsn = Dsn.parse(dsn)
+        if not 0 < timeout_s <= 600:
+            raise ValueError("timeout_s is a number of seconds up to 600")
+        limits = Limits(
+            batch_events=batch_events,
+            batch_bytes=batch_bytes,
+            batch_age_s=batch_age_s,
+            queue_events=queue_events,
+            queue_bytes=queue_bytes,
+        )
+        self._dsn = dsn
+        self._sender = Sender(dsn, _checked(source or _hostname(), "source"), limits, timeout_s)
+        # A client that is dropped without close() still delivers what it holds, and its thread ends.
+        weakref.finalize(self, self._sender.begin_close, 5.0).atexit = False
+
+    def track(self, /, **fields: object) -> None:
+        """Report one event with these fields (docs: events). `ts` is now unless given.
+
+        Never blocks on the network and never raises: an event with a value that JSON or the server has no
+        place for, or for which the queue has no room, is dropped and counted as lost.
+        """
+        try:
+            if fields.get("ts") is None:
+                fields["ts"] = round(time.time(), 3)
+            event = encode(fields)
+        except NotEncodable as error:
+            self._sender.drop(error.reason)
+            self._sender.warn_once(error.reason, "events are dropped and counted as lost: %s", error)
+        except Exception as error:  # noqa: BLE001 (a value's own methods may raise anything)
+            self._sender.drop("not_encodable")
+            self._sender.warn_once("not_encodable", "events are dropped and counted as lost: %r", error)
+        else:
+            self._sender.put(event)
+
+    def request(self, url: str, ip: str | None, useragent: str | None, **optional: object) -> None:
+        """Report one request: what was asked for, from which address, with which program.
+
+        `optional` are further fields such as `username, method, status, duration_ms, bytes, referrer, host,
+        ts`, and any of your own. Like `track`, it never raises.
+        """
+        self.track(**{**optional, "url": url, "ip": ip, "useragent": useragent})
+
+    def send_batch(
+        self,
+        events: Iterable[Mapping[str, object]],
+        stream: str | None = None,
+        timeout: float | None = None,
+        *,
+        on_failure: Callable[[str], None] | None = None,
+    ) -> Answer:
+        """Seal `events` into one envelope, deliver it now from this thread and return the server's answer.
+
+        For importers, which want an answer per batch and wait for it: nothing is queued. `stream` is the
+        fingerprint of something with positions, whose events carry `offset`. Attempts are repeated until
+        `timeout` seconds are over (None: without end); `on_failure` hears why one failed.
+
+        Raises NotEncodable (with the event's `index`) or ValueError (over 10,000 events or 7.9 MiB, or the
+        client is closed) before anything is sealed, Refused if the server's answer is final but not 200,
+        Undelivered if the time is over.
+        """
+        encoded: list[bytes] = []
+        for index, event in enumerate(events):
+            try:
+                encoded.append(encode(event))
+            except NotEncodable as error:
+                error.index = index
+                raise
+        if len(encoded) > MAX_BATCH_EVENTS:
+            raise ValueError(f"a batch holds at most {MAX_BATCH_EVENTS} events, this one {len(encoded)}")
+        if sum(map(len, encoded)) + len(encoded) > MAX_BATCH_BYTES:
+            raise ValueError(f"a batch holds at most {MAX_BATCH_BYTES} bytes, this one is larger")
+        if stream is not None:
+            _checked(stream, "stream")
+        return self._sender.send_now(encoded, stream=stream, timeout=timeout, on_failure=on_failure)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Send now what waits; True if within `timeout` seconds the server had decided about all of it."""
+        return self._sender.flush(timeout)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Deliver what waits, tell the server that this run ended on purpose, and stop.
+
+        True if that was done within `timeout` seconds. Events tracked afterwards are lost. May be called
+        again.
+        """
+        return self._sender.close(timeout)
+
+    def stats(self) -> Stats:
+        """What became of the events so far."""
+        return self._sender.stats()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<tmon.Client {self._dsn}>"
+
+
+def _hostname() -> str:
+    import socket
+
+    return socket.gethostname().encode("utf-8", "replace").decode("utf-8") or "unnamed"
+
+
+def _checked(name: str, what: str) -> str:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        usable = False
+    else:
+        usable = 0 < len(name) <= 1024
+    if not usable:
+        raise ValueError(f"{what} is text of 1 to 1,024 characters")
+    return name

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Writes one event as JSON that cannot spoil the envelope it travels in.
+
+The server refuses a whole envelope whose JSON does not decode, so what could do that (NaN and infinities,
+lone surrogates, numbers beyond 64 bits, deep nesting) is found here, one event at a time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from .errors import NotEncodable
+
+MAX_EVENT_BYTES: Final = 256 * 1024
+_MIN_INTEGER: Final = -(2**63)
+_MAX_INTEGER: Final = 2**64 - 1
+
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def encode(event: Mapping[str, object]) -> bytes:
+    """Return `event` as compact UTF-8 JSON.
+
+    Values are strings, numbers, booleans, None, or times with a time zone, which become ISO 8601.
+    Raises NotEncodable for anything else, with the reason `not_encodable`, and for events over 256 KiB with
+    `too_large`. The message names the field, never its value.
+    """
+    times: dict[str, object] = {}
+    for name, value in event.items():
+        if not isinstance(name, str):
+            raise NotEncodable(f"the name of a field is a {type(name).__name__}, not a string")
+        if value is None or isinstance(value, str):
+            continue
+        if isinstance(value, int):
+            if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+                raise NotEncodable(f"{name!a} is an integer that does not fit 64 bits")
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                raise NotEncodable(f"{name!a} is {value}, which JSON cannot hold")
+        elif isinstance(value, dt.datetime):
+            if value.utcoffset() is None:
+                raise NotEncodable(f"{name!a} is a time without a time zone")
+            times[name] = value.isoformat()
+        else:
+            raise NotEncodable(
+                f"{name!a} is a {type(value).__name__}; values are strings, numbers and booleans"
+            )
+    try:
+        encoded = _to_json({**event, **times} if times else event).encode("utf-8")
+    except UnicodeEncodeError:
+        encoded = None
+    if encoded is None:
+        raise NotEncodable("a name or value holds a lone surrogate, which UTF-8 cannot hold")
+    if len(encoded) > MAX_EVENT_BYTES:
+        raise NotEncodable(
+            f"the event has {len(encoded)} bytes, allowed are {MAX_EVENT_BYTES}", reason="too_large"
+        )
+    return encoded

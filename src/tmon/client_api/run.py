@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Keeps the books of one run of a sender: its envelopes' numbers, what it sent, and what it lost.
+
+A run is one process (a fork begins a new one) from its first event to `close`. The server compares these
+books with what it stored, so that no loss goes unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class Run:
+    """The bookkeeping of one run. Not thread-safe: its owner holds a lock around every call."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.id = os.urandom(8).hex()
+        self.envelopes = 0
+        self.sealed = 0
+        self.lost: dict[str, int] = {}
+        self.unreported_since: float | None = None
+        self._never_sealed = 0
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count `count` events as lost that no envelope will carry."""
+        self._never_sealed += count
+        self._lose(reason, count)
+
+    def lose_sealed(self, reason: str, count: int) -> None:
+        """Count `count` events as lost that an envelope already counted as sent."""
+        self._lose(reason, count)
+
+    def head(self, count: int, *, close: bool = False, stream: str | None = None) -> dict[str, object]:
+        """Number the next envelope, which carries `count` events; returns all of it but `events`."""
+        self.envelopes += 1
+        self.sealed += count
+        self.unreported_since = None
+        head: dict[str, object] = {
+            "source": self.source,
+            "run": self.id,
+            "seq": self.envelopes,
+            "sent_at": round(time.time(), 3),
+            "sent": self.sealed + self._never_sealed,
+        }
+        if self.lost:
+            head["lost"] = dict(self.lost)
+        if close:
+            head["close"] = True
+        if stream is not None:
+            head["stream"] = stream
+        return head
+
+    def _lose(self, reason: str, count: int) -> None:
+        if count:
+            self.lost[reason] = self.lost.get(reason, 0) + count
+            if self.unreported_since is None:
+                self.unreported_since = time.monotonic()
+
+
+def plaintext(head: dict[str, object], events: Sequence[bytes]) -> bytes:
+    """Return the JSON of an envelope: `head` and the already encoded `events`."""
+    return b"".join((_to_json(head).encode("utf-8")[:-1], b',"events":[', b",".join(events), b"]}"))

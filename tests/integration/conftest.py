@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A collector that does what a test's script says: real HTTP on a real socket, scripted failures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tmon.client_api import envelope
+
+SECRET = "f0e1d2c3b4a5968778695a4b3c2d1e0ff0e1d2c3b4a5968778695a4b3c2d1e0f"
+WSID = 7
+
+
+@dataclass
+class Scripted:
+    """One thing the collector does instead of accepting: a status with headers and body, or a broken connection."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    reset: bool = False
+    stores: bool = False
+    until: threading.Event | None = None
+
+
+@dataclass
+class Posted:
+    """One POST as it arrived; `document` is its plaintext, None where the key does not open it."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    document: Any
+
+
+class ScriptedCollector:
+    """Accepts what its key opens and counts it once, unless its script has something else to do first."""
+
+    def __init__(self) -> None:
+        self.script: deque[Scripted] = deque()
+        self.posts: list[Posted] = []
+        self.connections = 0
+        self.gets: list[tuple[str, dict[str, str]]] = []
+        self.token = ""
+        self.rejects: Callable[[dict[str, Any]], str] = lambda _: ""
+        self._changed = threading.Condition()
+        self._outcomes: dict[bytes, dict[str, Any]] = {}
+        self.sockets: set[socket.socket] = set()
+        self.port = 0
+        self.come_back()
+
+    @property
+    def dsn(self) -> str:
+        return f"tmon+http://{SECRET}@127.0.0.1:{self.port}/{WSID}"
+
+    @property
+    def documents(self) -> list[Any]:
+        """The plaintexts of every envelope that opened, in the order of arrival."""
+        return [post.document for post in list(self.posts) if post.document is not None]
+
+    @property
+    def stored(self) -> list[dict[str, Any]]:
+        """The events that count, each envelope once, without those that were rejected."""
+        return [event for outcome in list(self._outcomes.values()) for event in outcome["events"]]
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        """Wait until `condition` holds, which is asked again after each request. Fails the test otherwise."""
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout_s), "the collector never saw what was expected"
+
+    def come_back(self) -> None:
+        """Listen, on the same port as before."""
+        self._server = _Server(("127.0.0.1", self.port), _Handler)
+        self._server.collector = self
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def go_away(self) -> None:
+        """Listen no more and break every connection."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        for connection in list(self.sockets):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def judge(self, post: Posted) -> Scripted:
+        """Note a POST and decide about it."""
+        with self._changed:
+            self.posts.append(post)
+            step = self.script.popleft() if self.script else None
+            self._changed.notify_all()
+        if step is not None and step.until is not None:
+            step.until.wait(30)
+        if step is not None and not step.stores:
+            return step
+        with self._changed:
+            answer = self._accept(post)
+            self._changed.notify_all()
+        return answer if step is None else step
+
+    def _accept(self, post: Posted) -> Scripted:
+        if post.document is None:
+            return Scripted(403)
+        identity = envelope.envelope_id(post.body, WSID)
+        known = self._outcomes.get(identity)
+        if known is None:
+            errors = [(index, self.rejects(event)) for index, event in enumerate(post.document["events"])]
+            rejected = [{"index": index, "error": error} for index, error in errors if error]
+            good = [
+                event for event, (_, error) in zip(post.document["events"], errors, strict=True) if not error
+            ]
+            status = 400 if rejected and not good else 200
+            counts = {"accepted": len(good), "rejected_count": len(rejected), "rejected": rejected[:100]}
+            known = {"events": good, "answer": {"status_code": status, **counts}}
+            self._outcomes[identity] = known
+            answer = known["answer"]
+        else:
+            answer = {**known["answer"], "duplicate": True}
+        return Scripted(answer["status_code"], body=json.dumps(answer).encode())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    collector: ScriptedCollector
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks is part of the test."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.collector.connections += 1
+        self.server.collector.sockets.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.collector.sockets.discard(self.connection)
+        super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Be quiet."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            document = json.loads(envelope.open_(body, bytes.fromhex(SECRET), WSID))
+        except envelope.EnvelopeError:
+            document = None
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._answer(self.server.collector.judge(Posted(self.path, headers, body, document)))
+
+    def do_GET(self) -> None:
+        collector = self.server.collector
+        collector.gets.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        if self.headers.get("Authorization") != f"Bearer {collector.token}":
+            self._answer(Scripted(401))
+        else:
+            body = json.dumps({"status_code": 200, "results": collector.stored}).encode()
+            self._answer(Scripted(200, body=body))
+
+    def _answer(self, step: Scripted) -> None:
+        if step.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+            return
+        body = json.dumps({"status_code": step.status}).encode() if step.body is None else step.body
+        self.send_response(step.status)
+        for name, value in {"Content-Type": "application/json", **step.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        # Headers and body in one write: in two, the second waits for the client's delayed ACK.
+        self._headers_buffer.append(b"\r\n" + body)
+        self.flush_headers()
+
+
+@pytest.fixture
+def collector() -> Iterator[ScriptedCollector]:
+    scripted = ScriptedCollector()
+    yield scripted
+    scripted.go_away()
+
+
+@pytest.fixture
+def scripted() -> type[Scripted]:
+    """How to write a step of the collector's script."""
+    return Scripted
