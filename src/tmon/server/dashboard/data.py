@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON API (CONTRACT section 4): each view hands a question on and encodes its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import structlog
+from django.http import HttpResponse
+from django.views.decorators.gzip import gzip_page
+
+from tmon.server.query import (
+    Answer,
+    NoSuchView,
+    QuestionError,
+    Questions,
+    StoreError,
+    Subject,
+    Unavailable,
+)
+from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
+
+from .services import wired
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 5
+Given = Mapping[str, list[str]]
+
+
+@gzip_page
+@reads_webservice
+def ranking(request: AskedRequest, view: str) -> HttpResponse:
+    """`/<wsid>/data/users/<view>`."""
+    return _answered(request, lambda questions, subject, given: questions.ranking(subject, view, given))
+
+
+@gzip_page
+@reads_webservice
+def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
+    """`/<wsid>/data/requests/<grain>/<limit>`."""
+    return _answered(
+        request, lambda questions, subject, given: questions.series(subject, grain, limit, given)
+    )
+
+
+@gzip_page
+@reads_webservice
+def summary(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/summary`."""
+    return _answered(request, Questions.summary)
+
+
+@gzip_page
+@reads_webservice
+def events(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/events`."""
+    return _answered(request, Questions.events)
+
+
+@gzip_page
+@reads_webservice
+def sources(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/sources`."""
+    return _answered(request, Questions.sources)
+
+
+def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], Answer]) -> HttpResponse:
+    services = wired()
+    subject = services.subject(request.webservice.wsid)
+    if subject is None:
+        return json_error(404)
+    try:
+        answer = ask(services.questions, subject, dict(request.GET.lists()))
+    except NoSuchView as error:
+        return json_error(404, str(error))
+    except QuestionError as error:
+        return json_error(400, str(error))
+    except Unavailable as error:
+        log.warning("a question could not be answered", wsid=subject.wsid, why=str(error))
+        unavailable = json_error(503, "The store can't be asked now. Try again in a moment.")
+        unavailable.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return unavailable
+    except StoreError as error:
+        log.error("a question could not be answered", wsid=subject.wsid, why=str(error))
+        return json_error(500)
+    response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routes of the JSON API. The converter `wsid` is registered by the module that includes this one."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import data
+
+urlpatterns = [
+    path("<wsid:wsid>/data/users/<str:view>", data.ranking, name="data-ranking"),
+    path("<wsid:wsid>/data/requests/<str:grain>/<str:limit>", data.series, name="data-series"),
+    path("<wsid:wsid>/data/summary", data.summary, name="data-summary"),
+    path("<wsid:wsid>/data/events", data.events, name="data-events"),
+    path("<wsid:wsid>/data/sources", data.sources, name="data-sources"),
+]

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is answered when a request fails: JSON to programs, a short page to people, a traceback to nobody."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from tmon.server.tenants.access import MESSAGES, json_error
+
+_DATA_PATH = re.compile(r"/(?:[^/]+/|share/[^/]+/)?data/")
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a program asked: the path is one of the JSON API's."""
+    return _DATA_PATH.match(request.path_info) is not None
+
+
+def answer(request: HttpRequest, status: int, message: str | None = None) -> HttpResponse:
+    """The failure `status` in the form that suits whoever asked."""
+    if wants_json(request):
+        return json_error(status, message)
+    response = render(
+        request, f"{status}.html", {"status": status, "message": message or MESSAGES[status]}, status=status
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """400. A foreign host name gets plain text, since a page could not even know who asks."""
+    if not isinstance(exception, DisallowedHost):
+        return answer(request, 400)
+    if wants_json(request):
+        return json_error(400, "This server does not answer to that host name; see TMON_PUBLIC_URL.")
+    return render(
+        request, "400.html", {"status": 400, "foreign_host": True, "message": MESSAGES[400]}, status=400
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """403."""
+    return answer(request, 403, str(exception) or None)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """404, which also is the answer about web services that are somebody else's."""
+    return answer(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """500. Asks no database and no session, since these may be what failed."""
+    if wants_json(request):
+        return json_error(500)
+    page = render_to_string("500.html", {"status": 500, "message": MESSAGES[500]})
+    return HttpResponse(page, status=500)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the views of this room ask, handed in once by the program that serves them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tmon.server.query import Questions, Settle, Store, Subject
+from tmon.server.tenants import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What answers questions, and what knows the web services' calendars."""
+
+    questions: Questions
+    keyring: Keyring
+
+    def subject(self, wsid: int) -> Subject | None:
+        """The web service as the query room knows it; None where there is none.
+
+        One that was made a moment ago is looked up; raises django.db.Error where that fails.
+        """
+        service = self.keyring.get(wsid)
+        if service is None:
+            self.keyring.refresh()
+            service = self.keyring.get(wsid)
+        return None if service is None else Subject(wsid, service.calendar)
+
+
+_wired: Services | None = None
+
+
+def wire(store: Store, settle: Settle, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+    """Have the views ask `store`; call it before the first request.
+
+    `settle(seconds)` has the store's views brought to the log's end and returns then, or after so many seconds.
+    `clock` gives the Unix time in seconds.
+    """
+    global _wired  # noqa: PLW0603 - Django makes the views, so there is nobody to hand this to
+    _wired = Services(Questions(store, settle, clock), keyring)
+
+
+def wired() -> Services:
+    """What `wire` was given."""
+    if _wired is None:
+        raise RuntimeError("call tmon.server.dashboard.services.wire before serving")
+    return _wired

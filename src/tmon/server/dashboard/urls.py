@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every route of the pages and of the JSON API. The collector's own routes are not here: they never reach Django."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, register_converter
+
+from tmon.server.tenants.access import WsidConverter
+
+from . import pages
+
+register_converter(WsidConverter, "wsid")
+
+urlpatterns = [
+    path("", pages.index, name="index"),
+    path("login", pages.Login.as_view(), name="login"),
+    path("logout", pages.logout, name="logout"),
+    path("admin/", admin.site.urls),
+    path("", include("tmon.server.dashboard.data_urls")),
+]
+
+handler400 = "tmon.server.dashboard.failures.bad_request"
+handler403 = "tmon.server.dashboard.failures.forbidden"
+handler404 = "tmon.server.dashboard.failures.not_found"
+handler500 = "tmon.server.dashboard.failures.server_error"

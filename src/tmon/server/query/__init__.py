@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The query room: turns what people ask (periods, filters, limits) into questions to the store, and answers them.
+
+A question raises QuestionError where the one who asks is wrong and StoreError where the store can't answer.
+"""
+
+from __future__ import annotations
+
+from tmon.server.store.base import Store, StoreError, Unavailable
+
+from .answers import Answer
+from .errors import BadQuestion, NoSuchView, QuestionError
+from .questions import Questions, Settle, Subject
+
+__all__ = [
+    "Answer",
+    "BadQuestion",
+    "NoSuchView",
+    "QuestionError",
+    "Questions",
+    "Settle",
+    "Store",
+    "StoreError",
+    "Subject",
+    "Unavailable",
+]

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shapes of answers (CONTRACT section 4), as they are encoded to JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tmon.server.store.base import Measures
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """What a question is answered with.
+
+    `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
+    period. `complete_from` is a local date. `as_of` is ISO 8601. `approximate` names measures that are not exact.
+    """
+
+    status_code: int = 200
+    results: Any
+    since: str | None = msgspec.field(name="from")
+    until: str | None = msgspec.field(name="to")
+    complete_from: str | None
+    as_of: str
+    approximate: Sequence[str] | UnsetType = UNSET
+    totals: Any = UNSET
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A key of a ranking; `key` is None and `other` true in the row of everything else."""
+
+    key: str | None
+    other: bool | UnsetType = UNSET
+    requests: int
+    visitors: int
+    bots: int
+    errors: int
+    duration_ms: float | None
+    bytes: int
+
+
+class Point(msgspec.Struct, kw_only=True):
+    """A bucket of a series that starts at `t`."""
+
+    t: str
+    requests: int
+    visitors: int
+    bots: int
+    errors: int
+    duration_ms: float | None
+    bytes: int
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The totals of a period; percentiles of the duration in milliseconds, None without any."""
+
+    requests: int
+    visitors: int
+    bots: int
+    errors: int
+    bytes: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class LedgerRow(msgspec.Struct, kw_only=True):
+    """A run of a source: sent = stored + repeated + rejected + missing, in events.
+
+    `reasons` says why events were rejected. `lost` is what the sender reported lost, by reason: part of `missing`.
+    `refused` counts envelopes that were refused as a whole.
+    """
+
+    source: str
+    run: str
+    first_seen: str
+    last_seen: str
+    sent: int
+    stored: int
+    repeated: int
+    rejected: int
+    reasons: dict[str, int]
+    missing: int
+    lost: dict[str, int]
+    refused: int
+    closed: bool
+    unconfirmed: bool
+
+
+class LedgerTotals(msgspec.Struct, kw_only=True):
+    """The sums over all runs; `unconfirmed` counts runs."""
+
+    sent: int
+    stored: int
+    repeated: int
+    rejected: int
+    reasons: dict[str, int]
+    missing: int
+    lost: dict[str, int]
+    refused: int
+    unconfirmed: int
+
+
+def row(key: str | None, measures: Measures) -> Row:
+    """A row of a ranking; with the key None that of everything else."""
+    return Row(
+        key=key,
+        other=True if key is None else UNSET,
+        requests=measures.requests,
+        visitors=measures.visitors,
+        bots=measures.bots,
+        errors=measures.errors,
+        duration_ms=mean_ms(measures),
+        bytes=measures.bytes,
+    )
+
+
+def point(t: str, measures: Measures) -> Point:
+    """A bucket of a series."""
+    return Point(
+        t=t,
+        requests=measures.requests,
+        visitors=measures.visitors,
+        bots=measures.bots,
+        errors=measures.errors,
+        duration_ms=mean_ms(measures),
+        bytes=measures.bytes,
+    )
+
+
+def mean_ms(measures: Measures) -> float | None:
+    """The mean duration in milliseconds of the events that have one, to the microsecond; None without any."""
+    if not measures.timed:
+        return None
+    return round(measures.duration_us / measures.timed / 1000, 3)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading filters: `country:DE` asks for events with that key, `!country:DE` for all others, `*` is any text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tmon.server.catalogue import View
+from tmon.server.store.base import Filter
+
+from .errors import BadQuestion, shown
+
+MOST_FILTERS = 16
+MOST_STARS = 8
+"""Matching a pattern takes longer with each star; these are plenty."""
+LONGEST = 1024
+"""Characters; no key is longer."""
+
+
+def parse_filters(texts: Sequence[str], views: Mapping[str, View]) -> tuple[Filter, ...]:
+    """The filters that the texts describe, all of which must hold. Raises BadQuestion."""
+    if len(texts) > MOST_FILTERS:
+        raise BadQuestion(f"these are {len(texts)} filters; at most {MOST_FILTERS}")
+    return tuple(dict.fromkeys(parse_filter(text, views) for text in texts))
+
+
+def parse_filter(text: str, views: Mapping[str, View]) -> Filter:
+    """The filter that `[!]view:[!]pattern` describes. Raises BadQuestion.
+
+    An empty pattern stands for the key "": events whose value is unknown.
+    """
+    name, colon, pattern = text.removeprefix("!").partition(":")
+    if not colon:
+        raise BadQuestion(f"filter {shown(text)} is not of the form view:value, such as country:DE")
+    view = views.get(name)
+    if view is None:
+        raise BadQuestion(
+            f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}"
+        )
+    negated = text.startswith("!") != pattern.startswith("!")
+    pattern = re.sub(r"\*+", "*", pattern.removeprefix("!"))
+    if len(pattern) > LONGEST:
+        raise BadQuestion(f"a filter on {name} is {len(pattern)} characters long; at most {LONGEST}")
+    if pattern.count("*") > MOST_STARS:
+        raise BadQuestion(f"a filter on {name} has more than {MOST_STARS} stars")
+    return Filter(view, pattern, negated)

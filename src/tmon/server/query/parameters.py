@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the parameters of a question; one that is unknown is refused, so that a typo gives no wrong figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import BadQuestion, shown
+
+PERIOD = frozenset({"from", "to", "filter"})
+"""Parameters of everything that counts."""
+NOT_HERE = {"compare": "this version does not compare periods"}
+"""Parameters that the documentation of the interface knows and this version does not answer."""
+MANY = frozenset({"filter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of one question, as texts but for the numbers."""
+
+    since: str | None = None
+    """`from`"""
+    until: str | None = None
+    """`to`"""
+    limit: int | None = None
+    after: int | None = None
+    filters: tuple[str, ...] = ()
+
+
+def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
+    """The parameters that `given` holds by name. Raises BadQuestion where one is not `accepted` or given twice."""
+    for name, values in given.items():
+        if name in NOT_HERE:
+            raise BadQuestion(f"{name} is not available: {NOT_HERE[name]}")
+        if name not in accepted and name != "format":
+            known = ", ".join(sorted(accepted | {"format"}))
+            raise BadQuestion(f"there is no parameter {shown(name)} here; there are {known}")
+        if len(values) > 1 and name not in MANY:
+            raise BadQuestion(f"{name} is given {len(values)} times; give it once")
+    one = {name: values[-1] for name, values in given.items() if values}
+    if one.get("format", "json") != "json":
+        raise BadQuestion(f"format {shown(one['format'])} is not available; this version answers in json")
+    return Parameters(
+        since=one.get("from"),
+        until=one.get("to"),
+        limit=number("limit", one["limit"], 1) if "limit" in one else None,
+        after=number("after", one["after"], 0, 2**63 - 1) if "after" in one else None,
+        filters=tuple(given.get("filter", ())),
+    )
+
+
+def number(name: str, text: str, least: int, most: int = 999_999_999) -> int:
+    """The whole number that `text` is. Raises BadQuestion where it is none from `least` to `most`."""
+    if re.fullmatch(r"[0-9]{1,19}", text) and least <= int(text) <= most:
+        return int(text)
+    raise BadQuestion(f"{name} is a whole number from {least} to {most}, not {shown(text)}")
+
+
+def limited(limit: int | None, default: int, most: int) -> int:
+    """The limit to use. Raises BadQuestion where more than `most` is asked for."""
+    if limit is None:
+        return default
+    if limit > most:
+        raise BadQuestion(f"limit is at most {most} here, not {limit}")
+    return limit

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The buckets of a series: the last ones up to a moment, without a gap."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tmon.server.calendar import QUARTER_S, Calendar
+from tmon.server.store.base import Grain
+
+from .errors import BadQuestion
+from .period import Bounds
+
+MOST: dict[Grain, int] = {"second": 7_200, "minute": 11_520, "hour": 8_784, "day": 3_660}
+"""How many buckets a series may have: seconds and minutes for as long as they are kept (2 hours, 8 days), the hours
+of a year, the days of ten."""
+_LENGTH = {"second": 1, "minute": 60}
+
+
+class Buckets(NamedTuple):
+    """Bucket starts in Unix seconds, oldest first, and the end of the last one."""
+
+    starts: list[int]
+    end: int
+
+
+def check_limit(grain: Grain, limit: int) -> None:
+    """Raises BadQuestion where a series of this grain can't have that many buckets."""
+    if not 1 <= limit <= MOST[grain]:
+        raise BadQuestion(f"a series by {grain} has 1 to {MOST[grain]} buckets, not {limit}")
+
+
+def buckets(grain: Grain, limit: int, calendar: Calendar, last: int, first: int | None = None) -> Buckets:
+    """The last `limit` buckets up to the one that holds the Unix second `last`, none before the one of `first`."""
+    if grain in _LENGTH:
+        length = _LENGTH[grain]
+        newest = last - last % length
+        oldest = newest - (limit - 1) * length
+        if first is not None:
+            oldest = max(oldest, first - first % length)
+        return Buckets(list(range(oldest, newest + 1, length)), newest + length)
+    find = calendar.hour if grain == "hour" else calendar.day
+    bucket = find(last)
+    end = bucket.end
+    starts = [bucket.start]
+    while len(starts) < limit and (first is None or starts[-1] > first):
+        starts.append(find(starts[-1] - 1).start)
+    return Buckets(starts[::-1], end)
+
+
+def spanned(found: Buckets) -> Bounds:
+    """What the buckets cover."""
+    return Bounds(found.starts[0], found.end)
+
+
+def stamps(starts: list[int], calendar: Calendar) -> list[str]:
+    """The ISO 8601 times of bucket starts, with the web service's offset.
+
+    A zone's offset changes only at quarters of UTC hours, so within a quarter only minutes and seconds differ.
+    """
+    texts = []
+    quarter = None
+    for start in starts:
+        if start // QUARTER_S != quarter:
+            quarter = start // QUARTER_S
+            local = calendar.local(quarter * QUARTER_S).isoformat()
+            head, minute, zone = local[:14], int(local[14:16]), local[19:]
+        past = start % QUARTER_S
+        texts.append(f"{head}{minute + past // 60:02}:{past % 60:02}{zone}")
+    return texts

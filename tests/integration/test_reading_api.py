@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON API over HTTP requests that Django handles: accounts, store, query and encoding together."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tmon.server.calendar import Calendar
+from tmon.server.catalogue import View, read_views
+from tmon.server.events import Agent, Event, Place
+from tmon.server.store.base import Damaged, Envelope, Unavailable
+from tmon.server.store.sqlite import SqliteStore, open_store
+from tmon.settings.paths import shipped
+
+NOW = 1_715_768_430.0
+"""2024-05-15 16:05:30 in Kathmandu, which is 5:45 ahead of UTC."""
+ZONE = "Asia/Kathmandu"
+KATHMANDU = Calendar([(float("-inf"), ZONE)])
+
+
+@dataclass
+class Api:
+    """A web service's data as its owner's token reads it."""
+
+    wsid: int
+    store: SqliteStore
+    token: str
+    client: Any
+    owner: Any
+    ids: int = 0
+
+    def add(self, *events: Mapping[str, Any], wsid: int | None = None) -> None:
+        """Store one event per mapping: its fields, `ts` in Unix seconds (default: now) and `country`."""
+        made = []
+        for given_fields in events:
+            fields = dict(given_fields)
+            ts = fields.pop("ts", NOW)
+            place = Place(country=fields.pop("country", ""))
+            values = {"path": "/", "agent": Agent(useragent="x"), **fields}
+            made.append(Event(ts_ms=int(ts * 1000), hour=KATHMANDU.hour(ts), place=place, **values))
+        self.ids += 1
+        one = Envelope(
+            wsid=wsid or self.wsid, id=self.ids.to_bytes(16, "big"), received_ms=int(NOW * 1000), events=made
+        )
+        self.store.append([one])
+
+    def ask(self, path: str, **headers: str) -> Any:
+        """GET a path below `/<wsid>/data/`, as it is on the wire."""
+        authorization = {"Authorization": f"Bearer {self.token}"}
+        return self.client.get(f"/{self.wsid}/data/{path}", headers={**authorization, **headers})
+
+    def json(self, path: str, status: int = 200) -> Any:
+        response = self.ask(path)
+        assert response.status_code == status, response.content
+        body = json.loads(response.content)
+        assert body["status_code"] == status
+        return body
+
+
+@pytest.fixture
+def api(prepared: Path, tmp_path: Path) -> Iterator[Api]:
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from tmon.server.dashboard import services
+    from tmon.server.tenants import Keyring, accounts
+
+    name = f"reading {tmp_path.name}"
+    owner = User.objects.create(username=f"reading-{tmp_path.name}")  # logs in without a password
+    wsid = accounts.create_webservice(name, owner, ZONE).webservice.wsid
+    store = open_store(tmp_path)
+    store.sync_views(read_views([shipped("views")]))
+    keyring = Keyring()
+    keyring.refresh()
+    services.wire(store, lambda timeout_s: store.settle(), keyring, lambda: NOW)
+    yield Api(wsid, store, accounts.create_token(owner)[1], Client(SERVER_NAME="127.0.0.1"), owner)
+    store.close()
+
+
+def test_a_ranking_is_answered_in_the_web_services_own_zone(api: Api) -> None:
+    api.add({"country": "NP"}, {"country": "NP", "status": 500}, {"country": "DE", "ts": NOW - 90_000})
+    assert api.json("users/country") == {
+        "status_code": 200,
+        "results": [
+            {
+                "key": "NP",
+                "requests": 2,
+                "visitors": 0,
+                "bots": 0,
+                "errors": 1,
+                "duration_ms": None,
+                "bytes": 0,
+            }
+        ],
+        "from": "2024-05-14T16:00:00+05:45",
+        "to": "2024-05-15T17:00:00+05:45",
+        "complete_from": None,
+        "as_of": "2024-05-15T16:05:30.000+05:45",
+    }
+
+
+def test_answers_are_json_that_no_cache_keeps(api: Api) -> None:
+    response = api.ask("summary")
+    assert response["Content-Type"] == "application/json"
+    assert response["Cache-Control"] == "private, no-store"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_long_answers_are_gzipped_for_those_who_accept_it(api: Api) -> None:
+    plain = api.ask("requests/minute/60")
+    packed = api.ask("requests/minute/60", **{"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain
+    assert packed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 4
+    assert "Accept-Encoding" in packed["Vary"]
+
+
+def test_head_is_answered_like_get(api: Api) -> None:
+    path = f"/{api.wsid}/data/summary"
+    response = api.client.head(path, headers={"Authorization": f"Bearer {api.token}"})
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_a_login_reads_as_well_as_a_token(api: Api) -> None:
+    api.client.force_login(api.owner, backend="django.contrib.auth.backends.ModelBackend")
+    assert api.client.get(f"/{api.wsid}/data/summary").status_code == 200
+
+
+def test_a_bad_token_is_refused_even_beside_a_login(api: Api) -> None:
+    api.client.force_login(api.owner, backend="django.contrib.auth.backends.ModelBackend")
+    response = api.client.get(f"/{api.wsid}/data/summary", headers={"Authorization": "Bearer nonsense"})
+    assert response.status_code == 401
+    assert json.loads(response.content)["status_code"] == 401
+
+
+def test_a_filter_is_percent_decoded_once(api: Api) -> None:
+    api.add({"path": "/a b&c"}, {"path": "/100%25"}, {"path": "/ü*"})
+    for path in ("/a b&c", "/100%25", "/ü"):
+        filtered = api.json(f"users/url?filter=url:{quote(path, safe='')}*")
+        assert [row["requests"] for row in filtered["results"]] == [1]
+
+
+def test_filters_repeat_and_are_anded(api: Api) -> None:
+    api.add({"country": "NP", "path": "/a"}, {"country": "NP", "path": "/b"}, {"country": "DE", "path": "/a"})
+    assert api.json("summary?filter=country:NP&filter=!url:/a")["results"]["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("users/weather", 404, "there is no view 'weather'"),
+        ("users/country?form=-7d", 400, "no parameter 'form'"),
+        ("users/country?from=tomorrow", 400, "'tomorrow' is no time; write a date"),
+        ("users/country?from=today&to=yesterday", 400, "from must be before to"),
+        ("users/country?from=1970-01-01", 400, "1990"),
+        ("users/country?limit=10001", 400, "limit is at most 10000"),
+        ("users/country?filter=weather:rain", 400, "there is no view 'weather'"),
+        ("users/country?compare=previous", 400, "compare is not available"),
+        ("users/country?format=csv", 400, "format 'csv' is not available"),
+        ("requests/week/3", 404, "second, minute, hour, day"),
+        ("requests/second/7201", 400, "1 to 7200"),
+        ("requests/second/x", 400, "limit is a whole number"),
+        ("events?from=-7d", 400, "no parameter 'from'"),
+        ("sources?limit=5", 400, "no parameter 'limit'"),
+        ("nothing", 404, "nothing here"),
+        ("users/", 404, "nothing here"),
+    ],
+)
+def test_what_is_asked_wrongly_is_answered_with_what_would_be_right(
+    api: Api, path: str, status: int, says: str
+) -> None:
+    assert says in api.json(path, status)["message"]
+
+
+@pytest.mark.parametrize(
+    "wsid",
+    [
+        "0",
+        "00",
+        "007",
+        "+7",
+        "-7",
+        "7.0",
+        "1e3",
+        "%EF%BC%97",
+        "7%00",
+        "7%0A",
+        "9223372036854775808",
+        "9" * 19,
+        "9" * 500,
+    ],
+)
+def test_a_wsid_that_is_no_number_of_ours_is_not_there(api: Api, wsid: str) -> None:
+    response = api.client.get(f"/{wsid}/data/summary", headers={"Authorization": f"Bearer {api.token}"})
+    assert response.status_code == 404
+
+
+def test_a_view_added_on_an_extra_field_has_its_endpoint_and_counts(api: Api, tmp_path: Path) -> None:
+    folder = tmp_path / "views"
+    folder.mkdir()
+    (folder / "team.toml").write_text('title = "Teams"\nfield = "team"\n')
+    api.add({"extra": {"team": "red"}}, {"extra": {"team": "red"}}, {"extra": {"team": "blue"}}, {})
+    assert api.ask("users/team").status_code == 404
+    api.store.sync_views(read_views([shipped("views"), folder]))
+    rows = api.json("users/team")["results"]
+    assert {row["key"]: row["requests"] for row in rows} == {"red": 2, "blue": 1, "": 1}
+    assert api.json("summary?filter=team:red")["results"]["requests"] == 2
+
+
+def test_a_web_service_made_a_moment_ago_is_answered_at_once(api: Api) -> None:
+    from tmon.server.tenants import accounts
+
+    wsid = accounts.create_webservice(
+        f"made later {api.wsid}", api.owner, "Australia/Lord_Howe"
+    ).webservice.wsid
+    response = api.client.get(f"/{wsid}/data/summary", headers={"Authorization": f"Bearer {api.token}"})
+    assert response.status_code == 200
+    assert json.loads(response.content)["to"] == "2024-05-15T21:00:00+10:30"
+
+
+def test_a_store_that_is_away_is_503_and_says_when_to_come_back(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.store, "totals", _raising(Unavailable("disk full")))
+    response = api.ask("summary")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "disk" not in json.loads(response.content)["message"]
+
+
+def test_a_damaged_store_is_500_in_json_and_shows_nothing_of_itself(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.store, "totals", _raising(Damaged("/secret/path/log.db")))
+    body = api.json("summary", 500)
+    assert "secret" not in body["message"]
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+QUERIES = st.one_of(
+    st.text(max_size=60).map(lambda text: quote(text, safe="=&%+:;")),
+    st.binary(max_size=40).map(lambda data: "from=" + quote(data)),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["from", "to", "limit", "after", "filter", "format", "compare", "x"]),
+            st.one_of(
+                st.sampled_from(
+                    ["", "-24h", "month", "2024-05-01", "2024-03-31T02:30", "country:DE", "!url:*a", "\0"]
+                ),
+                st.integers().map(str),
+                st.text(max_size=20),
+                st.from_regex(r"-[0-9]{1,6}(h|d|w|mo|y)", fullmatch=True),
+                st.text(max_size=10).map(lambda text: f"url:{text}"),
+            ),
+        ),
+        max_size=4,
+    ).map(
+        lambda pairs: "&".join(f"{name}={quote(value.encode('utf-8', 'replace'))}" for name, value in pairs)
+    ),
+)
+PATHS = st.sampled_from(
+    ["users/country", "users/url", "requests/second/5", "requests/day/5", "summary", "events", "sources"]
+) | st.text(max_size=20).map(lambda text: "users/" + quote(text.encode("utf-8", "replace"), safe=""))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
+@given(path=PATHS, query=QUERIES)
+def test_nothing_that_is_asked_is_the_servers_fault(api: Api, path: str, query: str) -> None:
+    response = api.ask(f"{path}?{query}")
+    assert response.status_code in (200, 400, 404)
+    assert json.loads(response.content)["status_code"] == response.status_code
+
+
+def test_more_parameters_than_anyone_needs_are_refused(api: Api) -> None:
+    many = "&".join(f"x{n}=1" for n in range(1001))
+    assert api.json(f"summary?{many}", 400)["message"]
+
+
+def test_a_view_is_called_by_its_exact_name(api: Api) -> None:
+    for name in ("Country", "country%20", "country%00", "co*", "..", "%2e%2e"):
+        assert api.ask(f"users/{name}").status_code == 404
+
+
+def test_every_shipped_view_has_an_endpoint(api: Api) -> None:
+    views: dict[str, View] = read_views([shipped("views")])
+    api.add({})
+    for name in views:
+        assert len(api.json(f"users/{name}")["results"]) == 1

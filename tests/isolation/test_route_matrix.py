@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every route of the URL conf, asked for by everyone who may ask. A route without an expectation fails this test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tmon.server.calendar import Calendar
+from tmon.server.catalogue import read_views
+from tmon.server.events import Agent, Event
+from tmon.server.store.base import Envelope
+from tmon.server.store.sqlite import open_store
+from tmon.settings.paths import shipped
+
+NOW = 1_715_768_430.0
+
+READERS = ("owner", "manager", "viewer", "token", "token of the web service")
+STRANGERS = ("stranger", "token of a stranger", "token of another web service", "administrator")
+NOBODY = (
+    "anonymous",
+    "revoked token",
+    "invented token",
+    "revoked token beside a login",
+    "token as a parameter",
+)
+ASKERS = (*READERS, *STRANGERS, *NOBODY)
+
+
+def per_asker(readers: int, strangers: int, nobody: int) -> dict[str, int]:
+    return {
+        **dict.fromkeys(READERS, readers),
+        **dict.fromkeys(STRANGERS, strangers),
+        **dict.fromkeys(NOBODY, nobody),
+    }
+
+
+DATA = per_asker(200, 404, 401)
+ADMIN = {**dict.fromkeys(ASKERS, 302), "administrator": 200}
+EVERYBODY = dict.fromkeys(ASKERS, 200)
+LOGGED_IN = ("owner", "manager", "viewer", "stranger", "administrator", "revoked token beside a login")
+
+EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
+    # route: (path, with the web service's id for {wsid}; status of a GET per asker)
+    "": ("/", EVERYBODY),
+    "login": ("/login", EVERYBODY),
+    "logout": ("/logout", {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}),
+    "<wsid:wsid>/data/users/<str:view>": ("/{wsid}/data/users/country", DATA),
+    "<wsid:wsid>/data/requests/<str:grain>/<str:limit>": ("/{wsid}/data/requests/hour/24", DATA),
+    "<wsid:wsid>/data/summary": ("/{wsid}/data/summary", DATA),
+    "<wsid:wsid>/data/events": ("/{wsid}/data/events", DATA),
+    "<wsid:wsid>/data/sources": ("/{wsid}/data/sources", DATA),
+}
+ADMINISTRATION = "admin/"
+
+
+@dataclass
+class Asker:
+    """Somebody with a browser or a program."""
+
+    client: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, method: str = "get", **parameters: str) -> Any:
+        ask = getattr(self.client, method)
+        return ask(path, {**self.parameters, **parameters}, headers=self.headers)
+
+
+@dataclass
+class Matrix:
+    wsid: int
+    foreign: int
+    askers: dict[str, Asker]
+    wire: Callable[[], None]
+
+
+@pytest.fixture
+def matrix(made: Matrix) -> Matrix:
+    """The web services and askers, with the views asking their store."""
+    made.wire()
+    return made
+
+
+@pytest.fixture(scope="module")
+def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    from django.test import Client
+
+    from tmon.server.dashboard import services
+    from tmon.server.tenants import Keyring, accounts
+
+    users = {
+        name: accounts.create_user(f"matrix-{name}", admin=name == "administrator")[0]
+        for name in ("owner", "manager", "viewer", "stranger", "administrator")
+    }
+    wsid = accounts.create_webservice("matrix", users["owner"], "Europe/Vienna").webservice.wsid
+    other = accounts.create_webservice("matrix, another of the owner", users["owner"]).webservice.wsid
+    foreign = accounts.create_webservice("matrix, of the stranger", users["stranger"]).webservice.wsid
+    accounts.add_member(wsid, users["manager"], "manager")
+    accounts.add_member(wsid, users["viewer"], "viewer")
+
+    revoked, revoked_text = accounts.create_token(users["owner"])
+    accounts.revoke_token(revoked.pk)
+    token = accounts.create_token(users["owner"])[1]
+
+    def logged_in(name: str, **headers: str) -> Asker:
+        client = Client(SERVER_NAME="127.0.0.1")
+        client.force_login(users[name], backend="django.contrib.auth.backends.ModelBackend")
+        return Asker(client, headers)
+
+    def bearer(text: str) -> Asker:
+        return Asker(Client(SERVER_NAME="127.0.0.1"), {"Authorization": f"Bearer {text}"})
+
+    askers = {
+        "owner": logged_in("owner"),
+        "manager": logged_in("manager"),
+        "viewer": logged_in("viewer"),
+        "token": bearer(token),
+        "token of the web service": bearer(accounts.create_token(users["viewer"], wsid)[1]),
+        "stranger": logged_in("stranger"),
+        "token of a stranger": bearer(accounts.create_token(users["stranger"])[1]),
+        "token of another web service": bearer(accounts.create_token(users["owner"], other)[1]),
+        "administrator": logged_in("administrator"),
+        "anonymous": Asker(Client(SERVER_NAME="127.0.0.1")),
+        "revoked token": bearer(revoked_text),
+        "invented token": bearer("tmon_" + "A" * 43),
+        "revoked token beside a login": logged_in("owner", Authorization=f"Bearer {revoked_text}"),
+        "token as a parameter": Asker(Client(SERVER_NAME="127.0.0.1"), parameters={"token": token}),
+    }
+
+    store = open_store(tmp_path_factory.mktemp("matrix"))
+    store.sync_views(read_views([shipped("views")]))
+    for number, (one, path) in enumerate([(wsid, "/secret-of-the-owner"), (foreign, "/of-the-stranger")]):
+        calendar = Calendar([(float("-inf"), "UTC")])
+        event = Event(ts_ms=int(NOW * 1000), hour=calendar.hour(NOW), agent=Agent(useragent="x"), path=path)
+        store.append(
+            [Envelope(wsid=one, id=bytes([number] * 16), received_ms=int(NOW * 1000), events=[event])]
+        )
+    keyring = Keyring()
+    keyring.refresh()
+
+    def wire() -> None:
+        services.wire(store, lambda timeout_s: store.settle(), keyring, lambda: NOW)
+
+    yield Matrix(wsid, foreign, askers, wire)
+    store.close()
+
+
+def routes() -> list[str]:
+    """Every route of the URL conf, as it is written there."""
+    from django.urls import URLPattern, get_resolver
+
+    found: list[str] = []
+
+    def walk(patterns: Any, prefix: str) -> None:
+        for one in patterns:
+            route = prefix + str(one.pattern)
+            if isinstance(one, URLPattern):
+                found.append(route)
+            else:
+                walk(one.url_patterns, route)
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+def test_every_route_has_an_expectation_and_every_expectation_a_route(prepared: Path) -> None:
+    found = {route for route in routes() if not route.startswith(ADMINISTRATION)}
+    assert found == set(EXPECTED)
+
+
+def test_every_expectation_names_every_asker() -> None:
+    for route, (_, expected) in EXPECTED.items():
+        assert set(expected) == set(ASKERS), route
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("route", EXPECTED)
+def test_a_route_answers_each_asker_as_expected(matrix: Matrix, route: str, asker: str) -> None:
+    path, expected = EXPECTED[route]
+    response = matrix.askers[asker].get(path.format(wsid=matrix.wsid))
+    assert response.status_code == expected[asker]
+    if "/data/" in path:
+        assert json.loads(response.content)["status_code"] == expected[asker]
+        assert "no-store" in response["Cache-Control"]
+    if expected[asker] not in (200, 302):
+        assert set(json.loads(response.content)) == {"status_code", "message"}
+
+
+@pytest.mark.parametrize("asker", [*STRANGERS, *NOBODY])
+@pytest.mark.parametrize("route", [route for route in EXPECTED if "wsid" in route])
+def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, route: str, asker: str) -> None:
+    there = matrix.askers[asker].get(EXPECTED[route][0].format(wsid=matrix.wsid))
+    absent = matrix.askers[asker].get(EXPECTED[route][0].format(wsid=999_999_999))
+    assert (there.status_code, there.content) == (absent.status_code, absent.content)
+    assert dict(there.headers) == dict(absent.headers)
+    assert b"secret" not in there.content
+
+
+@pytest.mark.parametrize("asker", READERS)
+def test_readers_see_their_own_web_service_only(matrix: Matrix, asker: str) -> None:
+    own = matrix.askers[asker].get(f"/{matrix.wsid}/data/users/url")
+    assert [row["key"] for row in json.loads(own.content)["results"]] == ["/secret-of-the-owner"]
+    assert matrix.askers[asker].get(f"/{matrix.foreign}/data/users/url").status_code == 404
+
+
+def test_a_stranger_reads_his_own(matrix: Matrix) -> None:
+    own = matrix.askers["stranger"].get(f"/{matrix.foreign}/data/users/url")
+    assert [row["key"] for row in json.loads(own.content)["results"]] == ["/of-the-stranger"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
+@pytest.mark.parametrize("route", [route for route in EXPECTED if "/data/" in route])
+def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
+    path = EXPECTED[route][0].format(wsid=matrix.wsid)
+    client = matrix.askers["token"].client
+    response = getattr(client, method)(path, headers=matrix.askers["token"].headers)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+    assert json.loads(response.content)["status_code"] == 405
+
+
+def test_a_member_who_is_one_no_more_reads_nothing(matrix: Matrix) -> None:
+    from django.test import Client
+
+    from tmon.server.tenants import accounts
+
+    user, _ = accounts.create_user("matrix-leaver")
+    accounts.add_member(matrix.wsid, user, "viewer")
+    text = accounts.create_token(user, matrix.wsid)[1]
+    asker = Asker(Client(SERVER_NAME="127.0.0.1"), {"Authorization": f"Bearer {text}"})
+    path = f"/{matrix.wsid}/data/summary"
+    assert asker.get(path).status_code == 200
+    accounts.remove_member(matrix.wsid, user)
+    assert asker.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+def test_the_administration_is_for_administrators(matrix: Matrix, asker: str) -> None:
+    assert matrix.askers[asker].get("/admin/").status_code == ADMIN[asker]
+    for route in routes():
+        if not route.startswith(ADMINISTRATION) or asker == "administrator":
+            continue
+        path = "/" + route.replace("<path:object_id>", "1").replace(
+            "<path:content_type_id>/<path:object_id>", "1/1"
+        )
+        if "<" in path or "(" in path or "^" in path or path == "/admin/login/":
+            continue
+        response = matrix.askers[asker].get(path)
+        assert response.status_code in (302, 403), path
+        assert b"matrix" not in response.content

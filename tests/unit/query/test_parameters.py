@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameters and filters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tmon.server.catalogue import View
+from tmon.server.query.errors import BadQuestion
+from tmon.server.query.filters import parse_filter, parse_filters
+from tmon.server.query.parameters import PERIOD, Parameters, limited, number, read
+from tmon.server.store.base import Filter
+
+COUNTRY = View(name="country", title="Countries", field="country")
+URL = View(name="url", title="Pages", field="url")
+VIEWS = {"country": COUNTRY, "url": URL}
+
+
+def test_parameters_are_read_by_name() -> None:
+    given = {
+        "from": ["-7d"],
+        "to": ["now"],
+        "filter": ["country:DE", "url:/"],
+        "format": ["json"],
+        "limit": ["5"],
+    }
+    assert read(given, PERIOD | {"limit"}) == Parameters(
+        since="-7d", until="now", limit=5, filters=("country:DE", "url:/")
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"form": ["-7d"]}, "no parameter 'form' here; there are filter, format, from, limit, to"),
+        ({"after": ["3"]}, "no parameter 'after'"),
+        ({"from": ["-7d", "-8d"]}, "from is given 2 times"),
+        ({"compare": ["previous"]}, "compare is not available"),
+        ({"format": ["csv"]}, "format 'csv' is not available"),
+        ({"limit": ["0"]}, "limit is a whole number"),
+        ({"limit": [""]}, "limit is a whole number"),
+        ({"limit": ["ten"]}, "limit is a whole number"),
+        ({"limit": ["+7"]}, "limit is a whole number"),
+        ({"limit": ["1" * 5000]}, "limit is a whole number"),
+        ({"x" * 1000: ["1"]}, "…"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named(given: dict[str, list[str]], says: str) -> None:
+    with pytest.raises(BadQuestion) as caught:
+        read(given, PERIOD | {"limit"})
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_after_reaches_to_64_bits() -> None:
+    assert number("after", "9223372036854775807", 0, 2**63 - 1) == 9223372036854775807
+    with pytest.raises(BadQuestion):
+        number("after", "9223372036854775808", 0, 2**63 - 1)
+
+
+def test_a_limit_has_a_default_and_a_bound() -> None:
+    assert limited(None, 10, 10_000) == 10
+    assert limited(10_000, 10, 10_000) == 10_000
+    with pytest.raises(BadQuestion, match="at most 10000"):
+        limited(10_001, 10, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("country:DE", Filter(COUNTRY, "DE")),
+        ("country:", Filter(COUNTRY, "")),
+        ("!country:DE", Filter(COUNTRY, "DE", negated=True)),
+        ("country:!DE", Filter(COUNTRY, "DE", negated=True)),
+        ("!country:!DE", Filter(COUNTRY, "DE", negated=False)),
+        ("url:/a:b", Filter(URL, "/a:b")),
+        ("url:/blog/*", Filter(URL, "/blog/*")),
+        ("url:/**/***", Filter(URL, "/*/*")),
+        ("url:100%25", Filter(URL, "100%25")),
+    ],
+)
+def test_a_filter_is_a_view_and_a_pattern(text: str, expected: Filter) -> None:
+    assert parse_filter(text, VIEWS) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not of the form"),
+        ("country", "not of the form"),
+        ("browser:Firefox", "there is no view 'browser'; there are country, url"),
+        (":DE", "there is no view ''"),
+        ("url:" + "x" * 1025, "at most 1024"),
+        ("url:" + "*a" * 9, "more than 8 stars"),
+    ],
+)
+def test_a_filter_that_is_wrong_is_explained(text: str, says: str) -> None:
+    with pytest.raises(BadQuestion) as caught:
+        parse_filter(text, VIEWS)
+    assert says in str(caught.value)
+
+
+def test_filters_are_bounded_and_the_same_one_counts_once() -> None:
+    assert parse_filters(["country:DE", "country:DE"], VIEWS) == (Filter(COUNTRY, "DE"),)
+    with pytest.raises(BadQuestion, match="at most 16"):
+        parse_filters([f"country:{n}" for n in range(17)], VIEWS)
+
+
+@given(st.text())
+def test_any_text_is_a_filter_or_refused(text: str) -> None:
+    try:
+        found = parse_filter(text, VIEWS)
+    except BadQuestion:
+        return
+    assert found.view in VIEWS.values()
+    assert "**" not in found.pattern
