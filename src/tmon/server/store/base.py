@@ -240,7 +240,11 @@ class Erased:
 
 @dataclass(slots=True)
 class Stats:
-    """Figures for /metrics and /readyz. `behind_*` is the distance of the slowest view from the log's end."""
+    """Figures for /metrics and /readyz.
+
+    `position` is the entry up to which the totals, the ledger and every view that is not filling have counted, and
+    `behind_*` the distance from there to the log's end. `filling` names the other views.
+    """
 
     last_seq: int
     position: int
@@ -364,9 +368,9 @@ class Store(ABC):
 
     @abstractmethod
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        """The receipt time before which everything in the log is counted in `view`, or all views.
+        """The receipt time before which everything in the log is counted: `now_ms` if nothing waits.
 
-        That is `now_ms` if nothing waits.
+        Counted in `view`, or without one in the totals, the ledger and every view that is not filling.
         """
 
     @abstractmethod

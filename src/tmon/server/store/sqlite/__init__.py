@@ -34,7 +34,7 @@ from ..base import (
     Unavailable,
     UnknownView,
 )
-from .counting import Counted, counted_views
+from .counting import IN_STEP, Counted, counted_views
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
 from .log import Log
@@ -179,14 +179,14 @@ class SqliteStore(Store):
             return ask.complete_from(period, number)
 
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        owner = None if view is None else self._view(view)[2]
+        owner = IN_STEP if view is None else self._view(view)[2]
         with self._questions() as ask:
             return ask.as_of_ms(now_ms, owner)
 
     def stats(self, now_ms: int) -> Stats:
         with self._questions() as ask:
             last, position = ask.position()
-            waiting = ask.as_of_ms(now_ms, None)
+            waiting = ask.as_of_ms(now_ms, IN_STEP)
         return Stats(
             last_seq=last,
             position=position,

@@ -227,8 +227,8 @@ class Counting:
         db.execute(
             "INSERT OR IGNORE INTO joined SELECT b.day, t.key, b.visitor, b.seq FROM batch b "
             f"CROSS JOIN translated t ON t.dim = {value} WHERE b.visitor IS NOT NULL AND b.first = 0 "
-            "AND b.session = ?2 AND NOT EXISTS (SELECT 1 FROM members m WHERE m.day = b.day AND m.view = ?1 AND m.key = t.key "
-            "AND m.visitor = b.visitor)",
+            "AND b.session = ?2 AND NOT EXISTS (SELECT 1 FROM members m WHERE m.day = b.day AND m.view = ?1 "
+            "AND m.key = t.key AND m.visitor = b.visitor)",
             (one.number, session),
         )
         db.execute("INSERT INTO members SELECT day, ?, key, visitor FROM joined", (one.number,))

@@ -184,9 +184,10 @@ class Questions:
         return int(position)
 
     def position(self) -> tuple[int, int]:
-        """The number of the log's last entry or event, and the entry that every follower has passed."""
+        """The number of the log's last entry or event, and the entry that the views in step have passed."""
         (following,) = self._db.execute("SELECT value FROM log.meta WHERE name = 'next'").fetchone()
-        return int(following) - 1, self.passed()
+        (position,) = self._db.execute("SELECT position FROM followers WHERE owner = 0").fetchone()
+        return int(following) - 1, int(position)
 
     def days(self, days: Iterable[tuple[int, int]], *, closed: bool) -> set[tuple[int, int]]:
         """Those of the (wsid, day start) that got an event and are closed, or are open."""
@@ -196,16 +197,12 @@ class Questions:
         )
         return {day for day in days if self._db.execute(query, (*day, closed)).fetchone() is not None}
 
-    def as_of_ms(self, now_ms: int, owner: int | None) -> int:
-        """See Store.as_of_ms; `owner` is the follower that counts the view, None for all."""
-        which, parameters = ("min(position)", ()) if owner is None else ("position", (owner,))
-        clause = "" if owner is None else "WHERE owner = ?"
-        row = self._db.execute(f"SELECT {which} FROM followers {clause}", parameters).fetchone()
+    def as_of_ms(self, now_ms: int, owner: int) -> int:
+        """See Store.as_of_ms; `owner` is the follower that counts the view."""
+        row = self._db.execute("SELECT position FROM followers WHERE owner = ?", (owner,)).fetchone()
         position = 0 if row is None else row[0]
-        (waiting,) = self._db.execute(
-            "SELECT min(received) FROM log.entries WHERE seq > ?", (position,)
-        ).fetchone()
-        return now_ms if waiting is None else min(now_ms, waiting)
+        (waiting,) = self._db.execute("SELECT min(received) FROM log.entries WHERE seq > ?", (position,)).fetchone()
+        return now_ms if waiting is None else min(now_ms, int(waiting))
 
 
 def _buckets(period: Period) -> tuple[str, list[int]]:

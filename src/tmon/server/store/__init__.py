@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The event store: its contract in base.py, and the stores that keep it, chosen by URL scheme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .base import (
+    Damaged,
+    Day,
+    Envelope,
+    Erased,
+    Filter,
+    Grain,
+    Limits,
+    Measures,
+    Outcome,
+    Period,
+    Quarantined,
+    Ranking,
+    Run,
+    Span,
+    Stats,
+    Store,
+    StoredEvent,
+    StoreError,
+    Unavailable,
+    UnknownView,
+)
+
+__all__ = [
+    "Damaged",
+    "Day",
+    "Envelope",
+    "Erased",
+    "Filter",
+    "Grain",
+    "Limits",
+    "Measures",
+    "Outcome",
+    "Period",
+    "Quarantined",
+    "Ranking",
+    "Run",
+    "Span",
+    "Stats",
+    "Store",
+    "StoreError",
+    "StoredEvent",
+    "Unavailable",
+    "UnknownView",
+    "open_store",
+]
+
+
+def open_store(url: str, data_dir: Path, limits: Limits | None = None) -> Store:
+    """The store that `url` (TMON_STORE) names: `sqlite:` keeps its files in `data_dir`, `memory:` keeps nothing.
+
+    Raises StoreError for another scheme, Damaged where what is on disk contradicts itself.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        from . import sqlite
+
+        return sqlite.open_store(data_dir, limits)
+    if scheme == "memory":
+        from .memory import MemoryStore
+
+        return MemoryStore(limits)
+    raise StoreError(f"the event store {scheme}: is not known; TMON_STORE is sqlite: or memory:")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers to filtered questions, counted from a MemoryStore's events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from tmon.server.catalogue import View
+from tmon.server.events import REQUEST
+from tmon.server.store.base import Filter, Grain, Measures, Period
+
+from .counts import NOTHING, measures_of
+from .items import Logged
+
+Group = TypeVar("Group", bound=Hashable)
+
+
+def matches(logged: Logged, filters: Sequence[Filter]) -> bool:
+    """Whether the event passes every filter."""
+    return all(_matches(logged, one) for one in filters)
+
+
+def _matches(logged: Logged, one: Filter) -> bool:
+    pattern = ".*".join(re.escape(part) for part in one.pattern.split("*"))
+    key = one.view.key(logged.event, logged.source)
+    return bool(re.fullmatch(pattern, key, re.DOTALL)) != one.negated
+
+
+def ranking(log: Iterable[Logged], view: View, period: Period) -> dict[str, Measures]:
+    """The measures of the period by key."""
+    distinct = view.visitors == "distinct"
+    return _tally(
+        _candidates(log, view.kind, period),
+        lambda logged: view.key(logged.event, logged.source) if _inside(logged.event.ts_ms, period) else None,
+        lambda logged: view.key(logged.event, logged.source) if distinct else "",
+        visitors=view.visitors != "none",
+    )
+
+
+def totals(log: Iterable[Logged], period: Period) -> Measures:
+    """The totals of the period."""
+    sums = _tally(
+        _candidates(log, REQUEST, period),
+        lambda logged: True if _inside(logged.event.ts_ms, period) else None,
+        lambda _: "",
+    )
+    return sums.get(True, NOTHING)
+
+
+def series(log: Iterable[Logged], grain: Grain, period: Period) -> dict[int, Measures]:
+    """The totals of every bucket that starts in the period and has an event, by its start."""
+
+    def bucket(logged: Logged) -> int | None:
+        start = bucket_start(logged, grain)
+        return start if period.start <= start < period.end else None
+
+    return _tally(_candidates(log, REQUEST, period), bucket, lambda _: "")
+
+
+def bucket_start(logged: Logged, grain: Grain) -> int:
+    """The start of the bucket that the event falls into."""
+    second, hour = logged.event.ts_ms // 1000, logged.event.hour
+    match grain:
+        case "second":
+            return second
+        case "minute":
+            return second - second % 60
+        case "hour":
+            return hour.start
+        case "day":
+            return hour.day.start
+        case "month":
+            return hour.day.month.start
+
+
+def _inside(ts_ms: int, period: Period) -> bool:
+    return period.start * 1000 <= ts_ms < period.end * 1000
+
+
+def _candidates(log: Iterable[Logged], kind: str, period: Period) -> Iterator[Logged]:
+    """Whatever decides where a visitor of the period counts: the matching events of the days that it touches."""
+    for logged in log:
+        event = logged.event
+        if (
+            logged.wsid == period.wsid
+            and event.kind == kind
+            and period.day_start * 1000 <= event.ts_ms < period.day_end * 1000
+            and matches(logged, period.filters)
+        ):
+            yield logged
+
+
+def _tally(
+    candidates: Iterator[Logged],
+    group: Callable[[Logged], Group | None],
+    visitor_per: Callable[[Logged], str],
+    *,
+    visitors: bool = True,
+) -> dict[Group, Measures]:
+    """Sums by `group` (None: not asked for), visitors counted at their first event of the day and `visitor_per`."""
+    sums: dict[Group, Measures] = {}
+    seen: set[tuple[int, str, int]] = set()
+    for logged in candidates:
+        event = logged.event
+        first = False
+        if visitors and event.visitor is not None and not event.agent.bot:
+            member = (event.hour.day.start, visitor_per(logged), event.visitor)
+            first = member not in seen
+            seen.add(member)
+        into = group(logged)
+        if into is not None:
+            sums[into] = sums.get(into, NOTHING).plus(measures_of(event, first))
+    return sums
