@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is the embedded store's own: its two files, what they hold, and who may write while."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from tests.contract.build import (
+    COUNTRY,
+    DAY_MS,
+    NOW,
+    PAGE,
+    TODAY,
+    USERNAME,
+    WSID,
+    by_name,
+    envelope,
+    event,
+    requests,
+)
+
+from tmon.server.store.base import Damaged, Unavailable
+from tmon.server.store.sqlite import SqliteStore, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    opened = open_store(tmp_path)
+    opened.sync_views(by_name(COUNTRY, PAGE, USERNAME))
+    return opened
+
+
+def content(folder: Path) -> bytes:
+    """Everything that lies in the store's files, write-ahead logs included."""
+    return b"".join(
+        file.read_bytes() for file in sorted(folder.glob("*.db*")) if not file.name.endswith("-shm")
+    )
+
+
+def test_an_append_does_not_wait_for_a_pass_of_the_views(store: SqliteStore) -> None:
+    store.append([envelope(event(path="/a"))])
+    store._views_connection.execute("BEGIN")
+    store._views_connection.execute("UPDATE followers SET position = position")
+    appended = threading.Thread(target=store.append, args=([envelope(event(path="/b"))],), daemon=True)
+    appended.start()
+    appended.join(5)
+    assert not appended.is_alive()
+    store._views_connection.execute("ROLLBACK")
+    store.settle()
+    assert requests(store.ranking("url", TODAY, 10)) == {"/a": 1, "/b": 1}
+
+
+def test_views_that_are_ahead_of_the_log_stop_the_start(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/a"))])
+    store.settle()
+    store.close()
+    for file in tmp_path.glob("log.db*"):
+        file.unlink()
+    with pytest.raises(Damaged, match=r"log\.db is older than views\.db; restore both from one backup"):
+        open_store(tmp_path)
+
+
+def test_a_file_of_a_later_format_is_left_alone(store: SqliteStore, tmp_path: Path) -> None:
+    store.close()
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(Damaged, match="has format 99"):
+        open_store(tmp_path)
+
+
+def test_what_was_appended_but_not_counted_is_counted_after_a_restart(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    store.append([envelope(event(path="/a"))])
+    store.settle()
+    store.append([envelope(event(path="/b"))])
+    store.close()
+    again = open_store(tmp_path)
+    again.settle()
+    assert requests(again.ranking("url", TODAY, 10)) == {"/a": 1, "/b": 1}
+
+
+def test_a_full_disk_refuses_the_append_and_forgets_nothing(store: SqliteStore) -> None:
+    store.append([envelope(event(path="/before"))])
+    (pages,) = store._log_connection.execute("PRAGMA page_count").fetchone()
+    store._log_connection.execute(f"PRAGMA max_page_count = {pages}")
+    big = [event(path=f"/{number}" + "x" * 900) for number in range(500)]
+    with pytest.raises(Unavailable, match="full"):
+        store.append([envelope(*big, name="big")])
+    store._log_connection.execute("PRAGMA max_page_count = 1000000")
+    (outcome,) = store.append([envelope(*big, name="big")])
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == (200, 500, False)
+    store.settle()
+    assert store.totals(TODAY).requests == 501
+
+
+def test_an_erased_user_name_is_in_no_file_any_more(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/a", username="somebody-special"))])
+    store.settle()
+    assert store.erase_username(WSID, "somebody-special", NOW).events == 1
+    store.settle()
+    store.expire(NOW, {})
+    assert requests(store.ranking("username", TODAY, 10)) == {"": 1}
+    for connection in (store._log_connection, store._views_connection):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"somebody-special" not in content(tmp_path)
+
+
+def test_shared_values_go_once_no_kept_entry_can_refer_to_them(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/seldom", useragent="seldom/1"))])
+    later = NOW + 40 * DAY_MS
+    store.append([envelope(event(later, path="/often", useragent="often/1"), received_ms=later)])
+    store.settle()
+    while store.expire(later, {}):
+        store.settle()
+    texts = {row[0] for row in store._log_connection.execute("SELECT text FROM texts")}
+    agents = {row[0] for row in store._log_connection.execute("SELECT useragent FROM agents")}
+    assert "/seldom" not in texts
+    assert "/often" in texts
+    assert agents == {"often/1"}
+    store.append([envelope(event(later, path="/seldom", useragent="seldom/1"), received_ms=later)])
+    assert [one.fields["useragent"] for one in store.events(WSID, 5)] == ["seldom/1", "often/1"]
