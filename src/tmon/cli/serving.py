@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`tmon serve`: prepares a data folder and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from .errors import Failure, WrongUsage
+
+if TYPE_CHECKING:
+    from tmon.server.tenants import Keyring
+    from tmon.settings import Settings
+
+ADMINISTRATOR = "admin"
+DEMO = "demo"
+
+
+def register(subparsers: Any) -> None:
+    """Add `serve` to the root parser."""
+    serve = subparsers.add_parser(
+        "serve",
+        help="collect, count and show",
+        description="Serves until it gets SIGTERM or SIGINT (Ctrl-C); then it finishes what it has accepted. "
+        "A second signal ends it at once.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    serve.add_argument(
+        "--port", type=_port, default=8000, help="the port; 0 takes a free one (default: 8000)"
+    )
+    serve.add_argument(
+        "--processes", metavar="N", type=int, default=1, help="how many processes collect (only 1 so far)"
+    )
+    serve.add_argument("--data", metavar="DIR", help="the data folder (default: TMON_DATA, else ./var)")
+    serve.add_argument("--demo", action="store_true", help="with made-up traffic (not available so far)")
+    serve.set_defaults(run=_serve)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    if arguments.processes != 1:
+        raise WrongUsage("this version collects in one process: leave --processes out, or give 1")
+    if arguments.demo:
+        raise WrongUsage("this version makes no demo traffic: leave --demo out; tmon send sends real events")
+    from django.db import Error
+
+    from tmon.server.store.base import StoreError
+    from tmon.server.writer import Locked, WriterLock
+    from tmon.settings import prepare
+
+    settings = prepare(arguments.data)
+    try:
+        with WriterLock(settings.data):
+            return asyncio.run(_run(settings, arguments.host, arguments.port))
+    except (Locked, StoreError) as error:
+        raise Failure(str(error)) from error
+    except Error as error:
+        raise Failure(f"the accounts database refused: {error}") from error
+
+
+async def _run(settings: Settings, host: str, port: int) -> int:
+    from .running import Running
+
+    running = Running(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stopping)
+    try:
+        try:
+            url = await running.start(host, port)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise Failure(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        for line in await asyncio.to_thread(_first_steps, settings, running.keyring, url):
+            print(line)
+        print(f"T-Mon serves {url}", flush=True)
+        await stopping.wait()
+    finally:
+        await running.stop()
+    return 0
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        os._exit(1)  # asked twice: what was answered is on disk, the rest is not waited for
+    stopping.set()
+
+
+def _first_steps(settings: Settings, keyring: Keyring, url: str) -> list[str]:
+    """What to tell on a data folder without accounts. In testing an administrator and a web service are made.
+
+    Elsewhere they are not, since what is printed there ends up in logs.
+    """
+    from django.contrib.auth import get_user_model
+    from django.db import connections
+
+    from tmon.server.tenants import accounts
+    from tmon.settings import Stage
+
+    try:
+        if get_user_model().objects.exists():
+            return []
+        if settings.stage is not Stage.TESTING:
+            return ["There is no account yet. Make one with: tmon user create NAME --admin"]
+        user, password = accounts.create_user(ADMINISTRATOR, admin=True)
+        made = accounts.create_webservice(DEMO, user)
+        keyring.refresh()
+    finally:
+        connections.close_all()
+    scheme, _, host = (settings.public_url or url).partition("://")
+    return [
+        f"administrator: {ADMINISTRATOR}",
+        f"password:      {password}   (shown only now)",
+        f"web service:   {made.webservice.wsid} ({DEMO})",
+        f"DSN:           tmon+{scheme}://{made.secret.hex()}@{host}/{made.webservice.wsid}",
+    ]

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collector's answers: JSON whose `status_code` equals the HTTP status, gzipped where that helps."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from http.client import responses
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from tornado.httputil import HTTPHeaders, ResponseStartLine
+
+from tmon.server.writer import Deleted, NotTaken, Outcome, OverBudget
+
+from .refusals import Refusal
+
+JSON: Final = "application/json"
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+GZIP_FROM_BYTES: Final = 1024
+"""Smaller answers fit into one packet as they are."""
+
+_encode = msgspec.json.Encoder().encode
+_START_LINES: Final = {
+    status: ResponseStartLine("HTTP/1.1", status, reason) for status, reason in responses.items()
+}
+
+
+class Answer(NamedTuple):
+    """An HTTP answer: its status, its body, and the headers that not every answer has."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = NO_HEADERS
+    content_type: str = JSON
+
+
+def of_outcome(outcome: Outcome, *, stream: bool, debug: bool) -> Answer:
+    """What became of an envelope (CONTRACT section 3); `stream` if its events have positions."""
+    content: dict[str, Any] = {"status_code": outcome.status, "accepted": outcome.accepted}
+    if stream:
+        content["repeated"] = outcome.repeated
+    content["rejected_count"] = outcome.rejected_count
+    content["rejected"] = [{"index": index, "error": error} for index, error in outcome.rejected]
+    if outcome.duplicate:
+        content["duplicate"] = True
+    if debug and outcome.message:
+        content["message"] = outcome.message
+    return Answer(outcome.status, _encode(content))
+
+
+def of_not_taken(error: NotTaken, *, debug: bool) -> Answer:
+    """An envelope that the writer did not store: 429 over budget, 403 if its web service is gone, else 503."""
+    if isinstance(error, Deleted):
+        return of_refusal(Refusal(403, str(error)), debug=debug)
+    status = 429 if isinstance(error, OverBudget) else 503
+    return of_refusal(Refusal(status, str(error), retry_after_s=error.retry_after_s), debug=debug)
+
+
+def of_refusal(refusal: Refusal, *, debug: bool) -> Answer:
+    """A request that was turned away."""
+    headers = {}
+    if refusal.allow is not None:
+        headers["Allow"] = refusal.allow
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after_s)))
+    return of_content(refusal.status, {"message": str(refusal)} if debug else {}, headers)
+
+
+def of_content(status: int, content: dict[str, Any], headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+    """`content` with its status."""
+    return Answer(status, _encode({"status_code": status, **content}), headers)
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether an Accept-Encoding header (RFC 9110, section 12.5.3) lets an answer be gzipped."""
+    qualities: dict[str, bool] = {}
+    for part in (accept_encoding or "").lower().split(","):
+        coding, *parameters = (piece.strip() for piece in part.split(";"))
+        refused = any(
+            name.strip() == "q" and not value.strip(" 0.")
+            for name, _, value in (parameter.partition("=") for parameter in parameters)
+        )
+        qualities[coding] = not refused
+    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", False)))
+
+
+def rendered(answer: Answer, accept_encoding: str | None) -> tuple[ResponseStartLine, HTTPHeaders, bytes]:
+    """Start line, headers and body of an answer to a request with this Accept-Encoding header."""
+    body = answer.body
+    headers = HTTPHeaders()
+    headers["Content-Type"] = answer.content_type
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Date"] = _date(int(time.time()))
+    if len(body) > GZIP_FROM_BYTES:
+        headers["Vary"] = "Accept-Encoding"
+        if accepts_gzip(accept_encoding):
+            body = gzip.compress(body, 6, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+    for name, value in answer.headers.items():
+        headers[name] = value
+    headers["Content-Length"] = str(len(body))
+    return _START_LINES[answer.status], headers, body
+
+
+def as_bytes(answer: Answer, *, head: bool) -> bytes:
+    """The whole answer as it goes over a connection that ends with it; without the body if the request was HEAD."""
+    start, headers, body = rendered(answer, None)
+    headers["Connection"] = "close"
+    lines = [f"HTTP/1.1 {start.code} {start.reason}"]
+    lines += [f"{name}: {value}" for name, value in headers.get_all()]
+    return "\r\n".join(lines).encode("latin1") + b"\r\n\r\n" + (b"" if head else body)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """The Date header (RFC 9110, section 6.6.1)."""
+    return formatdate(second, usegmt=True)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP server: which route gets a request, which requests are under way, and how it ends without losing one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from tornado import httputil
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from .exchange import Exchange, Handler
+
+log = structlog.get_logger(__name__)
+
+IDLE_S: Final = 75.0
+"""How long a connection may wait for the head of its next request."""
+BODY_S: Final = 120.0
+"""How long the body of a request may take to arrive."""
+HEAD_BYTES: Final = 32 * 1024
+BACKLOG: Final = 1024
+SWEEP_S: Final = 5.0
+HELD_BYTES: Final = 96 * 1024 * 1024
+"""How many bytes of bodies may be in memory, arriving or waiting to be decoded."""
+
+Route = Callable[[Exchange], Handler]
+
+
+class Front(httputil.HTTPServerConnectionDelegate):
+    """Hands requests to routes: `routes` by the whole path, `prefixes` by how it begins, `fallback` for the rest."""
+
+    def __init__(
+        self,
+        routes: dict[str, Route],
+        prefixes: dict[str, Route],
+        fallback: Route,
+        *,
+        debug: bool = False,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._routes = routes
+        self._prefixes = tuple(prefixes.items())
+        self._fallback = fallback
+        self.debug = debug
+        self.stopping = False
+        self.held = 0
+        self._under_way: set[Exchange] = set()
+        self._receiving: dict[Exchange, None] = {}
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._server: HTTPServer | None = None
+        self._nothing_under_way = asyncio.Event()
+        registry = registry or CollectorRegistry()
+        answers = Counter("tmon_answers", "Answers by HTTP status.", ["status"], registry=registry)
+        self._answers = answers
+        self._by_status: dict[int | None, Counter] = {}
+        Gauge(
+            "tmon_requests_under_way", "Requests that are not answered yet.", registry=registry
+        ).set_function(lambda: len(self._under_way))
+        Gauge("tmon_bodies_held_bytes", "Bytes of request bodies in memory.", registry=registry).set_function(
+            lambda: self.held
+        )
+
+    # -- Tornado calls this ---------------------------------------------------------------------------------------
+
+    def start_request(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        """A connection is about to receive a request."""
+        assert isinstance(request_conn, HTTP1Connection)
+        return Exchange(self, request_conn)
+
+    @property
+    def full(self) -> bool:
+        """Whether bodies take as much memory as they may."""
+        return self.held > HELD_BYTES
+
+    # -- exchanges call these -------------------------------------------------------------------------------------
+
+    def route(self, exchange: Exchange, target: str) -> Handler:
+        """The handler for a request target."""
+        path = target.partition("?")[0]
+        route = self._routes.get(path)
+        if route is None:
+            for prefix, candidate in self._prefixes:
+                if path.startswith(prefix):
+                    route = candidate
+                    break
+            else:
+                route = self._fallback
+        return route(exchange)
+
+    def arrived(self, exchange: Exchange) -> None:
+        """The head of a request has arrived."""
+        self._under_way.add(exchange)
+        self._receiving[exchange] = None
+
+    def received(self, exchange: Exchange) -> None:
+        """A request has arrived completely, or will not."""
+        self._receiving.pop(exchange, None)
+
+    def left(self, exchange: Exchange, status: int | None) -> None:
+        """A request is answered with `status`, or its client is gone."""
+        self._under_way.discard(exchange)
+        counter = self._by_status.get(status)
+        if counter is None:
+            counter = self._by_status[status] = self._answers.labels(
+                "gone" if status is None else str(status)
+            )
+        counter.inc()
+        if self.stopping and not self._under_way:
+            self._nothing_under_way.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside everything else."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- starting and stopping ------------------------------------------------------------------------------------
+
+    def listen(self, host: str, port: int) -> int:
+        """Listen on `host`; `port` 0 lets the system choose. Returns the port. Raises OSError."""
+        sockets = bind_sockets(port, host, backlog=BACKLOG)
+        self._server = HTTPServer(
+            self,
+            idle_connection_timeout=IDLE_S,
+            max_header_size=HEAD_BYTES,
+            max_body_size=2**62,  # bodies are bounded by Exchange, which answers
+            max_buffer_size=1024 * 1024,
+        )
+        self._server.add_sockets(sockets)
+        self.spawn(self._sweep())
+        return int(sockets[0].getsockname()[1])
+
+    async def stop(self, patience_s: float) -> bool:
+        """Take no new connections, wait until every request is answered, then end the connections.
+
+        Returns whether that was the case within `patience_s`.
+        """
+        assert self._server is not None
+        self.stopping = True
+        self._server.stop()
+        finished = True
+        if self._under_way:
+            self._nothing_under_way.clear()
+            try:
+                await asyncio.wait_for(self._nothing_under_way.wait(), patience_s)
+            except TimeoutError:
+                finished = False
+                log.warning("requests were cut off", requests=len(self._under_way))
+        await self._server.close_all_connections()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return finished
+
+    async def _sweep(self) -> None:
+        """End connections whose request takes too long to arrive."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            latest = time.monotonic() - BODY_S
+            for exchange in list(self._receiving):
+                if exchange.started > latest:
+                    break
+                exchange.connection.close()

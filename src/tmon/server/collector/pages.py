@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that is not the collector's: passed to a WSGI application that runs in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import responses
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import structlog
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine
+from tornado.wsgi import WSGIContainer
+
+from .exchange import Exchange
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import WSGIApplication
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY: Final = 1024 * 1024
+THREADS: Final = 8
+
+
+class _Response(NamedTuple):
+    start: ResponseStartLine
+    headers: HTTPHeaders
+    body: bytes
+
+
+class Pages:
+    """A WSGI application (PEP 3333) behind the front; at most eight requests run at once, the others wait."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._container = WSGIContainer(application)  # knows how to make an environment of a request
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
+
+    def route(self, exchange: Exchange) -> Page:
+        """The route of a front."""
+        return Page(self, exchange)
+
+    async def run(self, request: HTTPServerRequest) -> _Response:
+        """The application's response."""
+        # A header with an underscore would look like the one with a hyphen, for instance X_Forwarded_For.
+        for name in [name for name in request.headers if "_" in name]:
+            del request.headers[name]
+        environ = self._container.environ(request)
+        environ["wsgi.multithread"] = True
+        environ["wsgi.multiprocess"] = False
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._call, environ)
+
+    def stop(self) -> None:
+        """End the threads once they are idle."""
+        self._threads.shutdown()
+
+    def _call(self, environ: dict[str, Any]) -> _Response:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        written: list[bytes] = []
+
+        def start_response(
+            status: str,
+            headers: list[tuple[str, str]],
+            exc_info: tuple[type[BaseException], BaseException, TracebackType]
+            | tuple[None, None, None]
+            | None = None,
+            /,
+        ) -> Callable[[bytes], object]:
+            started[:] = [(status, headers)]
+            return written.append
+
+        parts = self._application(environ, start_response)
+        try:
+            written.extend(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        (status, given), body = started[0], b"".join(written)
+        code = int(status[:3])
+        headers = HTTPHeaders()
+        for name, value in given:
+            headers.add(name, value)
+        if "Content-Length" not in headers and code not in {204, 304}:
+            headers["Content-Length"] = str(len(body))
+        return _Response(
+            ResponseStartLine("HTTP/1.1", code, status[4:] or responses.get(code, "")), headers, body
+        )
+
+
+class Page:
+    """One request for the application."""
+
+    most = MAX_BODY
+
+    def __init__(self, pages: Pages, exchange: Exchange) -> None:
+        self._pages = pages
+        self._exchange = exchange
+        self._chunks: list[bytes] = []
+        self._request: HTTPServerRequest | None = None
+
+    def begin(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
+        """Make the request. Raises HTTPInputError, for instance where there is no Host."""
+        self._request = HTTPServerRequest(
+            connection=self._exchange.connection, start_line=start, headers=headers
+        )
+
+    def data(self, chunk: bytes) -> None:
+        """Keep a part of the body."""
+        self._chunks.append(chunk)
+
+    def end(self) -> None:
+        """Have the application answer."""
+        self._exchange.front.spawn(self._run())
+
+    def gone(self) -> None:
+        """Nobody waits for an answer."""
+        self._chunks = []
+
+    async def _run(self) -> None:
+        request, exchange = self._request, self._exchange
+        assert request is not None
+        request.body = b"".join(self._chunks)
+        self._chunks = []
+        status = 503
+        with exchange.answering():  # the application answers its own errors; this is about its surroundings
+            response = await self._pages.run(request)
+            exchange.respond(*response)
+            status = response.start.code
+        # Queries and headers may hold what is nobody's business, so neither is logged.
+        write = log.error if status >= 500 else log.info
+        write(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=status,
+            peer=request.remote_ip,
+            ms=round((time.monotonic() - exchange.started) * 1000, 1),
+        )

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tenants room: who has accounts, which web services there are, their keys, and who may read what.
+
+`keyring`, `salts` and `errors` may be imported before Django is set up; the other modules after
+`tmon.settings.prepare`.
+
+    models          the tables
+    keyring         what the way in knows of web services, in memory
+    salts           the salts of visitors
+    keys, tokens    issue, revoke, open
+    accounts        what an administrator does
+    rights, access  who may read what, and how requests say who they are
+    deletions       what the store has still to drop
+"""
+
+from __future__ import annotations
+
+from .errors import NotFound, Refused, SaltsUnavailable, TenantsError
+from .keyring import ActiveKey, Keyring, Service
+from .salts import MISSING, Salts
+
+__all__ = [
+    "MISSING",
+    "ActiveKey",
+    "Keyring",
+    "NotFound",
+    "Refused",
+    "Salts",
+    "SaltsUnavailable",
+    "Service",
+    "TenantsError",
+]

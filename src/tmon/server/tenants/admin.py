@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The administration of web services: created with id and secret on save, keys rotated and revoked, members, tokens.
+
+A secret is shown on the page of its web service and nowhere else: not in lists, not in messages, not in the log of
+changes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from . import accounts, keys
+from .errors import TenantsError
+from .models import Key, Membership, Token, WebService
+from .sealing import Unopenable
+
+if TYPE_CHECKING:  # these classes take parameters for the type checker only
+    _KeyTable = admin.TabularInline[Key, WebService]
+    _MemberTable = admin.TabularInline[Membership, WebService]
+    _WebServicePages = admin.ModelAdmin[WebService]
+    _KeyPages = admin.ModelAdmin[Key]
+    _TokenPages = admin.ModelAdmin[Token]
+else:
+    _KeyTable = _MemberTable = admin.TabularInline
+    _WebServicePages = _KeyPages = _TokenPages = admin.ModelAdmin
+
+
+class KeyInline(_KeyTable):
+    """The keys of a web service, to look at; they are changed by actions."""
+
+    model = Key
+    fields = readonly_fields = ("number", "created", "revoked")
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "keys"
+
+    @admin.display(description="id")
+    def number(self, key: Key) -> int:
+        """The id that `tmon webservice revoke-key` takes."""
+        return key.pk
+
+    def has_add_permission(self, request: HttpRequest, obj: WebService | None = None) -> bool:
+        """Keys come from rotation."""
+        return False
+
+
+class MembershipInline(_MemberTable):
+    """Who else may read it."""
+
+    model = Membership
+    extra = 1
+    autocomplete_fields = ("user",)
+
+
+@admin.register(WebService)
+class WebServiceAdmin(_WebServicePages):
+    """Creates web services with their first key, and shows the DSN on their page."""
+
+    list_display = ("name", "wsid", "owner", "timezone", "ip_policy", "retention_days", "created")
+    list_filter = ("ip_policy",)
+    search_fields = ("name", "owner__username")
+    autocomplete_fields = ("owner",)
+    readonly_fields = ("wsid", "dsns", "zone_history", "created")
+    actions = ("rotate_key", "revoke_older_key")
+    inlines = (KeyInline, MembershipInline)
+    list_select_related = ("owner",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: WebService | None = None) -> Any:
+        """A new web service has no id and no key yet."""
+        chosen = ("name", "owner", "timezone", "ip_policy", "retention_days", "events_per_second")
+        if obj is None:
+            return ((None, {"fields": chosen, "description": "Its id and its secret are created on save."}),)
+        return ((None, {"fields": ("wsid", "dsns", *chosen, "zone_history", "created")}),)
+
+    def get_inlines(self, request: HttpRequest, obj: WebService | None) -> Any:
+        """Keys and members belong to a web service that is there."""
+        return self.inlines if obj is not None else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Whoever creates it owns it unless he says otherwise."""
+        return {"owner": request.user.pk, **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request: HttpRequest, obj: WebService, form: Any, change: bool) -> None:
+        """Save, and give a new web service its first key in the same transaction."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            keys.issue(obj.wsid)
+
+    def response_add(
+        self, request: HttpRequest, obj: WebService, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go to the new web service's own page, where its id and secret are."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, f"{obj.name} is ready. Its id and its DSN are below.", messages.SUCCESS)
+        return redirect(reverse("admin:tenants_webservice_change", args=[obj.pk]))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page with the secret is kept by no cache."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @admin.display(description="DSN")
+    def dsns(self, obj: WebService) -> SafeString | str:
+        """The configuration of a client for each active key, newest first."""
+        return (
+            format_html_join("", "<p>key {}: <code>{}</code></p>", self._shown_keys(obj)) or "no active key"
+        )
+
+    @admin.display(description="time zones")
+    def zone_history(self, obj: WebService) -> SafeString:
+        """Which zone holds from when."""
+        rows = ((zone, _since(since)) for since, zone in obj.zone_changes.values_list("since", "zone"))
+        return format_html_join("", "<p>{} {}</p>", rows)
+
+    @admin.action(description="Rotate the key: make a second one")
+    def rotate_key(self, request: HttpRequest, queryset: QuerySet[WebService]) -> None:
+        """Issue a key for each selected web service."""
+        for webservice in queryset:
+            self._do(
+                request, webservice, "has a new key; its DSN is on its page", lambda w: keys.issue(w.wsid)
+            )
+
+    @admin.action(description="Revoke the older key")
+    def revoke_older_key(self, request: HttpRequest, queryset: QuerySet[WebService]) -> None:
+        """End the older one of two keys of each selected web service."""
+        for webservice in queryset:
+            self._do(request, webservice, "has one active key left", lambda w: keys.revoke(w.wsid))
+
+    def _do(self, request: HttpRequest, webservice: WebService, done: str, change: Any) -> None:
+        url = reverse("admin:tenants_webservice_change", args=[webservice.pk])
+        try:
+            change(webservice)
+        except TenantsError as error:
+            self.message_user(request, f"{webservice.name}: {error}", messages.ERROR)
+            return
+        self.log_change(request, webservice, done)
+        self.message_user(
+            request, format_html('<a href="{}">{}</a> {}.', url, webservice.name, done), messages.SUCCESS
+        )
+
+    def _shown_keys(self, obj: WebService) -> list[tuple[int, str]]:
+        shown = []
+        for key in keys.active(obj.wsid):
+            try:
+                shown.append((key.pk, keys.dsn(obj.wsid, keys.secret_of(key))))
+            except Unopenable:
+                shown.append((key.pk, "does not open under this server's TMON_SECRET_KEY; rotate the key"))
+        return shown
+
+
+def _since(second: int | None) -> str:
+    if second is None:
+        return "from the beginning"
+    return f"from {dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@admin.register(Key)
+class KeyAdmin(_KeyPages):
+    """All keys, to find and to revoke; their secrets are not here."""
+
+    list_display = ("number", "webservice", "created", "revoked")
+    list_display_links = None
+    list_filter = (("revoked", admin.EmptyFieldListFilter),)
+    search_fields = ("webservice__name",)
+    list_select_related = ("webservice",)
+    actions = ("revoke",)
+
+    @admin.display(description="id", ordering="pk")
+    def number(self, key: Key) -> int:
+        """The id that `tmon webservice revoke-key` takes."""
+        return key.pk
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Keys come from rotation."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
+        """Only the list and its action."""
+        return obj is None and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
+        """A revoked key stays to be seen; keys go with their web service."""
+        return obj is not None and super().has_delete_permission(request, obj)
+
+    @admin.action(description="Revoke for good", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
+        """End the selected keys."""
+        for key in queryset:
+            try:
+                keys.revoke(key.webservice_id, key.pk)
+            except TenantsError as error:
+                self.message_user(request, f"{key}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, key, "revoked")
+                self.message_user(request, f"{key} of {key.webservice} is revoked.", messages.SUCCESS)
+
+
+@admin.register(Token)
+class TokenAdmin(_TokenPages):
+    """API tokens, to see and to revoke. They are made by `tmon token create`, which shows them once."""
+
+    list_display = ("number", "name", "user", "webservice", "created", "last_used", "revoked")
+    list_display_links = None
+    list_filter = (("revoked", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "user__username")
+    list_select_related = ("user", "webservice")
+    actions = ("revoke",)
+
+    @admin.display(description="id", ordering="pk")
+    def number(self, token: Token) -> int:
+        """The id that `tmon token revoke` takes."""
+        return token.pk
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """An administrator does not get at others' data by a token made here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        """A token is what it is; only the list's action revokes it."""
+        return obj is None and super().has_change_permission(request, obj)
+
+    @admin.action(description="Revoke for good", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        """End the selected tokens."""
+        for token in queryset:
+            try:
+                accounts.revoke_token(token.pk)
+            except TenantsError as error:
+                self.message_user(request, f"{token}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, token, "revoked")
+                self.message_user(request, f"{token} is revoked.", messages.SUCCESS)

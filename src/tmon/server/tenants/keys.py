@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys of web services: issued, rotated, revoked, opened; at most two are active at once."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from . import sealing
+from .errors import NotFound, Refused
+from .models import KEYS_ACTIVE, Key, WebService
+
+KEY_BYTES = 32
+
+
+def secret_of(key: Key) -> bytes:
+    """The 32 bytes of an active key. Raises sealing.Unopenable if they were sealed under another server secret."""
+    return sealing.open_(bytes(key.sealed), _place(key), settings.SECRET_KEY)
+
+
+def active(wsid: int) -> list[Key]:
+    """The active keys of a web service, newest first."""
+    return list(Key.objects.filter(webservice_id=wsid, revoked__isnull=True).order_by("-created", "-id"))
+
+
+def issue(wsid: int) -> Key:
+    """Give a web service a new random key beside the one it has.
+
+    Raises NotFound, and Refused if two are active already.
+    """
+    with transaction.atomic():
+        if WebService.objects.select_for_update().filter(pk=wsid).first() is None:
+            raise NotFound(f"there is no web service {wsid}")
+        if len(active(wsid)) >= KEYS_ACTIVE:
+            raise Refused(f"web service {wsid} has {KEYS_ACTIVE} active keys; revoke one of them first")
+        key = Key.objects.create(webservice_id=wsid, sealed=b"", created=timezone.now())
+        key.sealed = sealing.seal(secrets.token_bytes(KEY_BYTES), _place(key), settings.SECRET_KEY)
+        key.save(update_fields=["sealed"])
+    return key
+
+
+def revoke(wsid: int, key_id: int | None = None) -> Key:
+    """End a key for good and blank what is kept of it; without `key_id` the older one of two.
+
+    Raises NotFound, and Refused where `key_id` is needed or the key is revoked already.
+    """
+    with transaction.atomic():
+        if WebService.objects.select_for_update().filter(pk=wsid).first() is None:
+            raise NotFound(f"there is no web service {wsid}")
+        if key_id is None:
+            present = active(wsid)
+            if len(present) < KEYS_ACTIVE:
+                raise Refused(
+                    f"web service {wsid} has {len(present)} active key{'' if len(present) == 1 else 's'}, so say "
+                    "which to revoke; without an active key nothing can be reported for it"
+                )
+            key = present[-1]
+        else:
+            found = Key.objects.filter(webservice_id=wsid, pk=key_id).first()
+            if found is None:
+                raise NotFound(f"web service {wsid} has no key {key_id}")
+            key = found
+        if key.revoked is not None:
+            raise Refused(f"key {key.pk} is revoked already")
+        key.revoked = timezone.now()
+        key.sealed = b""
+        key.save(update_fields=["revoked", "sealed"])
+    return key
+
+
+def dsn(wsid: int, secret: bytes) -> str:
+    """The whole configuration of a client that reports to this server."""
+    scheme, _, host = settings.TMON.base_url.partition("://")
+    return f"tmon+{scheme}://{secret.hex()}@{host}/{wsid}"
+
+
+def _place(key: Key) -> str:
+    return f"key {key.pk} of web service {key.webservice_id}"

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables of the tenants: web services, zones, keys, members, tokens, salts and the revision.
+
+Rules that need more than a row (two active keys, when a zone starts) are kept in `administration`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from functools import cache
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+
+from tmon.server.calendar import QUARTER_S, Calendar
+
+KEYS_ACTIVE = 2
+"""How many keys of a web service may be active at once."""
+RETENTION_DAYS = 14
+EVENTS_PER_SECOND = 100_000
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def known_zone(name: str) -> None:
+    """Validator: `name` is an IANA time zone that this machine knows."""
+    if name not in _zones():
+        raise ValidationError(
+            f"{name!r} is not a time zone; write an IANA name such as Europe/Vienna or UTC", code="zone"
+        )
+
+
+class IpPolicy(models.TextChoices):
+    """What is kept of the IP addresses in events."""
+
+    NONE = "none", "none: used to locate and to recognise, then dropped"
+    TRUNCATED = "truncated", "truncated: the network is kept"
+    FULL = "full", "full: addresses are kept"
+
+
+class MemberRole(models.TextChoices):
+    """What a member may do with a web service. Owners may do all that managers may, managers all that viewers may."""
+
+    VIEWER = "viewer", "viewer: reads"
+    MANAGER = "manager", "manager: reads, sees keys, sources and quarantine"
+
+
+class WebService(models.Model):
+    """Something whose events are collected: a web service, a folder of log files, a network, a lab."""
+
+    wsid = models.BigAutoField("id", primary_key=True)
+    name = models.CharField(
+        max_length=120, unique=True, help_text="Unique on this server, for instance shop.example."
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_webservices"
+    )
+    timezone = models.CharField(
+        "time zone",
+        max_length=64,
+        default="UTC",
+        validators=[known_zone],
+        help_text="Where its days and months begin. A change takes effect at the next local midnight.",
+    )
+    ip_policy = models.CharField(
+        "IP policy",
+        max_length=9,
+        choices=IpPolicy,
+        default=IpPolicy.NONE,
+        help_text="What is kept of IP addresses.",
+    )
+    retention_days = models.PositiveIntegerField(
+        default=RETENTION_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="For how many days single events are kept; counts are kept longer.",
+    )
+    events_per_second = models.PositiveIntegerField(
+        default=EVENTS_PER_SECOND,
+        validators=[MinValueValidator(1), MaxValueValidator(10_000_000)],
+        help_text="Its budget; what is beyond is refused with status 429.",
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "web service"
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(retention_days__gte=1), name="retention_is_a_day_at_least"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(events_per_second__gte=1), name="budget_is_an_event_at_least"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ip_policy__in=IpPolicy.values), name="ip_policy_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Save, and write a changed time zone into the history from when it takes effect."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)  # type: ignore[arg-type]
+            self._keep_zone(time.time())
+
+    def calendar(self) -> Calendar:
+        """Its calendar: which zone holds from when."""
+        return Calendar(self.zones())
+
+    def zones(self) -> tuple[tuple[float, str], ...]:
+        """(from UTC second, IANA name), oldest first, the first from minus infinity."""
+        return zones_of(self.zone_changes.values_list("since", "zone"))
+
+    def _keep_zone(self, now: float) -> None:
+        """Have the history end in the present `timezone`.
+
+        A change that no accepted event can have reached yet is forgotten first, so that choosing twice in an hour
+        leaves one change, and choosing back leaves none.
+        """
+        self.zone_changes.filter(since__gte=now + QUARTER_S).delete()
+        zones = self.zones()
+        if not zones:
+            self.zone_changes.create(since=None, zone=self.timezone)
+        elif zones[-1][1] != self.timezone:
+            self.zone_changes.create(since=Calendar(zones).next_change(now), zone=self.timezone)
+
+
+class ZoneChange(models.Model):
+    """From when a web service is in a time zone."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="zone_changes")
+    since = models.BigIntegerField(null=True, help_text="UTC second; null: from the beginning of time.")
+    zone = models.CharField(max_length=64, validators=[known_zone])
+
+    class Meta:
+        ordering = (models.F("since").asc(nulls_first=True),)
+        constraints = (
+            models.UniqueConstraint(fields=("webservice", "since"), name="one_zone_at_a_time"),
+            models.UniqueConstraint(
+                fields=("webservice",), condition=models.Q(since__isnull=True), name="one_first_zone"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.zone} since {self.since}"
+
+
+def zones_of(rows: Iterable[tuple[int | None, str]]) -> tuple[tuple[float, str], ...]:
+    """Rows (since, zone) of the history as a Calendar takes them."""
+    return tuple((-math.inf if since is None else since, zone) for since, zone in rows)
+
+
+class Key(models.Model):
+    """A 256-bit key of a web service, kept encrypted under the server secret; blanked when it is revoked."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="keys")
+    sealed = models.BinaryField()
+    created = models.DateTimeField()
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "-id")
+
+    def __str__(self) -> str:
+        return f"key {self.pk}"
+
+
+class Membership(models.Model):
+    """What somebody who is not the owner may do with a web service."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=7, choices=MemberRole, default=MemberRole.VIEWER)
+
+    class Meta:
+        verbose_name = "member"
+        constraints = (
+            models.UniqueConstraint(fields=("webservice", "user"), name="one_role_per_member"),
+            models.CheckConstraint(condition=models.Q(role__in=MemberRole.values), name="role_is_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role}"
+
+
+class Token(models.Model):
+    """Lets a program read what its user may read. Only the token's SHA-256 is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
+    webservice = models.ForeignKey(
+        WebService,
+        on_delete=models.CASCADE,
+        related_name="tokens",
+        null=True,
+        blank=True,
+        verbose_name="web service",
+        help_text="The only one it may read; empty: every one that its user may read.",
+    )
+    name = models.CharField(max_length=120, blank=True, help_text="What it is for.")
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ("-created", "-id")
+
+    def __str__(self) -> str:
+        return self.name or f"token {self.pk}"
+
+
+class Salt(models.Model):
+    """The random salt of a web service's local day, sealed; null once it is destroyed, which is for good."""
+
+    wsid = models.BigIntegerField()
+    day = models.BigIntegerField(help_text="UTC second at which the local day begins.")
+    sealed = models.BinaryField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("wsid", "day"), name="one_salt_per_day"),)
+
+    def __str__(self) -> str:
+        return f"salt of web service {self.wsid}, day {self.day}"
+
+
+class Revision(models.Model):
+    """One row whose number moves whenever something changes that the keyring holds."""
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class Deletion(models.Model):
+    """A web service that was deleted while its events may still be in the store."""
+
+    wsid = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"web service {self.wsid}"

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one owner of a store: the queue into it, group commit, the views that follow, and commands from outside."""
+
+from tmon.server.events import Rejected
+from tmon.server.store.base import Envelope, Outcome
+
+from .control import Control, ask, carry_out
+from .errors import (
+    Busy,
+    CommandFailed,
+    Deleted,
+    Locked,
+    NoAnswer,
+    NotStored,
+    NotTaken,
+    OverBudget,
+    WriterError,
+)
+from .figures import StoreFigures
+from .follower import Follower
+from .group_commit import Bounds, Writer
+from .lock import WriterLock
+
+__all__ = [
+    "Bounds",
+    "Busy",
+    "CommandFailed",
+    "Control",
+    "Deleted",
+    "Envelope",
+    "Follower",
+    "Locked",
+    "NoAnswer",
+    "NotStored",
+    "NotTaken",
+    "Outcome",
+    "OverBudget",
+    "Rejected",
+    "StoreFigures",
+    "Writer",
+    "WriterError",
+    "WriterLock",
+    "ask",
+    "carry_out",
+]

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands to whoever owns a data directory: over TMON_DATA/writer.sock, one JSON line each way.
+
+A process that serves listens there and carries commands out on its writer's thread, between commits. Where nobody
+serves, `ask` takes the lock and carries the command out itself. Either way the same function does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from tmon.server.store.base import Store, StoreError
+
+from . import sockets
+from .errors import CommandFailed, Locked, NoAnswer, WriterError
+from .lock import WriterLock
+
+log = structlog.get_logger(__name__)
+
+SOCKET_NAME: Final = "writer.sock"
+LINE_BYTES: Final = 64 * 1024
+PATIENCE_S: Final = 10.0
+"""How long `ask` waits for an owner that is starting or stopping."""
+
+Command = Mapping[str, Any]
+Answer = dict[str, Any]
+Views = Mapping[str, Any]
+"""Views by name, as a store's `sync_views` takes them."""
+
+
+def carry_out(
+    store: Store,
+    command: Command,
+    read_views: Callable[[], Views],
+    forget: Callable[[int], None] = lambda wsid: None,
+) -> Answer:
+    """Do what `command` says to `store`, on the thread that owns it, and return what became of it.
+
+    `forget` is told of a web service before it is deleted.
+
+    {"do": "ping"}                                nothing
+    {"do": "erase", "wsid": 7, "username": "x"}   blank the user name: {"events", "quarantined"}
+    {"do": "delete", "wsid": 7}                   drop all that is stored of the web service: the same
+    {"do": "views-sync"}                          read the views' files again: {"views": [names that changed]}
+
+    Raises CommandFailed for what it does not know or cannot do.
+    """
+    now_ms = int(time.time() * 1000)
+    try:
+        match command:
+            case {"do": "ping"}:
+                return {}
+            case {"do": "erase", "wsid": int(wsid), "username": str(username)}:
+                erased = store.erase_username(wsid, username, now_ms)
+                return {"events": erased.events, "quarantined": erased.quarantined}
+            case {"do": "delete", "wsid": int(wsid)}:
+                forget(wsid)
+                erased = store.delete_webservice(wsid, now_ms)
+                return {"events": erased.events, "quarantined": erased.quarantined}
+            case {"do": "views-sync"}:
+                return {"views": store.sync_views(read_views())}
+    except (StoreError, ValueError) as error:
+        raise CommandFailed(str(error)) from error
+    raise CommandFailed(f"this version of T-Mon does not know the command {command.get('do')!r}")
+
+
+class Control:
+    """The listening side, on the event loop. `carry_out` gets each command and returns its answer."""
+
+    def __init__(self, data_dir: Path, carry_out: Callable[[Command], Awaitable[Answer]]) -> None:
+        self.path = data_dir / SOCKET_NAME
+        self._carry_out = carry_out
+        self._server: asyncio.Server | None = None
+        self._talks: dict[asyncio.Task[None], bool] = {}
+        """Every connection's task, and whether a command of it is being carried out."""
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Listen. The caller holds the lock of the data directory."""
+        listener = sockets.listening(self.path)
+        self._server = await asyncio.start_unix_server(self._talk, sock=listener, limit=LINE_BYTES)
+
+    async def stop(self) -> None:
+        """Listen no more, and finish and answer the commands that are under way."""
+        self._stopping = True
+        if self._server is None:
+            return
+        self._server.close()
+        self.path.unlink(missing_ok=True)
+        for talk, busy in self._talks.items():
+            if not busy:
+                talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._talks[task] = False
+        try:
+            while not self._stopping and (line := await reader.readline()):
+                self._talks[task] = True
+                answer = await self._answer(line)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+                self._talks[task] = False
+        except (ConnectionError, ValueError):  # gone, or a line without an end
+            pass
+        except asyncio.CancelledError:  # the server stops, and nothing was asked
+            pass
+        finally:
+            del self._talks[task]
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Answer:
+        try:
+            command = json.loads(line)
+        except ValueError:
+            command = None
+        if not isinstance(command, dict):
+            return {"ok": False, "error": "a command is one JSON object on one line"}
+        try:
+            return {"ok": True, **await self._carry_out(command)}
+        except WriterError as error:
+            return {"ok": False, "error": str(error)}
+        except Exception:
+            log.exception("a command failed", command=command.get("do"))
+            return {"ok": False, "error": "the server failed to do this; its log says why"}
+
+
+def ask(
+    data_dir: Path,
+    command: Command,
+    *,
+    open_store: Callable[[], Store],
+    read_views: Callable[[], Views],
+    patience_s: float = PATIENCE_S,
+) -> Answer:
+    """Have the owner of `data_dir` carry out `command`, or do it here if it has none.
+
+    `open_store` and `read_views` are used only in the latter case; the views are then brought up to date as well.
+    Raises CommandFailed if it could not be done, NoAnswer if there is an owner that does not listen.
+    """
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            with WriterLock(data_dir):
+                return _directly(command, open_store, read_views)
+        except Locked as locked:
+            try:
+                return _through_socket(data_dir / SOCKET_NAME, command)
+            except OSError as error:
+                if time.monotonic() >= give_up:
+                    raise NoAnswer(f"{locked}; it does not answer commands: {error}") from None
+        time.sleep(0.05)
+
+
+def _directly(command: Command, open_store: Callable[[], Store], read_views: Callable[[], Views]) -> Answer:
+    try:
+        store = open_store()
+    except StoreError as error:
+        raise CommandFailed(str(error)) from error
+    try:
+        answer = carry_out(store, command, read_views)
+        store.settle()
+        return answer
+    finally:
+        store.close()
+
+
+def _through_socket(path: Path, command: Command) -> Answer:
+    with sockets.connected(path) as connection, connection.makefile("rwb") as lines:
+        lines.write(json.dumps(dict(command)).encode() + b"\n")
+        lines.flush()
+        line = lines.readline()
+    if not line:
+        raise ConnectionResetError("the connection ended before the answer")
+    answer = json.loads(line)
+    if not answer.pop("ok", False):
+        raise CommandFailed(str(answer.get("error", "the server does not say why")))
+    return dict(answer)

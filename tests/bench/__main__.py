@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs every part of the benchmark and prints one table. Exit status 0 unless a part could not be run.
+
+Figures of time are worth what the machine is worth at that moment: the head of the table says how busy it was. What is
+given as CPU time stands more firmly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import batches, corpus, deletion, questions, serving, singles, year
+from .table import Table, progress
+
+PARTS = ("singles", "batches", "questions", "deletion")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _arguments(argv)
+    quick = arguments.quick
+    parts = arguments.only or PARTS
+    with tempfile.TemporaryDirectory(prefix="tmon-bench-", dir=arguments.dir, ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        table = Table()
+        _head(table, folder)
+        progress("the corpus, a web service")
+        site = corpus.Corpus(20_000 if quick else corpus.VISITORS)
+        empty = folder / "empty"
+        service = serving.new_webservice(empty, retention_days=year.KEPT_DAYS)
+
+        def fresh(name: str) -> Path:
+            """A copy of the prepared data folder."""
+            return Path(shutil.copytree(empty, folder / name))
+
+        if "singles" in parts:
+            singles.measure(
+                table, fresh("singles"), service, site, rounds=1 if quick else 3, seconds=1 if quick else 4
+            )
+        if "batches" in parts:
+            batches.measure(
+                table,
+                fresh("batches"),
+                service,
+                site,
+                events=arguments.batched or (60_000 if quick else 1_200_000),
+                seconds=2 if quick else 20,
+                paced_s=2 if quick else 15,
+            )
+        sizes = arguments.events or ([20_000, 40_000] if quick else [1_000_000, 5_000_000])
+        _years(table, fresh, service, site, sizes, parts, quick)
+        table.print()
+    return 0
+
+
+def _years(
+    table: Table,
+    fresh: Callable[[str], Path],
+    service: serving.WebService,
+    site: corpus.Corpus,
+    sizes: Sequence[int],
+    parts: Sequence[str],
+    quick: bool,
+) -> None:
+    if not {"questions", "deletion"} & set(parts):
+        return
+    filled = []
+    for number, size in enumerate(sizes):
+        last = number == len(sizes) - 1
+        if "questions" not in parts and not last:
+            continue
+        data = fresh(f"year-{size}")
+        progress(f"a year of {size:,} events")
+        filled.append(year.fill(data, service.wsid, site, size))
+        if "questions" in parts:
+            title = f"5. {size:,} events over {year.DAYS} days"
+            questions.measure(
+                table, title, data, service, rounds=2 if quick else 5, with_filter=number == 0
+            )
+        if "deletion" in parts and last:
+            deletion.measure(table, data, service, site, stored=size, deleted=size // 5)
+        shutil.rmtree(data)
+    table.section("7. Filling those stores: events through the pipeline into the store, views on a second thread")
+    for one in filled:
+        each = (1e6 * seconds / one.events for seconds in (one.pipeline_s, one.append_s, one.views_s))
+        table.add(
+            f"{one.events:,} events",
+            f"{one.events / one.seconds:,.0f} events/s",
+            "µs an event: pipeline {:.1f}, append {:.1f}, views {:.1f}".format(*each),
+        )
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures T-Mon; about ten minutes.")
+    parser.add_argument("--quick", action="store_true", help="everything with little data, in a minute: shows that it runs")
+    parser.add_argument("--only", choices=PARTS, action="append", help="run this part; may be given several times")
+    parser.add_argument("--batched", metavar="N", type=int, help="how many events to seal into batches")
+    parser.add_argument("--events", metavar="N", type=int, action="append", help="sizes of the stores that are asked")
+    parser.add_argument("--dir", metavar="DIR", help="where to put the data while it runs: on the disk that is to be measured")
+    return parser.parse_args(argv)
+
+
+def _head(table: Table, folder: Path) -> None:
+    table.section(f"T-Mon benchmark, corpus {corpus.NAME}")
+    assert corpus.__doc__ is not None
+    table.add(
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
+        f"4 KiB to disk in {_sync_ms(folder):.2f} ms",
+        f"load average at the start {' '.join(f'{load:.1f}' for load in os.getloadavg())}",
+    )
+    table.add(
+        f"{corpus.VISITORS:,} visitors, {corpus.NETWORKS:,} networks",
+        f"{corpus.PAGES:,} pages, {corpus.ASSETS} assets",
+        f"{corpus.PER_VISIT:g} requests a visit, 1 visitor in {round(1 / corpus.BOT_SHARE)} a bot",
+    )
+
+
+def _sync_ms(folder: Path) -> float:
+    """The median time of appending 4 KiB to a file and having it on disk."""
+    times: list[float] = []
+    handle: Any = os.open(folder / "sync", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    try:
+        for _ in range(100):
+            begin = time.perf_counter()
+            os.write(handle, bytes(4096))
+            os.fsync(handle)
+            times.append(1000 * (time.perf_counter() - begin))
+    finally:
+        os.close(handle)
+    return sorted(times)[50]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Single events over HTTP, sealed and durable, against a bare Tornado handler: both in turn, several times."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from . import load, sealed
+from .bare import Bare
+from .corpus import Corpus
+from .serving import Server, WebService
+from .table import Table, median, progress
+
+CONNECTIONS: Final = 48
+TARGET_RATIO: Final = 0.7
+MOST_PER_SECOND: Final = 4_500
+"""As many requests are sealed for each second; whoever answers more of them gets a shorter turn."""
+
+
+class _Turn(NamedTuple):
+    per_second: float
+    cpu_us: float
+    """The server's, per request."""
+    p50_ms: float
+    p99_ms: float
+    generator: float
+    """The load generator's share of one processor."""
+
+
+def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, rounds: int, seconds: float) -> None:
+    """Fill the section about single events."""
+    table.section(f"1. Single events, {CONNECTIONS} connections, medians of {rounds} turns of {seconds:g} s each, A B A B")
+    count = int(rounds * seconds * MOST_PER_SECOND)
+    for form in (False, True):
+        name = "form" if form else "raw"
+        file = data / f"singles-{name}.requests"
+        now = time.time()
+        sealed.singles(file, service, corpus.requests(count, now - 60, now), form=form)
+    bare = Bare()
+    try:
+        with Server(data) as server:
+            for name in ("raw", "form"):
+                progress(f"single events, {name}")
+                _compare(table, name, data / f"singles-{name}.requests", bare, server, rounds, seconds)
+    finally:
+        bare.stop()
+
+
+def _compare(table: Table, name: str, file: Path, bare: Bare, server: Server, rounds: int, seconds: float) -> None:
+    turns: dict[str, list[_Turn]] = {"bare": [], "tmon": []}
+    begin = server.metrics()
+    skip = 0
+    for _ in range(rounds):
+        turns["bare"].append(_turn(bare, file, seconds, skip)[0])
+        turn, sent = _turn(server, file, seconds, skip)
+        turns["tmon"].append(turn)
+        skip += sent
+    middle = {who: _Turn(*(median(list(values)) for values in zip(*of, strict=True))) for who, of in turns.items()}
+    ratio = median([tmon.per_second / bare.per_second for bare, tmon in zip(*turns.values(), strict=True)])
+    ours, theirs = middle["tmon"], middle["bare"]
+    table.add(
+        f"bare Tornado handler, {name} body",
+        f"{theirs.per_second:,.0f}/s",
+        f"{theirs.cpu_us:.0f} µs of CPU each, p50 {theirs.p50_ms:.1f} ms, p99 {theirs.p99_ms:.1f} ms",
+    )
+    table.add(
+        f"collector, {name} body",
+        f"{ours.per_second:,.0f}/s",
+        f"{ours.cpu_us:.0f} µs of CPU each, p50 {ours.p50_ms:.1f} ms, p99 {ours.p99_ms:.1f} ms",
+    )
+    table.at_least(
+        f"collector to bare handler, {name}", ratio, TARGET_RATIO, f"{ratio:.2f}", f"target {TARGET_RATIO} or more"
+    )
+    metrics = server.metrics()
+    commits = max(1.0, metrics.since(begin, "tmon_commit_seconds_count"))
+    envelopes = metrics.since(begin, "tmon_envelopes_total", 'result="stored"')
+    table.add(
+        f"group commit, {name}",
+        f"{envelopes / commits:.1f} envelopes each",
+        f"99 of 100 commits within {1000 * metrics.bucket_since(begin, 'tmon_commit_seconds', 0.99):g} ms",
+    )
+    table.add(f"load generator, {name}", f"{ours.generator:.0%} of a core", f"{theirs.generator:.0%} with the bare handler")
+
+
+def _turn(server: Bare | Server, file: Path, seconds: float, skip: int) -> tuple[_Turn, int]:
+    before = server.cpu_s()
+    report = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds, skip=skip).report()
+    if report.refused:
+        raise RuntimeError(f"single events were refused: {report.refused}")
+    cpu_us = (server.cpu_s() - before) / report.sent * 1e6
+    return _Turn(
+        report.per_second, cpu_us, report.latency_ms(0.5), report.latency_ms(0.99), report.cpu_s / report.seconds
+    ), report.sent
