@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.contract.build import SMALL
+
 from tmon.server.store import Limits, Store, open_store
 
 OpenStore = Callable[[Limits], Store]

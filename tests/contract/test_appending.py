@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-
 from tests.contract.build import NOW, TODAY, WSID, envelope, event, identity, ms, rejected
+
 from tmon.server.events import SESSION, Event
 from tmon.server.store import Envelope, Outcome, Store
 
@@ -74,9 +74,7 @@ def test_a_replayed_envelope_counts_once_and_is_answered_alike(store: Store) -> 
     store.append([envelope(event(), rejected=[rejected(1)], name="a")])
     again = store.append([envelope(event(), rejected=[rejected(1)], name="a", received_ms=NOW + 60_000)])
     assert again == [
-        Outcome(
-            status=200, accepted=1, rejected_count=1, rejected=((1, "url is missing"),), duplicate=True
-        )
+        Outcome(status=200, accepted=1, rejected_count=1, rejected=((1, "url is missing"),), duplicate=True)
     ]
     store.settle()
     assert store.totals(TODAY).requests == 1
@@ -202,7 +200,11 @@ def test_an_offset_that_occurs_twice_in_an_envelope_is_appended_once(store: Stor
 
 def test_overlapping_stretches_in_one_append_count_each_offset_once(store: Store) -> None:
     outcomes = store.append(
-        [envelope(*offsets(1, 2), stream="f"), envelope(*offsets(2, 3), stream="f"), envelope(*offsets(3), stream="f")]
+        [
+            envelope(*offsets(1, 2), stream="f"),
+            envelope(*offsets(2, 3), stream="f"),
+            envelope(*offsets(3), stream="f"),
+        ]
     )
     assert [(one.accepted, one.repeated) for one in outcomes] == [(2, 0), (1, 1), (0, 1)]
 
@@ -391,7 +393,9 @@ def test_any_number_in_an_extra_field_is_kept_as_it_is(store: Store, number: flo
 
 
 def test_a_store_does_not_change_what_it_is_given(store: Store) -> None:
-    given = envelope(event(username="anna", visitor=5), payloads=[("missing", '{"username":"anna"}')], name="a")
+    given = envelope(
+        event(username="anna", visitor=5), payloads=[("missing", '{"username":"anna"}')], name="a"
+    )
     before = msgspec.structs.asdict(given) | {"events": [msgspec.structs.replace(given.events[0])]}
     store.append([given])
     store.settle()

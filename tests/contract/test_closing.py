@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from tests.contract.build import (
     COUNTRY,
     DAY_MS,
@@ -22,6 +21,7 @@ from tests.contract.build import (
     requests,
     s,
 )
+
 from tmon.server.store import Day, Measures, Store
 
 MONDAY = Day(WSID, s("2026-11-22T23:00"), s("2026-11-23T23:00"))
@@ -108,7 +108,9 @@ def test_days_close_by_their_own_zone(store: Store) -> None:
     assert close(store, ms("2026-11-25T18:15")) == [Day(WSID, s("2026-11-22T18:15"), s("2026-11-23T18:15"))]
 
 
-def test_days_stay_closed_when_the_store_is_opened_again(store: Store, reopen: Callable[[Store], Store]) -> None:
+def test_days_stay_closed_when_the_store_is_opened_again(
+    store: Store, reopen: Callable[[Store], Store]
+) -> None:
     append(store, hits("/a"))
     close(store)
     store = reopen(store)
@@ -141,7 +143,9 @@ def test_ties_at_the_edge_are_kept_by_key(store: Store) -> None:
 
 def test_each_hour_of_a_closed_day_keeps_its_own_largest_keys(store: Store) -> None:
     store.sync_views(by_name(PAGE))
-    append(store, hits("/a", "/a", "/b", "/b", "/c"), hits("/c", "/c", "/d", "/d", "/a", at="2026-11-23T10:00"))
+    append(
+        store, hits("/a", "/a", "/b", "/b", "/c"), hits("/c", "/c", "/d", "/d", "/a", at="2026-11-23T10:00")
+    )
     close(store)
     assert requests(store.ranking("url", HOUR_11, 10)) == {"/a": 2, "/b": 2}
     assert requests(store.ranking("url", HOUR_10, 10)) == {"/c": 2, "/d": 2}
@@ -272,7 +276,9 @@ def test_an_hour_of_a_closed_day_that_had_no_event_takes_new_keys_in_their_order
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 1000])
-def test_late_keys_are_judged_alike_in_however_small_steps_the_views_advance(store: Store, steps: int) -> None:
+def test_late_keys_are_judged_alike_in_however_small_steps_the_views_advance(
+    store: Store, steps: int
+) -> None:
     store.sync_views(by_name(PAGE))
     append(store, hits("/a"))
     close(store)

@@ -7,7 +7,6 @@ import datetime as dt
 import math
 
 import pytest
-
 from tests.contract.build import (
     COUNTRY,
     KATHMANDU,
@@ -30,6 +29,7 @@ from tests.contract.build import (
     s,
     visitors,
 )
+
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event
@@ -189,7 +189,13 @@ def test_a_day_on_which_the_clock_changes_holds_each_of_its_hours_once(
 
 
 def test_lord_howes_long_hour_is_one_bucket_of_ninety_minutes(store: Store) -> None:
-    fill(store, *(event(at, calendar=LORD_HOWE) for at in ("2026-04-04T14:00", "2026-04-04T14:59", "2026-04-04T15:29")))
+    fill(
+        store,
+        *(
+            event(at, calendar=LORD_HOWE)
+            for at in ("2026-04-04T14:00", "2026-04-04T14:59", "2026-04-04T15:29")
+        ),
+    )
     day = period("2026-04-04T13:00", "2026-04-05T13:30", calendar=LORD_HOWE)
     assert counted(store.series("hour", day)) == {"2026-04-04T14:00": 3}
 
@@ -198,7 +204,10 @@ def test_a_change_of_zone_leaves_the_past_as_it_was(store: Store) -> None:
     change = VIENNA.next_change(s("2026-11-23T12:00"))
     moved = Calendar([(-math.inf, "Europe/Vienna"), (change, "Asia/Kathmandu")])
     fill(store, event("2026-11-23T12:00"), event("2026-11-23T22:59"))
-    later = [event(at, calendar=moved) for at in ("2026-11-23T22:59", "2026-11-23T23:00", "2026-11-24T18:14", "2026-11-24T18:15")]
+    later = [
+        event(at, calendar=moved)
+        for at in ("2026-11-23T22:59", "2026-11-23T23:00", "2026-11-24T18:14", "2026-11-24T18:15")
+    ]
     fill(store, *later, received_ms=ms("2026-11-24T19:00"))
     whole = period("2026-11-01T00:00", "2026-12-01T00:00", calendar=moved)
     assert counted(store.series("day", whole)) == {
@@ -234,7 +243,13 @@ def test_seconds_and_minutes_are_of_utc(store: Store) -> None:
 
 
 def test_a_series_holds_the_buckets_that_start_in_the_period(store: Store) -> None:
-    fill(store, *(event(at) for at in ("2026-11-23T09:59", "2026-11-23T10:00", "2026-11-23T11:59", "2026-11-23T12:00")))
+    fill(
+        store,
+        *(
+            event(at)
+            for at in ("2026-11-23T09:59", "2026-11-23T10:00", "2026-11-23T11:59", "2026-11-23T12:00")
+        ),
+    )
     between = period("2026-11-23T10:00", "2026-11-23T12:00", "hour")
     assert counted(store.series("hour", between)) == {"2026-11-23T10:00": 1, "2026-11-23T11:00": 1}
 
@@ -261,7 +276,10 @@ def test_a_period_is_answered_from_spans_of_several_grains(store: Store) -> None
     fill(
         store,
         *(event(at, path="/a") for at in ("2026-09-30T21:59", "2026-09-30T22:30", "2026-10-15T12:00")),
-        *(event(at, path="/b") for at in ("2026-10-31T23:00", "2026-11-22T22:59", "2026-11-23T10:00", "2026-11-23T11:00")),
+        *(
+            event(at, path="/b")
+            for at in ("2026-10-31T23:00", "2026-11-22T22:59", "2026-11-23T10:00", "2026-11-23T11:00")
+        ),
     )
     mixed = period(
         "2026-09-30T22:00",
@@ -316,7 +334,9 @@ def test_bots_and_the_unrecognised_are_no_visitors(store: Store) -> None:
 
 def test_someone_first_seen_as_a_bot_counts_with_the_first_event_that_is_none(store: Store) -> None:
     store.sync_views(by_name(PAGE, COUNTRY))
-    fill(store, event(visitor=1, bot=True, path="/a", country="AT"), event(visitor=1, path="/b", country="DE"))
+    fill(
+        store, event(visitor=1, bot=True, path="/a", country="AT"), event(visitor=1, path="/b", country="DE")
+    )
     assert visitors(store.ranking("url", TODAY, 5)) == {"/a": 0, "/b": 1}
     assert visitors(store.ranking("country", TODAY, 5)) == {"AT": 0, "DE": 1}
 
@@ -331,8 +351,16 @@ def test_distinct_visitors_count_once_for_each_key(store: Store) -> None:
 
 def test_a_distinct_visitor_counts_in_the_hour_in_which_the_key_was_first_seen(store: Store) -> None:
     store.sync_views(by_name(PAGE))
-    fill(store, event("2026-11-23T11:10", path="/a", visitor=1), event("2026-11-23T10:10", path="/b", visitor=1))
-    fill(store, event("2026-11-23T10:20", path="/a", visitor=1), event("2026-11-23T11:20", path="/b", visitor=1))
+    fill(
+        store,
+        event("2026-11-23T11:10", path="/a", visitor=1),
+        event("2026-11-23T10:10", path="/b", visitor=1),
+    )
+    fill(
+        store,
+        event("2026-11-23T10:20", path="/a", visitor=1),
+        event("2026-11-23T11:20", path="/b", visitor=1),
+    )
     assert visitors(store.ranking("url", HOUR_10, 5)) == {"/a": 0, "/b": 1}
     assert visitors(store.ranking("url", HOUR_11, 5)) == {"/a": 1, "/b": 0}
 
@@ -350,7 +378,9 @@ def test_a_view_without_visitors_counts_none(store: Store) -> None:
     assert visitors(store.ranking("method", TODAY, 5)) == {"GET": 0, "PUT": 0}
 
 
-@pytest.mark.parametrize("field", ["status", "username", "host", "source", "utm_source", "path", "team", "bytes", "city"])
+@pytest.mark.parametrize(
+    "field", ["status", "username", "host", "source", "utm_source", "path", "team", "bytes", "city"]
+)
 def test_distinct_visitors_of_any_field_are_counted_alike(store: Store, field: str) -> None:
     values: dict[str, tuple[object, object]] = {"status": (200, 404), "bytes": (1, 2)}
     one, two = values.get(field, ("a", "b"))
@@ -395,7 +425,9 @@ def test_totals_count_requests_and_a_view_the_events_of_its_kind(store: Store) -
 
 
 def test_visitors_of_requests_and_of_sessions_are_told_apart(store: Store) -> None:
-    store.sync_views(by_name(SESSIONS, View("where", "Where", "country", kind=SESSION, visitors="first"), COUNTRY))
+    store.sync_views(
+        by_name(SESSIONS, View("where", "Where", "country", kind=SESSION, visitors="first"), COUNTRY)
+    )
     fill(
         store,
         event(kind=SESSION, visitor=1, country="AT", extra={"object": "lab"}),
@@ -409,10 +441,24 @@ def test_visitors_of_requests_and_of_sessions_are_told_apart(store: Store) -> No
 
 
 def test_the_key_of_an_absent_field_is_the_empty_text(store: Store) -> None:
-    names = ["country", "os", "host", "username", "status", "referrer", "referrer_site", "utm_term", "ip", "team", "lat"]
+    names = [
+        "country",
+        "os",
+        "host",
+        "username",
+        "status",
+        "referrer",
+        "referrer_site",
+        "utm_term",
+        "ip",
+        "team",
+        "lat",
+    ]
     store.sync_views(by_name(*(View(name, name, name) for name in names)))
     fill(store, event())
-    assert {name: requests(store.ranking(name, TODAY, 5)) for name in names} == {name: {"": 1} for name in names}
+    assert {name: requests(store.ranking(name, TODAY, 5)) for name in names} == {
+        name: {"": 1} for name in names
+    }
 
 
 def test_keys_are_the_texts_of_their_fields(store: Store) -> None:
@@ -597,7 +643,15 @@ def test_each_hour_and_each_view_has_its_own_limit(store: Store) -> None:
     store.sync_views(by_name(PAGE, STATUS))
     fill(store, *pages("/a", "/b", "/c", "/d", "/x"))
     fill(store, *pages("/x", "/y", "/z", "/a", "/b", at="2026-11-23T10:00"))
-    assert requests(store.ranking("url", TODAY, 10)) == {"/a": 2, "/b": 1, "/c": 1, "/d": 1, "/x": 1, "/y": 1, "/z": 1}
+    assert requests(store.ranking("url", TODAY, 10)) == {
+        "/a": 2,
+        "/b": 1,
+        "/c": 1,
+        "/d": 1,
+        "/x": 1,
+        "/y": 1,
+        "/z": 1,
+    }
     assert store.ranking("url", TODAY, 10).other == Measures(2, 2)
     assert requests(store.ranking("status", TODAY, 10)) == {"": 10}
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from tests.contract.build import (
     DAY_MS,
     NOW,
@@ -25,6 +24,7 @@ from tests.contract.build import (
     requests,
     visitors,
 )
+
 from tmon.server.catalogue import View
 from tmon.server.events import SESSION
 from tmon.server.store import Erased, Filter, Measures, Store

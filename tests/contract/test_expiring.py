@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-
 from tests.contract.build import (
     COUNTRY,
     DAY_MS,
@@ -27,6 +26,7 @@ from tests.contract.build import (
     requests,
     s,
 )
+
 from tmon.server.calendar import Calendar
 from tmon.server.store import Filter, Grain, Measures, Outcome, Period, Span, Store
 
@@ -80,7 +80,11 @@ def test_events_go_after_the_web_services_own_time_at_least_a_day(store: Store, 
 
 def test_of_events_received_one_after_another_the_oldest_go_first(store: Store) -> None:
     for number in range(5):
-        append(store, envelope(event(path=f"/{number}"), wsid=8), envelope(event(path=f"/{number}"), received_ms=NOW + number * DAY_MS))
+        append(
+            store,
+            envelope(event(path=f"/{number}"), wsid=8),
+            envelope(event(path=f"/{number}"), received_ms=NOW + number * DAY_MS),
+        )
     expire(store, NOW + 16 * DAY_MS, {8: 400})
     assert paths(store) == ["/4", "/3"]
     assert paths(store, 8) == ["/4", "/3", "/2", "/1", "/0"]
@@ -156,7 +160,11 @@ def test_events_that_are_kept_longer_stay_as_they_are_when_their_outcome_has_gon
 
 
 def test_quarantined_payloads_go_after_seven_days(store: Store) -> None:
-    append(store, envelope(payloads=[("missing", "{}")]), envelope(payloads=[("missing", "[]")], received_ms=NOW + HOUR_MS))
+    append(
+        store,
+        envelope(payloads=[("missing", "{}")]),
+        envelope(payloads=[("missing", "[]")], received_ms=NOW + HOUR_MS),
+    )
     expire(store, NOW + 7 * DAY_MS - 1)
     assert [row.payload for row in store.quarantine(WSID, 5)] == ["[]", "{}"]
     expire(store, NOW + 7 * DAY_MS)
@@ -201,7 +209,9 @@ def test_buckets_go_some_time_after_their_end(store: Store, grain: Grain, goes_m
 @pytest.mark.parametrize(("grain", "days"), [("hour", 35), ("day", 27 * 31), ("month", 27 * 31)])
 def test_buckets_that_changed_later_go_some_time_after_that(store: Store, grain: Grain, days: int) -> None:
     late_ms = ms("2027-03-01T12:34")
-    append(store, envelope(event("2015-05-17T10:00")), envelope(event("2015-05-17T10:10"), received_ms=late_ms))
+    append(
+        store, envelope(event("2015-05-17T10:00")), envelope(event("2015-05-17T10:10"), received_ms=late_ms)
+    )
     expire(store, late_ms + days * DAY_MS - 1)
     assert [one.requests for one in store.series(grain, EVERYTHING).values()] == [2]
     expire(store, late_ms + days * DAY_MS)
@@ -265,7 +275,9 @@ def test_nothing_is_missing_at_first(store: Store) -> None:
     assert store.complete_from(period("2010-01-01T00:00", "2040-01-01T00:00", "day", ANY)) is None
 
 
-def test_a_filtered_question_is_complete_from_the_day_after_the_last_of_which_events_have_gone(store: Store) -> None:
+def test_a_filtered_question_is_complete_from_the_day_after_the_last_of_which_events_have_gone(
+    store: Store,
+) -> None:
     store.sync_views(by_name(PAGE))
     append(store, envelope(event("2026-11-05T10:00"), event("2026-11-07T10:00")), envelope(event()))
     expire(store, NOW + 14 * DAY_MS - 1)
@@ -317,10 +329,13 @@ def test_an_unfiltered_question_lacks_only_the_buckets_that_it_needs(store: Stor
 
 
 def test_the_other_hours_of_a_day_that_has_lost_some_are_not_missing(store: Store) -> None:
-    append(store, envelope(event("2026-11-20T10:00"), event("2026-11-20T15:00"), received_ms=ms("2026-11-20T15:00")))
+    for at in ("2026-11-20T10:00", "2026-11-20T15:00"):
+        append(store, envelope(event(at), received_ms=ms(at)))
     expire(store, ms("2026-11-20T11:00") + 35 * DAY_MS)
     assert store.complete_from(period("2026-11-20T11:00", "2026-11-20T23:00", "hour")) is None
-    assert store.complete_from(period("2026-11-20T10:00", "2026-11-20T23:00", "hour")) == s("2026-11-20T23:00")
+    assert store.complete_from(period("2026-11-20T10:00", "2026-11-20T23:00", "hour")) == s(
+        "2026-11-20T23:00"
+    )
 
 
 def test_days_and_months_are_missing_in_their_time(store: Store) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.contract.build import DAY_MS, NOW, WSID, envelope, event, rejected
+
 from tmon.server.store import Run, Store
 
 
@@ -72,7 +73,11 @@ def test_refused_envelopes_are_counted_as_envelopes(store: Store) -> None:
     append(
         store,
         sent(event()),
-        sent(refused="sent_at", message="40 days old", rejected=[rejected(0, "x", "sent_at"), rejected(1, "x", "sent_at")]),
+        sent(
+            refused="sent_at",
+            message="40 days old",
+            rejected=[rejected(0, "x", "sent_at"), rejected(1, "x", "sent_at")],
+        ),
         sent(rejected=[rejected(0)]),
     )
     run = only(store)
@@ -181,9 +186,7 @@ def test_the_ledger_outlives_the_log_and_opening_the_store_again(
     while store.expire(NOW + 60 * DAY_MS, {}):
         pass
     store = reopen(store)
-    assert store.runs(WSID) == [
-        Run("web-1", "r1", NOW, NOW, sent=3, stored=1, lost={"queue_full": 1})
-    ]
+    assert store.runs(WSID) == [Run("web-1", "r1", NOW, NOW, sent=3, stored=1, lost={"queue_full": 1})]
 
 
 def test_a_question_about_runs_gives_a_copy(store: Store) -> None:

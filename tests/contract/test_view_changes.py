@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-
 from tests.contract.build import (
     COUNTRY,
     DAY_MS,
@@ -25,6 +24,7 @@ from tests.contract.build import (
     s,
     visitors,
 )
+
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION
 from tmon.server.store import Measures, Store, StoreError, UnknownView
@@ -360,7 +360,9 @@ def test_kept_days_keep_a_name_that_was_erased_before_it_came_again(store: Store
     assert requests(store.ranking("who", OLD_DAY, 5)) == {"anna": 1}
 
 
-def test_views_are_the_same_when_the_store_is_opened_again(store: Store, reopen: Callable[[Store], Store]) -> None:
+def test_views_are_the_same_when_the_store_is_opened_again(
+    store: Store, reopen: Callable[[Store], Store]
+) -> None:
     views = by_name(PAGE, replace(STATUS, version=4, public=True))
     store.sync_views(views)
     append(store, hits(NEW, "/a", status=200))

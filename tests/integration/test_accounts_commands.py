@@ -94,7 +94,9 @@ def test_the_data_folder_may_be_named_on_the_command_line(tmon: Tmon, tmp_path: 
 
 def test_the_public_address_is_in_the_dsn(tmon: Tmon) -> None:
     done(tmon("user", "create", "anna"))
-    ran = tmon("webservice", "create", "a", "--owner", "anna", "--json", TMON_PUBLIC_URL="https://tmon.example/")
+    ran = tmon(
+        "webservice", "create", "a", "--owner", "anna", "--json", TMON_PUBLIC_URL="https://tmon.example/"
+    )
     made = as_json(ran)
     assert made["dsn"] == f"tmon+https://{made['secret']}@tmon.example/1"
 
@@ -112,7 +114,9 @@ def test_many_first_runs_at_once_all_succeed(tmp_path: Path) -> None:
         for number in range(4)
     ]
     ended = [process.communicate() for process in running]
-    assert [(process.returncode, err) for process, (_, err) in zip(running, ended, strict=True)] == [(0, "")] * 4
+    assert [(process.returncode, err) for process, (_, err) in zip(running, ended, strict=True)] == [
+        (0, "")
+    ] * 4
     with sqlite3.connect(tmp_path / "data" / "accounts.db") as database:
         names = [row[0] for row in database.execute("SELECT username FROM auth_user ORDER BY username")]
     database.close()
@@ -141,7 +145,12 @@ def test_keys_and_tokens_are_nowhere_in_the_data_folder(tmon: Tmon, tmp_path: Pa
     secret = as_json(tmon("webservice", "create", "a", "--owner", "anna", "--json"))["secret"]
     token = as_json(tmon("token", "create", "anna", "--json"))["token"]
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
-    for text in (secret.encode(), bytes.fromhex(secret), token.encode(), token.removeprefix("tmon_").encode()):
+    for text in (
+        secret.encode(),
+        bytes.fromhex(secret),
+        token.encode(),
+        token.removeprefix("tmon_").encode(),
+    ):
         assert text not in kept
     assert hashlib.sha256(token.encode()).hexdigest().encode() in kept
 
@@ -165,7 +174,9 @@ def test_members_come_and_go(tmon: Tmon) -> None:
     assert refused(tmon("webservice", "member", "add", "1", "anna")) == "'anna' owns web service 1 already"
     removed = tmon("webservice", "member", "remove", "1", "ben")
     assert done(removed) == "ben is no longer a member of web service 1\n"
-    assert refused(tmon("webservice", "member", "remove", "1", "ben")) == "'ben' is no member of web service 1"
+    assert (
+        refused(tmon("webservice", "member", "remove", "1", "ben")) == "'ben' is no member of web service 1"
+    )
 
 
 def test_tokens_are_listed_without_their_text_and_revoked(tmon: Tmon) -> None:
@@ -174,7 +185,13 @@ def test_tokens_are_listed_without_their_text_and_revoked(tmon: Tmon) -> None:
     done(tmon("token", "create", "anna", "--webservice", "1", "--name", "report"))
     (row,) = as_json(tmon("token", "list", "--json"))
     assert list(row) == ["id", "user", "webservice", "name", "created", "last_used", "revoked"]
-    assert (row["id"], row["user"], row["webservice"], row["name"], row["revoked"]) == (1, "anna", 1, "report", None)
+    assert (row["id"], row["user"], row["webservice"], row["name"], row["revoked"]) == (
+        1,
+        "anna",
+        1,
+        "report",
+        None,
+    )
     assert done(tmon("token", "revoke", "1")) == "token 1 revoked\n"
     assert refused(tmon("token", "revoke", "1")) == "token 1 is revoked already"
     (row,) = as_json(tmon("token", "list", "anna", "--json"))
@@ -196,6 +213,35 @@ def test_a_web_service_is_changed(tmon: Tmon) -> None:
     (row,) = as_json(tmon("webservice", "list", "--json"))
     assert (row["ip_policy"], row["retention_days"], row["timezone"]) == ("truncated", 30, "Europe/Vienna")
     assert "greater than or equal to 1" in refused(tmon("webservice", "set", "1", "--retention-days", "0"))
+
+
+def test_a_web_service_is_deleted_with_its_data(tmon: Tmon) -> None:
+    done(tmon("user", "create", "anna"))
+    done(tmon("webservice", "create", "a", "--owner", "anna"))
+    assert as_json(tmon("webservice", "delete", "1", "--json")) == {"wsid": 1, "events": 0, "quarantined": 0}
+    assert as_json(tmon("webservice", "list", "--json")) == []
+    assert (
+        refused(tmon("webservice", "delete", "1"))
+        == "there is no web service 1; tmon webservice list shows all"
+    )
+    assert as_json(tmon("webservice", "create", "a", "--owner", "anna", "--json"))["wsid"] == 2
+
+
+def test_a_deletion_that_the_store_did_not_do_can_be_asked_for_again(tmon: Tmon, tmp_path: Path) -> None:
+    done(tmon("user", "create", "anna"))
+    done(tmon("webservice", "create", "a", "--owner", "anna"))
+    (tmp_path / "data" / "log.db").write_text("this is a letter, not a database")
+    assert "not a database" in refused(tmon("webservice", "delete", "1"))
+    (tmp_path / "data" / "log.db").unlink()
+    assert as_json(tmon("webservice", "delete", "1", "--json")) == {"wsid": 1, "events": 0, "quarantined": 0}
+
+
+def test_a_user_name_is_erased_from_a_web_service(tmon: Tmon) -> None:
+    done(tmon("user", "create", "anna"))
+    done(tmon("webservice", "create", "a", "--owner", "anna"))
+    erased = tmon("webservice", "erase", "1", "somebody", "--json")
+    assert as_json(erased) == {"wsid": 1, "events": 0, "quarantined": 0}
+    assert "there is no web service 2" in refused(tmon("webservice", "erase", "2", "somebody"))
 
 
 def test_a_password_from_stdin_is_not_printed_and_must_be_good(tmon: Tmon) -> None:
@@ -222,11 +268,16 @@ def test_a_password_from_stdin_is_not_printed_and_must_be_good(tmon: Tmon) -> No
         ),
         (
             ("webservice", "create", "b", "--owner", "anna", "--timezone", "../../etc/passwd"),
-            "web service 'b' is not created: '../../etc/passwd' is not a time zone; "
-            "write an IANA name such as Europe/Vienna or UTC",
+            (
+                "web service 'b' is not created: '../../etc/passwd' is not a time zone; "
+                "write an IANA name such as Europe/Vienna or UTC"
+            ),
         ),
         (("webservice", "rotate-key", "2"), "there is no web service 2"),
-        (("webservice", "set", "2", "--name", "x"), "there is no web service 2; tmon webservice list shows all"),
+        (
+            ("webservice", "set", "2", "--name", "x"),
+            "there is no web service 2; tmon webservice list shows all",
+        ),
         (("token", "revoke", "7"), "there is no token 7; tmon token list shows all"),
     ],
 )

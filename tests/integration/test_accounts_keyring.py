@@ -157,10 +157,21 @@ def test_a_change_that_is_rolled_back_moves_nothing(made: Any, keyring: Keyring)
     assert len(keyring.services()[made.webservice.wsid].keys) == 1
 
 
-def test_a_running_keyring_sees_what_another_process_changes(made: Any, keyring: Keyring, prepared: Path) -> None:
+def test_a_running_keyring_sees_what_another_process_changes(
+    made: Any, keyring: Keyring, prepared: Path
+) -> None:
     keyring.start()
     wsid = made.webservice.wsid
-    command = [sys.executable, "-m", "tmon.cli", "webservice", "rotate-key", str(wsid), "--data", str(prepared)]
+    command = [
+        sys.executable,
+        "-m",
+        "tmon.cli",
+        "webservice",
+        "rotate-key",
+        str(wsid),
+        "--data",
+        str(prepared),
+    ]
     subprocess.run(command, check=True, capture_output=True, env=dict(os.environ))
     rotated = time.monotonic()
     eventually(lambda: len(keyring.services()[wsid].keys) == 2)
@@ -168,7 +179,9 @@ def test_a_running_keyring_sees_what_another_process_changes(made: Any, keyring:
     assert time.monotonic() - rotated < 10
 
 
-def test_web_services_in_one_zone_share_a_calendar_and_keep_it(made: Any, owner: Any, keyring: Keyring) -> None:
+def test_web_services_in_one_zone_share_a_calendar_and_keep_it(
+    made: Any, owner: Any, keyring: Keyring
+) -> None:
     from tmon.server.tenants import accounts
 
     keyring.refresh()

@@ -88,7 +88,9 @@ def test_an_unknown_name_gets_the_answer_of_a_wrong_password(browser: Any, user:
     assert message.findall(wrong) == message.findall(unknown)
 
 
-def test_after_logging_in_one_gets_where_one_wanted_to_go_but_never_elsewhere(browser: Any, user: Any) -> None:
+def test_after_logging_in_one_gets_where_one_wanted_to_go_but_never_elsewhere(
+    browser: Any, user: Any
+) -> None:
     assert log_in(browser(), user, path="/login?next=/1/data/summary")["Location"] == "/1/data/summary"
     assert log_in(browser(), user, path="/login?next=https://evil.example/")["Location"] == "/"
     assert log_in(browser(), user, path="/login?next=//evil.example/")["Location"] == "/"
@@ -97,7 +99,8 @@ def test_after_logging_in_one_gets_where_one_wanted_to_go_but_never_elsewhere(br
 def test_guessing_from_one_address_is_stopped_for_every_name(browser: Any, user: Any) -> None:
     client = browser()
     answers = [
-        send(client, "/login", username=f"guess{number}", password="wrong").status_code for number in range(11)
+        send(client, "/login", username=f"guess{number}", password="wrong").status_code
+        for number in range(11)
     ]
     assert answers == [200] * 9 + [429] * 2
     stopped = log_in(client, user)
@@ -234,7 +237,9 @@ def test_no_page_of_ours_has_anything_inline(browser: Any, user: Any, path: str)
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/nothing"])
-def test_a_foreign_host_name_is_refused_and_breaks_nothing(browser: Any, host: str, status: int, path: str) -> None:
+def test_a_foreign_host_name_is_refused_and_breaks_nothing(
+    browser: Any, host: str, status: int, path: str
+) -> None:
     response = browser(HTTP_HOST=host).get(path)
     assert response.status_code == (404 if (status, path) == (200, "/nothing") else status)
     assert b"Traceback" not in response.content

@@ -32,7 +32,9 @@ def people(prepared: Path) -> dict[str, Any]:
 def test_roles_contain_each_other(people: Any) -> None:
     from tmon.server.tenants.rights import Role, role_of
 
-    roles = {name: role_of(people[name], people["wsid"]) for name in ("owner", "manager", "viewer", "stranger")}
+    roles = {
+        name: role_of(people[name], people["wsid"]) for name in ("owner", "manager", "viewer", "stranger")
+    }
     assert roles == {"owner": Role.OWNER, "manager": Role.MANAGER, "viewer": Role.VIEWER, "stranger": None}
     assert Role.OWNER > Role.MANAGER > Role.VIEWER
 
@@ -75,7 +77,9 @@ def test_a_token_speaks_for_its_user_and_reaches_no_further_than_it_is_meant_to(
     from tmon.server.tenants import accounts
     from tmon.server.tenants.rights import Role, user_of_token
 
-    second = accounts.create_webservice(f"second of {people['owner'].username}", people["owner"]).webservice.wsid
+    second = accounts.create_webservice(
+        f"second of {people['owner'].username}", people["owner"]
+    ).webservice.wsid
     _, wide = accounts.create_token(people["owner"])
     _, narrow = accounts.create_token(people["owner"], people["wsid"])
     wide_bearer, narrow_bearer = user_of_token(wide), user_of_token(narrow)
@@ -85,7 +89,9 @@ def test_a_token_speaks_for_its_user_and_reaches_no_further_than_it_is_meant_to(
     assert [narrow_bearer.role_of(one) for one in (people["wsid"], second)] == [Role.OWNER, None]
 
 
-@pytest.mark.parametrize("text", ["", "tmon_", "tmon_" + "A" * 43, "tmon_" + "ä" * 43, "x" * 100_000, "tmon_\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "tmon_", "tmon_" + "A" * 43, "tmon_" + "ä" * 43, "x" * 100_000, "tmon_\x00"]
+)
 def test_a_token_that_was_never_made_speaks_for_nobody(people: Any, text: str) -> None:
     from tmon.server.tenants.rights import user_of_token
 
@@ -119,3 +125,16 @@ def test_deleting_a_web_service_ends_the_tokens_that_were_meant_for_it(people: A
     _, text = accounts.create_token(people["owner"], people["wsid"])
     accounts.delete_webservice(people["wsid"])
     assert user_of_token(text) is None
+
+
+def test_the_migrations_say_what_the_models_say(prepared: Path) -> None:
+    from django.core.management import call_command
+
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_django_finds_nothing_wrong_with_the_settings(prepared: Path) -> None:
+    from django.core import checks
+
+    found = [f"{message.id}: {message.msg}" for message in checks.run_checks()]
+    assert found == []

@@ -51,7 +51,11 @@ def test_processes_that_ask_at_once_get_one_value(day: int, prepared: Path) -> N
     environ = {**os.environ, "TMON_DATA": str(prepared)}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", program], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", program],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
     ]

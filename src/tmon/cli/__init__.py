@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -35,8 +34,6 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="store_true", help="print the version and exit")
     subparsers = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for group in GROUPS:
-        if importlib.util.find_spec(f".{group}", __name__) is None:
-            continue
         importlib.import_module(f".{group}", __name__).register(subparsers)
     return root
 

@@ -138,7 +138,8 @@ class Settings:
     dsn: str | None = _setting(
         "TMON_DSN",
         parsing.text,
-        """Which web service a client reports to, and its key: `tmon+http://<secret>@<host>/<wsid>` or tmon+https. Read by clients and by the commands that send.""",
+        """Which web service a client reports to, and its key: `tmon+http://<secret>@<host>/<wsid>` or tmon+https.
+        Read by clients and by the commands that send.""",
         secret=True,
     )
     token: str | None = _setting(

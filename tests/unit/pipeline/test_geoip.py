@@ -159,7 +159,7 @@ def test_with_copies_a_file_may_be_written_over_in_place_and_even_be_cut(file: P
     assert list(copies.iterdir()) == []
     with structlog.testing.capture_logs() as logs:
         assert locator.check() is False
-    assert [entry["event"] for entry in logs] == ["GeoIP file cannot be read; replace it"]
+    assert [entry["event"] for entry in logs] == ["GeoIP file cannot be read; replace or touch it"]
     assert locator.places["2001:db8::1"].city == "Wien"
     write_mmdb(file, {"::72.32.231.0/120": DALLAS | {"city": "Fort Worth"}})
     assert locator.check() is True
@@ -175,7 +175,7 @@ def test_a_broken_new_file_is_logged_once_and_the_old_one_stays_in_use(file: Pat
         assert locator.check() is False
         assert locator.check() is False
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
-        ("error", "GeoIP file cannot be read; replace it")
+        ("error", "GeoIP file cannot be read; replace or touch it")
     ]
     assert locator.places["72.32.231.8"].city == "Dallas"
 
@@ -229,10 +229,24 @@ def test_corrupt_databases_make_addresses_unknown_and_raise_nothing(data_dir: Pa
     )
     assert len(files) > 20
     for file in files:
-        with structlog.testing.capture_logs():
+        with structlog.testing.capture_logs() as logs:
             places = Locator([file]).places
             for address in ("1.1.1.1", "81.2.69.142", "8.8.8.8", "2001:218::1", "::1", "255.255.255.255"):
                 assert isinstance(places[address], Place), (file.name, address)
+                assert address not in repr(logs)
+
+
+def test_a_file_that_makes_the_reader_crash_is_not_used(data_dir: Path, tmp_path: Path) -> None:
+    content = bytearray((data_dir / "geo" / "test-data" / "GeoLite2-City-Test.mmdb").read_bytes())
+    content[11021] = 50  # the pointer to a name now points to a map: maxminddb 3.2.0 crashes at it
+    file = tmp_path / "city.mmdb"
+    file.write_bytes(content)
+    with structlog.testing.capture_logs() as logs:
+        locator = Locator([file], tmp_path / "copies")
+        assert locator.places["67.43.156.0"] is NOWHERE
+    # A reader in which this is mended takes the file, and finds the record corrupt.
+    assert [entry["log_level"] for entry in logs if entry["log_level"] != "info"] == ["error"]
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 def test_the_shipped_data_knows_well_known_addresses() -> None:

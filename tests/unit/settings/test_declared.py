@@ -46,7 +46,9 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_secret_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"TMON_SECRET_KEY_FILE: can't read .*/none: No such file or directory"):
+    with pytest.raises(
+        SettingError, match=r"TMON_SECRET_KEY_FILE: can't read .*/none: No such file or directory"
+    ):
         load({"TMON_SECRET_KEY_FILE": str(tmp_path / "none")})
 
 
@@ -74,13 +76,25 @@ def test_secrets_do_not_show() -> None:
         ("TMON_STAGE", "prod", "TMON_STAGE: 'prod' is none of testing, staging, production"),
         ("TMON_SECRET_KEY", "short", "TMON_SECRET_KEY: has 5 characters, at least 32 are needed"),
         ("TMON_STORE", "mysql://x", "TMON_STORE: starts with none of sqlite:, memory:"),
-        ("DATABASE_URL", "mysql://u:geheim@h/n", "DATABASE_URL: starts with none of sqlite:///, postgresql://"),
+        (
+            "DATABASE_URL",
+            "mysql://u:geheim@h/n",
+            "DATABASE_URL: starts with none of sqlite:///, postgresql://",
+        ),
         ("TMON_MEMCACHED", "localhost", "TMON_MEMCACHED: 'localhost' is not an address; write host:port"),
         ("TMON_MEMCACHED", "localhost:99999", "TMON_MEMCACHED: Port out of range 0-65535; write host:port"),
-        ("TMON_PUBLIC_URL", "tmon.example", "TMON_PUBLIC_URL: 'tmon.example' is not the address of a web site"),
+        (
+            "TMON_PUBLIC_URL",
+            "tmon.example",
+            "TMON_PUBLIC_URL: 'tmon.example' is not the address of a web site",
+        ),
         ("TMON_PUBLIC_URL", "https://a.example/x", "TMON_PUBLIC_URL: has more than a host and a port"),
         ("TMON_PUBLIC_URL", "https://a b", "TMON_PUBLIC_URL: 'a b' is not a host name"),
-        ("TMON_TRUSTED_PROXIES", "10.0.0.0/8, proxy", "TMON_TRUSTED_PROXIES: 'proxy' is neither an address nor"),
+        (
+            "TMON_TRUSTED_PROXIES",
+            "10.0.0.0/8, proxy",
+            "TMON_TRUSTED_PROXIES: 'proxy' is neither an address nor",
+        ),
         ("TMON_LOG_LEVEL", "loud", "TMON_LOG_LEVEL: 'loud' is none of debug, info, warning, error"),
     ],
 )
@@ -121,5 +135,7 @@ def test_the_documentation_has_every_setting_with_its_default_and_help() -> None
 
 def test_the_documentation_has_no_setting_that_does_not_exist() -> None:
     names = {declaration.name for _, declaration in declarations()}
-    rows = [line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith(("| `TMON_", "| `DATA"))]
+    rows = [
+        line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith(("| `TMON_", "| `DATA"))
+    ]
     assert {row.split("`")[1] for row in rows} == names

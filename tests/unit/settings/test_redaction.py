@@ -13,7 +13,10 @@ KEY = "0f" * 32
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"dsn tmon+http://{KEY}@127.0.0.1:8000/1 refused", "dsn tmon+http://[secret]@127.0.0.1:8000/1 refused"),
+        (
+            f"dsn tmon+http://{KEY}@127.0.0.1:8000/1 refused",
+            "dsn tmon+http://[secret]@127.0.0.1:8000/1 refused",
+        ),
         (f"tmon+https://{KEY}@h/1", "tmon+https://[secret]@h/1"),
         (f"key={KEY}", "key=[secret]"),
         (KEY.upper(), "[secret]"),

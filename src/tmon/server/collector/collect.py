@@ -69,7 +69,6 @@ class Collect:
         self._collector = collector
         self._exchange = exchange
         self._chunks: list[bytes] = []
-        self._held = 0
         self._wsid: str | None = None
         self._gzipped = False
         self._verdict: Refusal | None = None
@@ -90,11 +89,10 @@ class Collect:
         """Keep a part of the body. Raises Refusal 503 where bodies take too much memory already."""
         if self._verdict is not None:
             return
-        front = self._exchange.front
+        exchange = self._exchange
         self._chunks.append(chunk)
-        self._held += len(chunk)
-        front.held += len(chunk)
-        if front.full and self._held > SMALL_BYTES:
+        exchange.hold(len(chunk))
+        if exchange.front.full and exchange.held > SMALL_BYTES:
             raise Refusal(503, "too many large envelopes at once", retry_after_s=1)
 
     def end(self) -> None:
@@ -108,8 +106,6 @@ class Collect:
         if len(body.content) <= SMALL_BYTES:
             try:
                 self._collect_here(body)
-            except Refusal as refusal:
-                self._refuse(refusal)
             except NotTaken as error:
                 self._not_taken(error)
             except (LargeWork, SaltMissing):
@@ -120,7 +116,6 @@ class Collect:
     def gone(self) -> None:
         """Nobody waits for an answer."""
         self._chunks = []
-        self._release()
 
     # -- the head -----------------------------------------------------------------------------------------------------
 
@@ -191,8 +186,6 @@ class Collect:
                 yield
             except NotTaken as error:
                 self._not_taken(error)
-            finally:
-                self._release()
 
     async def _off_loop(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._collector.workers, work)
@@ -211,16 +204,16 @@ class Collect:
         address = client_address(exchange.peer, exchange.headers, collector.trusted_proxies)
         wait_s = collector.failures.charge(address, time.monotonic())
         if wait_s:
-            self._refuse(Refusal(429, "too many envelopes that do not open", retry_after_s=wait_s))
+            self._exchange.refuse(Refusal(429, "too many envelopes that do not open", retry_after_s=wait_s))
         else:
-            self._refuse(Refusal(403, "no key of this web service opens the envelope"))
+            self._exchange.refuse(Refusal(403, "no key of this web service opens the envelope"))
 
     # -- the answer ---------------------------------------------------------------------------------------------------
 
     def _submit(self, judged: Judged) -> None:
         """Hand the envelope to the writer. Raises Busy."""
         self._stream = judged.envelope.stream is not None
-        self._release()
+        self._exchange.release()
         self._collector.writer.submit(judged.envelope, judged.size).add_done_callback(self._committed)
 
     def _committed(self, future: asyncio.Future[Outcome]) -> None:
@@ -235,14 +228,5 @@ class Collect:
                 raise error
 
     def _not_taken(self, error: NotTaken) -> None:
-        self._release()
         self._exchange.answer(of_not_taken(error, debug=self._exchange.front.debug))
 
-    def _refuse(self, refusal: Refusal) -> None:
-        self._release()
-        self._exchange.refuse(refusal)
-
-    def _release(self) -> None:
-        """The body is no longer in memory."""
-        self._exchange.front.held -= self._held
-        self._held = 0

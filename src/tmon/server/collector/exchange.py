@@ -57,7 +57,7 @@ class House(Protocol):
     debug: bool
     stopping: bool
     held: int
-    """Bytes of bodies in memory; routes that keep bodies add and subtract."""
+    """Bytes of bodies in memory."""
 
     @property
     def full(self) -> bool:
@@ -90,6 +90,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         self._answered = False
         self._cut = False
         self._size = 0
+        self._held = 0
 
     @property
     def peer(self) -> str:
@@ -155,12 +156,26 @@ class Exchange(httputil.HTTPMessageDelegate):
         """The client is gone before its request was complete."""
         self.front.received(self)
         if not self._answered:
-            self._answered = True
             if self._handler is not None:
                 self._handler.gone()
-            self.front.left(self, None)
+            self._leave(None)
 
     # -- routes call these ----------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> int:
+        """How many bytes of the body are in memory."""
+        return self._held
+
+    def hold(self, size: int) -> None:
+        """Note that the route keeps so many more bytes of the body, until `release` or the answer."""
+        self._held += size
+        self.front.held += size
+
+    def release(self) -> None:
+        """Note that the body is no longer in memory."""
+        self.front.held -= self._held
+        self._held = 0
 
     def answer(self, answer: Answer) -> None:
         """Send an answer, unless the client is gone or one was sent already."""
@@ -170,8 +185,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         """Send a response of which the caller has made every part."""
         if self._answered:
             return
-        self._answered = True
-        self.front.left(self, start.code)
+        self._leave(start.code)
         close = self.front.stopping
         with contextlib.suppress(StreamClosedError):
             self._write(start, headers, body, close=close)
@@ -196,23 +210,27 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def _cut_short(self, refusal: Refusal) -> None:
         """Answer now, and read on for a while without keeping anything; then the connection ends."""
-        self._answered = self._cut = True
+        self._cut = True
         assert self._handler is not None
         self._handler.gone()
-        self.front.left(self, refusal.status)
+        self._leave(refusal.status)
         with contextlib.suppress(StreamClosedError):
             answer = of_refusal(refusal, debug=self.front.debug)
             self._write(*rendered(answer, self.headers.get("Accept-Encoding")), close=True)
 
     def _detach(self, refusal: Refusal) -> None:
         """Take the connection from Tornado, answer, read on for a while, and end it."""
-        self._answered = True
         if self._handler is not None:
             self._handler.gone()
         self.front.received(self)
-        self.front.left(self, refusal.status)
+        self._leave(refusal.status)
         body = as_bytes(of_refusal(refusal, debug=self.front.debug), head=self.start_line.method == "HEAD")
         self.front.spawn(_say_goodbye(self.connection.detach(), body))
+
+    def _leave(self, status: int | None) -> None:
+        self._answered = True
+        self.release()
+        self.front.left(self, status)
 
     def _end(self, *, close: bool) -> None:
         """The answer is written; with `close` the connection ends unless part of it is still on its way."""

@@ -26,7 +26,8 @@ from .refusals import LargeWork, Refusal
 
 MAX_BODY: Final = 8 * 1024 * 1024
 SMALL_BYTES: Final = 256 * 1024
-"""What has more bytes, as it arrived or inflated, is worked on off the event loop."""
+SMALL_EVENTS: Final = 1_000
+"""What has more bytes, as it arrived or inflated, or more events is worked on off the event loop."""
 
 _nobodys_key: Final = wire.cipher(secrets.token_bytes(wire.KEY_BYTES))
 """Tried for web services that do not exist, so that their answer takes as long as that of a wrong key."""
@@ -118,7 +119,7 @@ class Judge:
     def judge(self, unlocked: Unlocked, *, small: bool) -> Judged:
         """Make the envelope that the writer gets, also of one that is refused (400): that is its outcome.
 
-        With `small` this does not block: it raises LargeWork where the plaintext has more than SMALL_BYTES, and
+        With `small` this does not block: it raises LargeWork where the plaintext is not small, and
         SaltMissing where a salt has to be fetched. Without, it raises Refusal 503 where one cannot be.
         Either way it raises Refusal 413 for what is too much.
         """
@@ -139,6 +140,8 @@ class Judge:
             return Judged(envelope, len(payload))
         try:
             message = decode(plaintext, received_ms)
+            if small and len(message.events) > SMALL_EVENTS:
+                raise LargeWork
             salt_of = (self._known if small else self._fetched)(service.wsid)
             batch = self._pipeline.run(message, service, received_ms, salt_of)
         except TooMany as error:

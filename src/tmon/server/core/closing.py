@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
@@ -16,8 +16,8 @@ DAY_AT_MOST_MS: Final = 50 * 3_600_000
 class Salts(Protocol):
     """What is needed of tenants.salts."""
 
-    def known(self) -> list[tuple[int, int, int]]:
-        """(wsid, day, when it was made in Unix milliseconds) of every salt that is not destroyed."""
+    def known(self) -> Mapping[tuple[int, int], int]:
+        """When each salt that is not destroyed was made, in Unix milliseconds, by (wsid, day)."""
 
     def destroy(self, wsid: int, day: int) -> None:
         """Destroy a salt for good."""
@@ -37,7 +37,7 @@ def close_days(
     days = call(lambda: store.close_days(now_ms)).result()
     for day in days:
         salts.destroy(day.wsid, day.start)
-    made = {(wsid, start): made_ms for wsid, start, made_ms in salts.known()}
+    made = salts.known()
     useless = store.closed(made)
     idle = {
         (wsid, start)

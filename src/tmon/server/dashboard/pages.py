@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from tmon.server.tenants import keys
 from tmon.server.tenants.models import WebService
+from tmon.server.tenants.peers import base_url_of
 from tmon.server.tenants.rights import Role, readable_by, role_of
 from tmon.server.tenants.sealing import Unopenable
 
@@ -32,13 +33,14 @@ IP_ADDRESSES = {"none": "dropped", "truncated": "kept truncated", "full": "kept 
 @never_cache
 def index(request: HttpRequest) -> HttpResponseBase:
     """What this is and how to send data; for whoever is logged in, his web services."""
-    services = _services_of(request.user) if isinstance(request.user, User) else []
-    scheme, _, host = settings.TMON.base_url.partition("://")
+    base_url = base_url_of(request)
+    services = _services_of(request.user, base_url) if isinstance(request.user, User) else []
+    scheme, _, host = base_url.partition("://")
     context = {"services": services, "scheme": scheme, "host": host, "results": RESULTS}
     return render(request, "index.html", context)
 
 
-def _services_of(user: User) -> list[dict[str, Any]]:
+def _services_of(user: User, base_url: str) -> list[dict[str, Any]]:
     services = []
     for webservice in readable_by(user):
         role = role_of(user, webservice.wsid)
@@ -50,19 +52,19 @@ def _services_of(user: User) -> list[dict[str, Any]]:
                 "webservice": webservice,
                 "role": role.name.lower(),
                 "manages": manages,
-                "dsns": _dsns(webservice) if manages else [],
+                "dsns": _dsns(webservice, base_url) if manages else [],
                 "ip_addresses": IP_ADDRESSES[webservice.ip_policy],
             }
         )
     return services
 
 
-def _dsns(webservice: WebService) -> list[str]:
+def _dsns(webservice: WebService, base_url: str) -> list[str]:
     """The DSN of each active key, newest first; those that don't open under this server's secret are left out."""
     dsns = []
     for key in keys.active(webservice.wsid):
         try:
-            dsns.append(keys.dsn(webservice.wsid, keys.secret_of(key)))
+            dsns.append(keys.dsn(webservice.wsid, keys.secret_of(key), base_url))
         except Unopenable:
             continue
     return dsns

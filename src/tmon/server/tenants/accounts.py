@@ -7,7 +7,7 @@ Each function is one transaction, and raises NotFound or Refused with a message 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -32,7 +32,7 @@ class Created:
 
     webservice: WebService
     key: Key
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @property
     def dsn(self) -> str:

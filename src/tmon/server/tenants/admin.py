@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from . import accounts, keys
 from .errors import TenantsError
 from .models import Key, Membership, Token, WebService
+from .peers import base_url_of
 from .sealing import Unopenable
 
 if TYPE_CHECKING:  # these classes take parameters for the type checker only
@@ -89,6 +90,15 @@ class WebServiceAdmin(_WebServicePages):
         """Whoever creates it owns it unless he says otherwise."""
         return {"owner": request.user.pk, **super().get_changeform_initial_data(request)}
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> WebService | None:
+        """The web service, knowing under which address its DSN is to be shown."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.base_url = base_url_of(request)  # type: ignore[attr-defined]
+        return found
+
     def save_model(self, request: HttpRequest, obj: WebService, form: Any, change: bool) -> None:
         """Save, and give a new web service its first key in the same transaction."""
         super().save_model(request, obj, form, change)
@@ -101,7 +111,9 @@ class WebServiceAdmin(_WebServicePages):
         """Go to the new web service's own page, where its id and secret are."""
         if "_addanother" in request.POST or "_popup" in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        self.message_user(request, f"{obj.name} is ready. Its id and its DSN are below.", messages.SUCCESS)
+        self.message_user(
+            request, f"Web service {obj.name} is ready. Its id and its DSN are below.", messages.SUCCESS
+        )
         return redirect(reverse("admin:tenants_webservice_change", args=[obj.pk]))
 
     def change_view(
@@ -148,18 +160,21 @@ class WebServiceAdmin(_WebServicePages):
         try:
             change(webservice)
         except TenantsError as error:
-            self.message_user(request, f"{webservice.name}: {error}", messages.ERROR)
+            self.message_user(request, f"Web service {webservice.name}: {error}", messages.ERROR)
             return
         self.log_change(request, webservice, done)
         self.message_user(
-            request, format_html('<a href="{}">{}</a> {}.', url, webservice.name, done), messages.SUCCESS
+            request,
+            format_html('Web service <a href="{}">{}</a> {}.', url, webservice.name, done),
+            messages.SUCCESS,
         )
 
     def _shown_keys(self, obj: WebService) -> list[tuple[int, str]]:
+        base_url: str | None = getattr(obj, "base_url", None)
         shown = []
         for key in keys.active(obj.wsid):
             try:
-                shown.append((key.pk, keys.dsn(obj.wsid, keys.secret_of(key))))
+                shown.append((key.pk, keys.dsn(obj.wsid, keys.secret_of(key), base_url)))
             except Unopenable:
                 shown.append((key.pk, "does not open under this server's TMON_SECRET_KEY; rotate the key"))
         return shown
@@ -209,7 +224,7 @@ class KeyAdmin(_KeyPages):
                 self.message_user(request, f"{key}: {error}", messages.ERROR)
             else:
                 self.log_change(request, key, "revoked")
-                self.message_user(request, f"{key} of {key.webservice} is revoked.", messages.SUCCESS)
+                self.message_user(request, f"Key {key.pk} of {key.webservice} is revoked.", messages.SUCCESS)
 
 
 @admin.register(Token)
@@ -243,7 +258,7 @@ class TokenAdmin(_TokenPages):
             try:
                 accounts.revoke_token(token.pk)
             except TenantsError as error:
-                self.message_user(request, f"{token}: {error}", messages.ERROR)
+                self.message_user(request, f"API token {token}: {error}", messages.ERROR)
             else:
                 self.log_change(request, token, "revoked")
-                self.message_user(request, f"{token} is revoked.", messages.SUCCESS)
+                self.message_user(request, f"API token {token} is revoked.", messages.SUCCESS)

@@ -71,9 +71,9 @@ def revoke(wsid: int, key_id: int | None = None) -> Key:
     return key
 
 
-def dsn(wsid: int, secret: bytes) -> str:
-    """The whole configuration of a client that reports to this server."""
-    scheme, _, host = settings.TMON.base_url.partition("://")
+def dsn(wsid: int, secret: bytes, base_url: str | None = None) -> str:
+    """The whole configuration of a client that reports to this server, at its public address unless said."""
+    scheme, _, host = (base_url or settings.TMON.base_url).partition("://")
     return f"tmon+{scheme}://{secret.hex()}@{host}/{wsid}"
 
 

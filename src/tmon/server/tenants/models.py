@@ -226,6 +226,7 @@ class Salt(models.Model):
     wsid = models.BigIntegerField()
     day = models.BigIntegerField(help_text="UTC second at which the local day begins.")
     sealed = models.BinaryField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("wsid", "day"), name="one_salt_per_day"),)

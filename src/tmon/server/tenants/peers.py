@@ -39,6 +39,12 @@ class ClientAddressMiddleware:
         return self._respond(request)
 
 
+def base_url_of(request: HttpRequest) -> str:
+    """The server's public address or, where none is set, the one under which it was asked, without a slash."""
+    public: str | None = settings.TMON.public_url
+    return public or f"{request.scheme}://{request.get_host()}"
+
+
 def address_of(request: HttpRequest) -> str:
     """The client's address; for the throttle of logins."""
     return str(request.META.get("REMOTE_ADDR") or "")

@@ -94,8 +94,11 @@ class Salts:
             raise SaltsUnavailable(f"the accounts database did not destroy a salt: {error}") from error
         self._hold(wsid, day, None)
 
-    def known(self) -> list[tuple[int, int]]:
-        """(wsid, day) of every salt that is not destroyed, oldest day first. Raises SaltsUnavailable."""
+    def known(self) -> dict[tuple[int, int], int]:
+        """When each salt that is not destroyed was made, in Unix milliseconds, by (wsid, day), oldest day first.
+
+        Raises SaltsUnavailable.
+        """
         from django.db import Error, close_old_connections
 
         from .models import Salt
@@ -103,7 +106,10 @@ class Salts:
         close_old_connections()
         try:
             rows = Salt.objects.filter(sealed__isnull=False).order_by("day", "wsid")
-            return list(rows.values_list("wsid", "day"))
+            return {
+                (wsid, day): int(created.timestamp() * 1000)
+                for wsid, day, created in rows.values_list("wsid", "day", "created")
+            }
         except Error as error:
             raise SaltsUnavailable(f"the accounts database did not list its salts: {error}") from error
 

@@ -31,7 +31,11 @@ class StoreFigures(Collector):
         except StoreError:
             return
         for name, help_, value in (
-            ("tmon_views_behind_events", "Events that the slowest view has not counted.", stats.behind_events),
+            (
+                "tmon_views_behind_events",
+                "Events that the slowest view has not counted.",
+                stats.behind_events,
+            ),
             (
                 "tmon_views_behind_seconds",
                 "Age of the oldest event that some view has not counted.",

@@ -146,12 +146,11 @@ class Log:
         return Erased(events, quarantined)
 
     def delete_webservice(self, wsid: int) -> Erased:
-        """See Store.delete_webservice."""
+        """See Store.delete_webservice. Its days are still closed, so that their salts are destroyed."""
         erased = Erased(len(list(self.events(wsid))), len(self.quarantine.pop(wsid, ())))
         self._items = [item for item in self._items if item.wsid != wsid]
         self._outcomes = {one: kept for one, kept in self._outcomes.items() if one[0] != wsid}
         self._streams = {one: kept for one, kept in self._streams.items() if one[0] != wsid}
-        self.days = {one: kept for one, kept in self.days.items() if one[0] != wsid}
         self.days_gone.pop(wsid, None)
         self._items.append(Deletion(self._next(), wsid))
         return erased

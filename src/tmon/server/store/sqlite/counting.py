@@ -56,6 +56,12 @@ AND NOT EXISTS (SELECT 1 FROM view_from f WHERE f.view = ?3 AND f.wsid = v.wsid 
 
 ONE_EVENT = "1, first, bot, error, coalesce(duration, 0), duration IS NOT NULL, coalesce(bytes, 0)"
 
+DROP_BEFORE = """
+DELETE FROM groups WHERE view IN (SELECT view FROM view_from) AND EXISTS (
+    SELECT 1 FROM log.buckets d JOIN view_from f ON f.wsid = d.wsid
+    WHERE d.id = groups.day AND f.view = groups.view AND d.start < f.start)
+"""
+
 ROLL = """
 INSERT INTO {roll} SELECT session, hour, {value}, {one}, seq FROM batch b WHERE true ON CONFLICT DO UPDATE SET {add}
 """
@@ -117,6 +123,7 @@ class Counting:
                 self._roll(one.key.dimension)
             self._group(owner, one)
         db.execute("INSERT INTO seen SELECT ?, session, day, visitor, profile FROM fresh", (owner,))
+        db.execute(DROP_BEFORE)
         self.admission.admit(owner)
         for bucket, key in (("hour", "hour_key"), ("day", "day_key"), ("month", "day_key")):
             db.execute(

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import sqlite3
 
-import msgspec
-
 from ..base import Erased
+from ..erasing import without_name
 from .dictionary import digest_of
 from .log import DELETION, ERASURE, Log
 
@@ -41,11 +40,14 @@ class Erasure:
                 )
                 self._forget_text(name)
                 self._log.forget()
-            quoted = msgspec.json.encode(username).decode()
-            quarantined = self._db.execute(
-                "UPDATE quarantine SET payload = replace(payload, ?2, '\"\"') WHERE wsid = ?1 AND instr(payload, ?2)",
-                (wsid, quoted),
-            ).rowcount
+            quarantined = 0
+            for number, payload in self._db.execute(
+                "SELECT id, payload FROM quarantine WHERE wsid = ?", (wsid,)
+            ).fetchall():
+                blanked = without_name(payload, username)
+                if blanked != payload:
+                    self._db.execute("UPDATE quarantine SET payload = ? WHERE id = ?", (blanked, number))
+                    quarantined += 1
             self._log.entry_of_ours(ERASURE, wsid, now_ms, erased=username)
             return Erased(events, quarantined)
 
@@ -68,8 +70,10 @@ class Erasure:
             (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
             quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
             self._db.execute("DELETE FROM streams WHERE wsid = ?", (wsid,))
-            self._db.execute("INSERT OR IGNORE INTO dropped VALUES (?)", (wsid,))
-            self._log.entry_of_ours(DELETION, wsid, now_ms)
+            upto = self._log.entry_of_ours(DELETION, wsid, now_ms)
+            self._db.execute(
+                "INSERT INTO dropped VALUES (?1, 0, ?2) ON CONFLICT DO UPDATE SET upto = ?2", (wsid, upto)
+            )
             return Erased(events, quarantined)
 
         return self._log.transaction(delete)  # type: ignore[no-any-return]

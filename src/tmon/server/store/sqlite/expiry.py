@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import takewhile
 
 from ..base import DAY_MS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
-from .schema import HOUR
+from .log import CLOSING
 
 DEFAULT_RETENTION_DAYS = 14
 ENTRIES_AT_ONCE = 5_000
@@ -26,6 +27,7 @@ class LogExpiry:
         """Delete up to `most` events, entries or quarantined payloads up to entry `passed`; True if more is left."""
         return (
             self._events(now_ms, retention_days, most, passed)
+            or self._deleted_webservices(passed)
             or self._entries(now_ms, most, passed)
             or self._quarantine(now_ms, most)
             or self._dictionaries(most)
@@ -80,15 +82,37 @@ class LogExpiry:
             last = seq + accepted
         return last
 
+    def _deleted_webservices(self, passed: int) -> bool:
+        """What deleted web services have left in the log besides their events, which went before."""
+        row = self._db.execute(
+            "SELECT wsid, purged, min(upto, ?1) FROM dropped WHERE purged < min(upto, ?1) LIMIT 1", (passed,)
+        ).fetchone()
+        if row is None:
+            return False
+        wsid, purged, upto = row
+        (reached,) = self._db.execute(
+            "SELECT coalesce((SELECT seq FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?), ?)",
+            (purged, upto, ENTRIES_AT_ONCE, upto),
+        ).fetchone()
+        self._db.execute(
+            "DELETE FROM entries WHERE wsid = ? AND seq > ? AND seq <= ?", (wsid, purged, reached)
+        )
+        self._db.execute("UPDATE dropped SET purged = ? WHERE wsid = ?", (reached, wsid))
+        return True
+
     def _entries(self, now_ms: int, most: int, passed: int) -> bool:
-        """Entries go with their outcome after 32 days, but not before their events."""
+        """Outcomes go after 32 days, and their entries unless they have events that are kept longer.
+
+        The closings of days stay: views that are added later need them.
+        """
         rows = self._db.execute(
-            "SELECT seq, wsid, accepted FROM entries WHERE seq > ? AND seq <= ? AND received <= ? ORDER BY seq LIMIT ?",
-            (self._cursor, passed, now_ms - OUTCOMES_KEPT_MS, min(most, ENTRIES_AT_ONCE)),
+            "SELECT seq, kind, wsid, accepted, envelope IS NOT NULL, received FROM entries "
+            "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (self._cursor, passed, min(most, ENTRIES_AT_ONCE)),
         ).fetchall()
-        self._cursor = rows[-1][0] if rows else 0
-        for seq, wsid, accepted in rows:
-            kept = (
+        due = list(takewhile(lambda row: row[5] <= now_ms - OUTCOMES_KEPT_MS, rows))
+        for seq, kind, wsid, accepted, has_outcome, _ in due:
+            kept = kind == CLOSING or (
                 accepted
                 and self._db.execute(
                     "SELECT 1 FROM events WHERE wsid = ? AND seq BETWEEN ? AND ?",
@@ -97,10 +121,16 @@ class LogExpiry:
             )
             if not kept:
                 self._db.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+            elif has_outcome:
+                self._db.execute(
+                    "UPDATE entries SET envelope = NULL, errors = NULL, message = NULL WHERE seq = ?", (seq,)
+                )
         self._db.execute(
             "UPDATE entries SET erased = NULL WHERE kind <> 0 AND seq <= ? AND erased IS NOT NULL", (passed,)
         )
-        return bool(rows)
+        more = bool(rows) and len(due) == len(rows)
+        self._cursor = rows[-1][0] if more else 0
+        return more
 
     def _quarantine(self, now_ms: int, most: int) -> bool:
         return (
@@ -114,9 +144,9 @@ class LogExpiry:
 
     def _dictionaries(self, most: int) -> bool:
         """Shared values that were last used before the receipt of the oldest entry, so that nothing refers to them."""
-        (oldest,) = self._db.execute("SELECT received FROM entries ORDER BY seq LIMIT 1").fetchone() or (
-            None,
-        )
+        (oldest,) = self._db.execute(
+            "SELECT received FROM entries WHERE kind = 0 ORDER BY seq LIMIT 1"
+        ).fetchone() or (None,)
         if oldest is None:
             return False
         day = oldest // DAY_MS - 1
@@ -160,17 +190,15 @@ class ViewsExpiry:
         deleted = 0
         while deleted < most:
             row = self._db.execute(
-                "SELECT d.bucket, b.wsid, b.grain, b.start, b.start + b.length, o.start, o.start + o.length FROM due d "
+                "SELECT d.bucket, b.wsid, b.grain, b.start, coalesce(o.start + o.length, b.start + b.length) FROM due d "
                 "JOIN log.buckets b ON b.id = d.bucket LEFT JOIN log.buckets o ON o.id = b.day "
                 "WHERE d.at <= ? ORDER BY d.at LIMIT 1",
                 (now_ms,),
             ).fetchone()
             if row is None:
                 break
-            bucket, wsid, grain, start, end, day_start, day_end = row
-            if grain == HOUR:
-                start, end = day_start, day_end
-            self._db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (wsid, grain, start, end))
+            bucket, wsid, grain, start, ended = row
+            self._db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (wsid, grain, start, ended))
             deleted += 1 + self._db.execute("DELETE FROM counts WHERE bucket = ?", (bucket,)).rowcount
             self._db.execute("DELETE FROM due WHERE bucket = ?", (bucket,))
         return deleted > 0

@@ -17,7 +17,7 @@ from ..base import Filter, Grain, Measures, Period, Ranking
 from .keys import Key, key_of
 
 ADD_UP = """
-INSERT INTO temp.sums SELECT {dim}, b.ts >= ? AND b.ts < ?, 1, (b.flags & 2) / 2, (b.flags & 4) / 4,
+INSERT INTO temp.sums SELECT {dim}, {at} >= ? AND {at} < ?, 1, (b.flags & 2) / 2, (b.flags & 4) / 4,
     coalesce(b.duration, 0), b.duration IS NOT NULL, coalesce(b.bytes, 0)
 FROM log.events b {join} WHERE {where}
 ON CONFLICT DO UPDATE SET requests = requests + 1, bots = bots + excluded.bots, errors = errors + excluded.errors,
@@ -25,7 +25,7 @@ ON CONFLICT DO UPDATE SET requests = requests + 1, bots = bots + excluded.bots, 
 """
 
 FIRST_EVENTS = """
-INSERT OR IGNORE INTO temp.first SELECT h.day, {number}, b.visitor, {dim}, b.ts >= ? AND b.ts < ?
+INSERT OR IGNORE INTO temp.first SELECT h.day, {number}, b.visitor, {dim}, {at} >= ? AND {at} < ?
 FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour {join}
 WHERE b.visitor IS NOT NULL AND b.flags & 2 = 0 AND {where} ORDER BY b.seq
 """
@@ -61,8 +61,9 @@ class Filtered:
         return self._answer(period, REQUEST, "0", "first").get(0, Measures())
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
-        """The totals of the events that match, per bucket."""
-        return self._answer(period, REQUEST, BUCKETS[grain], "first")
+        """The totals of the events that match, per bucket that starts in the period."""
+        bucket = BUCKETS[grain]
+        return self._answer(period, REQUEST, bucket, "first", at=f"{bucket} * 1000")
 
     def _answer(
         self,
@@ -71,8 +72,10 @@ class Filtered:
         dim: str,
         visitors: Literal["first", "distinct", "none"],
         key: Key | None = None,
+        *,
+        at: str = "b.ts",
     ) -> dict[Any, Measures]:
-        """Measures by key, or without one by dimension value."""
+        """Measures by key, or without one by dimension value, of events whose `at` (in ms) is in the period."""
         db = self._db
         for table in ("sums", "keyed", "first"):
             db.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -91,7 +94,7 @@ class Filtered:
             "CREATE TEMP TABLE sums(dim, inside, requests, bots, errors, duration, timed, bytes, "
             "PRIMARY KEY(dim, inside)) WITHOUT ROWID"
         )
-        db.execute(ADD_UP.format(dim=dim, join="", where=where), values)
+        db.execute(ADD_UP.format(dim=dim, at=at, join="", where=where), values)
         db.execute("CREATE TEMP TABLE keyed(dim PRIMARY KEY, key, number) WITHOUT ROWID")
         shared = (
             f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key and key.dimension.table else ""
@@ -109,7 +112,9 @@ class Filtered:
             by_key = visitors == "distinct"
             join = f"CROSS JOIN temp.keyed k ON k.dim = {dim}" if by_key else ""
             db.execute(
-                FIRST_EVENTS.format(number="k.number" if by_key else "0", dim=dim, join=join, where=where),
+                FIRST_EVENTS.format(
+                    number="k.number" if by_key else "0", dim=dim, at=at, join=join, where=where
+                ),
                 values,
             )
         found = {

@@ -9,7 +9,7 @@ RUNS = """
 INSERT INTO runs
 SELECT e.wsid, s.text, r.text, min(e.received), max(e.received), max(e.sent),
     sum(e.accepted + e.repeated + e.rejected), sum(e.accepted), sum(e.repeated), sum(e.rejected),
-    sum(e.status <> 200), max(e.closing), '{}', 0
+    sum(e.status <> 200), max(e.closing), '{}'
 FROM log.entries e JOIN log.texts s ON s.id = e.source JOIN log.texts r ON r.id = e.run
 WHERE e.seq > ?1 AND e.seq <= ?2 AND e.kind = 0 GROUP BY e.wsid, e.source, e.run
 ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
@@ -20,11 +20,16 @@ ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
     refused = refused + excluded.refused, closed = max(closed, excluded.closed)
 """
 LOST = """
-UPDATE runs SET lost = x.lost, lost_at = x.at FROM (
-    SELECT e.wsid, s.text AS source, r.text AS run, e.lost AS lost, max(coalesce(e.run_seq, 0)) AS at
-    FROM log.entries e JOIN log.texts s ON s.id = e.source JOIN log.texts r ON r.id = e.run
-    WHERE e.seq > ?1 AND e.seq <= ?2 AND e.kind = 0 AND e.lost IS NOT NULL GROUP BY e.wsid, e.source, e.run) x
-WHERE runs.wsid = x.wsid AND runs.source = x.source AND runs.run = x.run AND x.at >= runs.lost_at
+WITH said AS (
+    SELECT e.wsid AS wsid, s.text AS source, r.text AS run, j.key AS reason, max(j.value) AS events
+    FROM log.entries e JOIN log.texts s ON s.id = e.source JOIN log.texts r ON r.id = e.run, json_each(e.lost) j
+    WHERE e.seq > ?1 AND e.seq <= ?2 AND e.kind = 0 AND e.lost IS NOT NULL GROUP BY e.wsid, e.source, e.run, j.key)
+UPDATE runs SET lost = (
+    SELECT json_group_object(reason, events) FROM (
+        SELECT reason, max(events) AS events FROM (
+            SELECT reason, events FROM said WHERE wsid = runs.wsid AND source = runs.source AND run = runs.run
+            UNION ALL SELECT key, value FROM json_each(runs.lost)) GROUP BY reason))
+WHERE (wsid, source, run) IN (SELECT wsid, source, run FROM said)
 """
 REASONS = """
 INSERT INTO run_reasons

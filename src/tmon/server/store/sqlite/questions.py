@@ -165,8 +165,8 @@ class Questions:
             for grain, start, end in period.spans:
                 found.append(
                     self._db.execute(
-                        "SELECT max(ended) FROM gone WHERE wsid = ? AND grain = ? AND start < ? AND ended > ?",
-                        (period.wsid, GRAINS.get(grain, 0), end, start),
+                        "SELECT max(ended) FROM gone WHERE wsid = ? AND grain = ? AND start >= ? AND start < ?",
+                        (period.wsid, GRAINS.get(grain, 0), start, end),
                     ).fetchone()[0]
                 )
             if number is not None:
@@ -201,7 +201,9 @@ class Questions:
         """See Store.as_of_ms; `owner` is the follower that counts the view."""
         row = self._db.execute("SELECT position FROM followers WHERE owner = ?", (owner,)).fetchone()
         position = 0 if row is None else row[0]
-        (waiting,) = self._db.execute("SELECT min(received) FROM log.entries WHERE seq > ?", (position,)).fetchone()
+        (waiting,) = self._db.execute(
+            "SELECT min(received) FROM log.entries WHERE seq > ? AND kind = 0", (position,)
+        ).fetchone()
         return now_ms if waiting is None else min(now_ms, int(waiting))
 
 

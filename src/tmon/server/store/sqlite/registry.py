@@ -10,8 +10,8 @@ import msgspec
 
 from ...catalogue import View
 from ..base import StoreError
-from .counting import IN_STEP, SUMMED
-from .schema import DAY, HOUR, MONTH
+from .counting import IN_STEP, SUMS
+from .schema import DAY
 
 COUNTED_BY = ("field", "kind", "visitors", "classes")
 """What a view's counts depend on: changing one of these needs a raised version."""
@@ -96,26 +96,20 @@ class Registry:
         self._db.execute("UPDATE views SET name = '' WHERE id = ?", (number,))
         new = self._add(view)
         self._db.execute(
-            "CREATE TEMP TABLE kept AS SELECT b.id, b.month FROM log.buckets b JOIN view_from f "
-            f"ON f.view = ? AND f.wsid = b.wsid WHERE b.grain IN ({HOUR}, {DAY}) AND b.start < f.start",
-            (new,),
-        )
-        self._db.execute(
-            "UPDATE counts SET view = ? WHERE view = ? AND bucket IN (SELECT id FROM kept)", (new, number)
-        )
-        self._db.execute(
-            f"INSERT INTO counts SELECT k.month, c.view, c.key, {SUMMED} FROM kept k "
-            f"JOIN log.buckets b ON b.id = k.id AND b.grain = {DAY} JOIN counts c ON c.bucket = k.id AND c.view = ? "
-            "GROUP BY k.month, c.view, c.key",
-            (new,),
-        )
-        self._db.execute(
-            f"UPDATE counts SET view = ?1 WHERE view = ?2 AND bucket IN (SELECT b.id FROM log.buckets b "
-            f"JOIN view_from f ON f.view = ?1 AND f.wsid = b.wsid WHERE b.grain = {MONTH} AND b.start < f.start "
-            "AND NOT EXISTS (SELECT 1 FROM counts c WHERE c.bucket = b.id AND c.view = ?1))",
+            "UPDATE counts SET view = ?1 WHERE view = ?2 AND bucket IN (SELECT b.id FROM log.buckets b "
+            "JOIN view_from f ON f.view = ?1 AND f.wsid = b.wsid WHERE b.start < f.start)",
             (new, number),
         )
-        self._db.execute("DROP TABLE kept")
+        # a month that is kept loses the days that are counted anew
+        take = ", ".join(f"{name} = counts.{name} - x.{name}" for name in SUMS.split(", "))
+        sums = ", ".join(f"sum({name}) AS {name}" for name in SUMS.split(", "))
+        self._db.execute(
+            f"UPDATE counts SET {take} FROM (SELECT b.month AS month, c.key AS key, {sums} FROM counts c "
+            f"JOIN log.buckets b ON b.id = c.bucket AND b.grain = {DAY} WHERE c.view = ? GROUP BY b.month, c.key) x "
+            "WHERE counts.view = ? AND counts.bucket = x.month AND counts.key = x.key",
+            (number, new),
+        )
+        self._db.execute("DELETE FROM counts WHERE view = ? AND requests = 0", (new,))
         self._remove(number)
 
 

@@ -73,7 +73,8 @@ CREATE INDEX IF NOT EXISTS quarantine_of ON quarantine(wsid);
 -- Local days of which events were deleted.
 CREATE TABLE IF NOT EXISTS gone(
     wsid INTEGER NOT NULL, start INTEGER NOT NULL, ended INTEGER NOT NULL, PRIMARY KEY(wsid, start)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dropped(wsid INTEGER PRIMARY KEY);
+-- Deleted web services: their entries after `upto` go, those up to `purged` have gone.
+CREATE TABLE IF NOT EXISTS dropped(wsid INTEGER PRIMARY KEY, purged INTEGER NOT NULL, upto INTEGER NOT NULL);
 """
 
 VIEWS = """
@@ -107,7 +108,7 @@ CREATE TABLE IF NOT EXISTS members(
     PRIMARY KEY(day, view, key, visitor)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed(
     owner INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY(owner, day)) WITHOUT ROWID;
--- When a bucket's counts go, Unix milliseconds; and the intervals whose counts are gone.
+-- When a bucket's counts go, Unix milliseconds; and the buckets whose counts are gone, with the end of their last day.
 CREATE TABLE IF NOT EXISTS due(bucket INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS due_at ON due(at);
 CREATE TABLE IF NOT EXISTS gone(
@@ -118,7 +119,7 @@ CREATE TABLE IF NOT EXISTS runs(
     wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL, sent INTEGER, arrived INTEGER NOT NULL, stored INTEGER NOT NULL,
     repeated INTEGER NOT NULL, rejected INTEGER NOT NULL, refused INTEGER NOT NULL, closed INTEGER NOT NULL,
-    lost TEXT NOT NULL, lost_at INTEGER NOT NULL, PRIMARY KEY(wsid, source, run)) WITHOUT ROWID;
+    lost TEXT NOT NULL, PRIMARY KEY(wsid, source, run)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_reasons(
     wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, reason TEXT NOT NULL, events INTEGER NOT NULL,
     PRIMARY KEY(wsid, source, run, reason)) WITHOUT ROWID;

@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ("wsid", models.BigIntegerField()),
                 ("day", models.BigIntegerField(help_text="UTC second at which the local day begins.")),
                 ("sealed", models.BinaryField(null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("wsid", "day"), name="one_salt_per_day")],

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real `tmon serve` process on a data folder of its own: started, stopped and killed, spoken to over HTTP.
+
+    with ServerProcess(tmp_path) as server:
+        shop = server.webservice("shop")
+        server.collect(shop, shop.seal([{"url": "/", "ip": None, "useragent": None}]))
+        server.ask(shop, "summary")["results"]["requests"]
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from tmon.client_api import envelope
+
+HOST: Final = "127.0.0.1"
+PATIENCE_S: Final = 60.0
+OWNER: Final = "harbour"
+PAGE: Final = 1_000
+_SERVES: Final = re.compile(rb"^T-Mon serves http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
+_TROUBLE: Final = re.compile(r"\[(?:error|critical) *\]|Traceback|Exception|Error\b|Warning\b")
+
+
+class WebService(NamedTuple):
+    """A web service to send to and to ask about."""
+
+    wsid: int
+    secret: bytes
+    dsn: str
+
+    def seal(self, document: Any, codec: envelope.Codec = envelope.Codec.ZLIB) -> bytes:
+        """A fresh envelope whose plaintext is `document`: bytes as they are, anything else as JSON."""
+        plaintext = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return envelope.seal(plaintext, self.secret, self.wsid, codec=codec)
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; header names are in lower case and the body is as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The body without its Content-Encoding."""
+        return gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
+
+    def json(self) -> Any:
+        """The JSON in the body."""
+        return json.loads(self.content)
+
+
+class Connection:
+    """One kept connection to a server; belongs to one thread."""
+
+    def __init__(self, port: int) -> None:
+        self._http = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+
+    def send(
+        self, method: str, target: str, body: bytes | Iterator[bytes] | None = None, **headers: str
+    ) -> Answer:
+        """Send a request and read its answer. Raises OSError or HTTPException where there is none."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            self._http.request(method, target, body, named, encode_chunked=isinstance(body, Iterator))
+            response = self._http.getresponse()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, fields, response.read())
+        except (OSError, http.client.HTTPException):
+            self._http.close()
+            raise
+
+    def collect(self, wsid: int | str, sealed: bytes) -> Answer:
+        """Send a raw envelope."""
+        path = f"/data/collect/{wsid}"
+        return self.send("POST", path, sealed, Content_Type="application/octet-stream")
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class ServerProcess:
+    """`tmon serve` on `data`. Where `environ` names settings, every command and every start gets them."""
+
+    def __init__(self, data: Path, **environ: str) -> None:
+        self.data = data
+        self.port = 0
+        self.log_path = data / "serve.log"
+        self._environ = {**os.environ, **environ, "TMON_DATA": str(data)}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._token = ""
+
+    # -- starting and ending ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it and wait until it says that it serves: at first on a free port, later on the same one."""
+        assert self._process is None, "it runs"
+        assert self.token  # a data folder without accounts would be given some by the start itself
+        with self.log_path.open("ab") as log:
+            begin = log.tell()
+            self._process = subprocess.Popen(
+                [*_TMON, "serve", "--host", HOST, "--port", str(self.port)],
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+        def serving() -> bool:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise AssertionError(f"tmon serve has ended: {self.log[-2000:]}")
+            found = _SERVES.search(self.log_path.read_bytes()[begin:])
+            if found:
+                self.port = int(found[1])
+            return bool(found)
+
+        until(serving, "it serves")
+        self._connection = Connection(self.port)
+
+    def stop(self) -> None:
+        """Ask it to end, which it does in an orderly way."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash does: nothing of it runs any more."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        assert process is not None, "it does not run"
+        if self._connection is not None:
+            self._connection.close()
+        process.send_signal(number)
+        try:
+            status = process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        assert status == (-signal.SIGKILL if number is signal.SIGKILL else 0), self.log[-2000:]
+
+    def __enter__(self) -> ServerProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            if kind is None:
+                self.stop()
+            else:
+                self.kill()
+
+    # -- looking at it ------------------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has printed and logged since the first start."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @property
+    def troubles(self) -> list[str]:
+        """Lines of the log that no request should be able to cause: errors, tracebacks, warnings of Python's."""
+        return [line for line in self.log.splitlines() if _TROUBLE.search(line)]
+
+    def metric(self, name: str) -> float:
+        """A sample of /metrics, `name` with its labels."""
+        text = self.connection.send("GET", "/metrics").body.decode()
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    # -- accounts -----------------------------------------------------------------------------------------------------
+
+    def command(self, *arguments: str) -> str:
+        """Run a `tmon` command on the data folder and return what it prints."""
+        done = subprocess.run(
+            [*_TMON, *arguments], env=self._environ, capture_output=True, check=False, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout
+
+    @property
+    def token(self) -> str:
+        """A token that reads every web service made here. The first use makes the owner, and it."""
+        if not self._token:
+            self.command("user", "create", OWNER)
+            self._token = json.loads(self.command("token", "create", OWNER, "--json"))["token"]
+        return self._token
+
+    def webservice(self, name: str, zone: str = "UTC") -> WebService:
+        """Make a web service; the owner of all is made with the first."""
+        assert self.token
+        made = json.loads(
+            self.command("webservice", "create", name, "--owner", OWNER, "--timezone", zone, "--json")
+        )
+        return WebService(made["wsid"], bytes.fromhex(made["secret"]), made["dsn"])
+
+    # -- HTTP ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> Connection:
+        """The test's own connection."""
+        assert self._connection is not None, "it does not run"
+        return self._connection
+
+    def connect(self) -> Connection:
+        """Another connection, for another thread."""
+        return Connection(self.port)
+
+    def dsn(self, service: WebService) -> str:
+        """The web service's DSN, with the port that this server listens on."""
+        return f"tmon+http://{service.secret.hex()}@{HOST}:{self.port}/{service.wsid}"
+
+    def collect(self, service: WebService, sealed: bytes) -> Answer:
+        """Send an envelope."""
+        return self.connection.collect(service.wsid, sealed)
+
+    def ask(self, service: WebService, path: str, **parameters: Any) -> Any:
+        """The whole answer to a question below `/<wsid>/data/`; `since` stands for `from`, a list for several."""
+        if "since" in parameters:
+            parameters["from"] = parameters.pop("since")
+        query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
+        target = f"/{service.wsid}/data/{path}{query}"
+        answer = self.connection.send("GET", target, Authorization=f"Bearer {self.token}")
+        assert answer.status == 200, (target, answer)
+        content = answer.json()
+        assert content["status_code"] == 200
+        return content
+
+    def events(self, service: WebService, after: int = 0) -> list[dict[str, Any]]:
+        """Every event after that number that the server still has, the oldest first."""
+        found: list[dict[str, Any]] = []
+        while page := self.ask(service, "events", after=after, limit=PAGE)["results"]:
+            found += page
+            after = page[-1]["seq"]
+        return found
+
+
+def until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Wait until the condition holds, and fail where that takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+_TMON: Final = (sys.executable, "-W", "error", "-m", "tmon.cli")

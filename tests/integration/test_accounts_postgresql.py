@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The accounts database on a real PostgreSQL server, which several machines may share."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAMS = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/pgsql/bin")]
+SECRET = "one secret that both machines have been given"
+
+
+def installed() -> Path:
+    """Where initdb and postgres are."""
+    on_path = shutil.which("initdb")
+    for folder in [Path(on_path).parent] if on_path else PROGRAMS:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    pytest.skip("PostgreSQL is not installed: apt-get install postgresql runs these tests")
+
+
+def unprivileged() -> dict[str, Any]:
+    """How to run PostgreSQL, which refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    import pwd
+
+    try:
+        account = pwd.getpwnam("postgres")
+    except KeyError:
+        pytest.skip("PostgreSQL does not run as root, and there is no account postgres to run it as")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    """A server of its own, on a free port of 127.0.0.1, with an empty database."""
+    import socket
+
+    programs, account = installed(), unprivileged()
+    folder = Path(tempfile.mkdtemp(prefix="tmon-pg-"))
+    if account:
+        os.chown(folder, account["user"], account["group"])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **account}
+    try:
+        subprocess.run(
+            [programs / "initdb", "-D", folder / "data", "-U", "tmon", "-A", "trust", "-N"],
+            check=True,
+            **options,
+        )
+        arguments = ["-D", folder / "data", "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
+        server = subprocess.Popen([programs / "postgres", *arguments], **options)
+        try:
+            wait_for(lambda: accepts(port))
+            yield f"postgresql://tmon@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(30)
+    finally:
+        shutil.rmtree(folder)
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "PostgreSQL did not start"
+        time.sleep(0.05)
+
+
+def accepts(port: int) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(host="127.0.0.1", port=port, user="tmon", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture
+def machine(database_url: str, tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """The environment of a machine, with a data folder of its own and the shared database."""
+
+    def environ(name: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "TMON_STAGE": "staging",
+            "TMON_DATA": str(tmp_path / name),
+            "DATABASE_URL": database_url,
+            "TMON_SECRET_KEY": SECRET,
+        }
+
+    return environ
+
+
+def start(arguments: list[str], environ: dict[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def done(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+def tmon(environ: dict[str, str], *arguments: str) -> str:
+    return done(start(["-m", "tmon.cli", *arguments], environ))
+
+
+FOLLOW = """
+import sys, time
+from tmon.settings import prepare
+prepare()
+from tmon.server.tenants import Keyring, Salts
+keyring = Keyring()
+keyring.start()
+print(len(keyring.services()[1].keys), flush=True)
+end = time.monotonic() + 30
+while len(keyring.services()[1].keys) != 2 and time.monotonic() < end:
+    time.sleep(0.01)
+print(len(keyring.services()[1].keys), flush=True)
+keyring.stop()
+"""
+SALT = """
+from tmon.settings import prepare
+prepare()
+from tmon.server.tenants import Salts
+print(Salts().fetch(1, 86400).hex())
+"""
+DESTROY = """
+from tmon.settings import prepare
+prepare()
+from tmon.server.tenants import Salts
+salts = Salts()
+print(list(salts.known()))
+salts.destroy(1, 86400)
+print(salts.fetch(1, 86400), Salts().fetch(1, 86400), list(salts.known()))
+"""
+
+
+def test_two_machines_share_one_accounts_database(machine: Callable[[str], dict[str, str]]) -> None:
+    one, two = machine("one"), machine("two")
+    users = [
+        start(["-m", "tmon.cli", "user", "create", name], where)
+        for name, where in (("anna", one), ("ben", two))
+    ]
+    assert [done(process).splitlines()[0] for process in users] == ["user anna created", "user ben created"]
+
+    made = json.loads(tmon(one, "webservice", "create", "shop.example", "--owner", "ben", "--json"))
+    assert made["wsid"] == 1
+    assert tmon(two, "webservice", "member", "add", "1", "anna") == "anna is viewer of web service 1\n"
+    assert not (Path(one["TMON_DATA"]) / "accounts.db").exists()
+
+    following = start(["-c", FOLLOW], two)
+    assert following.stdout is not None
+    assert following.stdout.readline() == "1\n"
+    assert json.loads(tmon(one, "webservice", "rotate-key", "1", "--json"))["key"] == 2
+    assert done(following) == "2\n"
+
+    salts = {done(process) for process in [start(["-c", SALT], one), start(["-c", SALT], two)]}
+    assert len(salts) == 1
+    assert done(start(["-c", DESTROY], one)) == "[(1, 86400)]\nNone None []\n"

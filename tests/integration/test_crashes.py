@@ -1,0 +1,546 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server that is killed with SIGKILL loses nothing that it acknowledged and counts nothing twice or by halves.
+
+What every view should say is worked out here, from the events alone, and compared row by row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import random
+import shutil
+import sqlite3
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.server_process import Answer, ServerProcess, WebService, until
+from tests.unit.pipeline.mmdb import write_mmdb
+
+pytestmark = pytest.mark.slow
+
+Record = dict[str, Any]
+
+# Networks for documentation (RFC 5737, RFC 3849), placed by a GeoIP file of the test's own.
+PLACES = {
+    "192.0.2.0/24": ("AT", "Vienna", "Vienna"),
+    "198.51.100.0/24": ("DE", "Hesse", "Kassel"),
+    "2001:db8::/32": ("NP", "Bagmati", "Patan"),
+}
+ADDRESSES = {
+    "192.0.2.1": "192.0.2.0/24",
+    "192.0.2.77": "192.0.2.0/24",
+    "198.51.100.9": "198.51.100.0/24",
+    "2001:db8::17": "2001:db8::/32",
+    "203.0.113.4": "",
+    None: "",
+}
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.5 Mobile/15E148 Safari/604.1"
+)
+AGENTS = {
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0": ("Linux", "Firefox", "desktop"),
+    IPHONE: ("iOS", "Mobile Safari", "phone"),
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": ("", "Googlebot", "bot"),
+    None: ("", "", "other"),
+}
+REFERRERS = {"https://www.example.net/list?p=2": "example.net", "https://search.example/": "search.example"}
+CLASSES = {None: "", 0.25: "0", 1: "1", 600_000: "567000"}
+SHELF = 'title = "Shelves"\nfield = "shelf"\n'
+
+
+def event(number: int, ts: int) -> Record:
+    """An event that this number tells everything about."""
+    made: Record = {
+        "url": f"/shelf/{number % 23}",
+        "ip": list(ADDRESSES)[number % 6],
+        "useragent": list(AGENTS)[number // 6 % 4],
+        "ts": ts - number % 900,
+        "status": (200, 200, 304, 404, 503)[number % 5],
+        "method": ("GET", "GET", "POST")[number % 3],
+        "host": ("a.example", "b.example")[number % 2],
+        "bytes": number % 1000,
+        "number": number,
+        "shelf": f"s{number % 11}",
+    }
+    if number % 4:
+        made["username"] = f"user{number % 7}"
+        made["duration_ms"] = (0.25, 1, 600_000)[number % 3]
+    if number % 8 == 0:
+        made["url"] += f"?utm_source=letter&utm_medium=mail&utm_campaign=c{number % 3}"
+    if number % 5 < 2:
+        made["referrer"] = list(REFERRERS)[number % 5]
+    return made
+
+
+def campaign(record: Record, name: str) -> str:
+    found = dict(part.split("=") for part in record["url"].partition("?")[2].split("&") if part)
+    return found.get(name, "")
+
+
+def place(record: Record) -> tuple[str, str, str]:
+    return PLACES.get(ADDRESSES[record["ip"]], ("", "", ""))
+
+
+VIEWS: dict[str, Callable[[Record], str]] = {
+    "country": lambda record: place(record)[0],
+    "region": lambda record: place(record)[1],
+    "city": lambda record: place(record)[2],
+    "os": lambda record: AGENTS[record["useragent"]][0],
+    "browser": lambda record: AGENTS[record["useragent"]][1],
+    "device": lambda record: AGENTS[record["useragent"]][2],
+    "bot": lambda record: "true" if is_bot(record) else "false",
+    "url": lambda record: record["url"].partition("?")[0],
+    "host": lambda record: record["host"],
+    "referrer": lambda record: REFERRERS.get(record.get("referrer", ""), ""),
+    "utm_source": lambda record: campaign(record, "utm_source"),
+    "utm_medium": lambda record: campaign(record, "utm_medium"),
+    "utm_campaign": lambda record: campaign(record, "utm_campaign"),
+    "method": lambda record: record["method"],
+    "status": lambda record: str(record["status"]),
+    "username": lambda record: record.get("username", ""),
+    "source": lambda record: record["source"],
+    "latency": lambda record: CLASSES[record.get("duration_ms")],
+}
+WITHOUT_VISITORS = {"latency"}
+GRAINS = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day"}
+
+
+def is_bot(record: Record) -> bool:
+    return AGENTS[record["useragent"]][2] == "bot"
+
+
+def visitor(record: Record) -> tuple[int, str, str | None] | None:
+    """Who counts once a day (UTC); nobody is recognised without an address."""
+    if is_bot(record) or record["ip"] is None:
+        return None
+    return record["ts"] // 86_400, record["ip"], record["useragent"]
+
+
+@dataclass
+class Tally:
+    """What is counted of some events."""
+
+    requests: int = 0
+    bots: int = 0
+    errors: int = 0
+    duration_ms: float = 0.0
+    timed: int = 0
+    bytes: int = 0
+    visitors: set[Any] = field(default_factory=set)
+
+    def add(self, record: Record) -> None:
+        self.requests += 1
+        self.bots += is_bot(record)
+        self.errors += record["status"] >= 500
+        self.duration_ms += record.get("duration_ms", 0)
+        self.timed += "duration_ms" in record
+        self.bytes += record["bytes"]
+        self.visitors.add(visitor(record))
+
+    def row(self) -> dict[str, Any]:
+        """As the reading API shows it."""
+        mean = pytest.approx(self.duration_ms / self.timed, abs=0.001) if self.timed else None
+        return {
+            "requests": self.requests,
+            "visitors": len(self.visitors - {None}),
+            "bots": self.bots,
+            "errors": self.errors,
+            "duration_ms": mean,
+            "bytes": self.bytes,
+        }
+
+
+class Truth:
+    """What a server has to say when it has counted certain envelopes, each once."""
+
+    def __init__(self, views: Mapping[str, Callable[[Record], str]] = VIEWS) -> None:
+        self._views = views
+        self._letters: dict[int, Letter] = {}
+        self._total = Tally()
+        self._rows: dict[str, dict[str, Tally]] = {view: defaultdict(Tally) for view in views}
+        self._points: dict[int, dict[int, Tally]] = {length_s: defaultdict(Tally) for length_s in GRAINS}
+
+    def add(self, letters: Iterable[Letter]) -> None:
+        """Count those that are not counted yet."""
+        for letter in letters:
+            if id(letter) in self._letters:
+                continue
+            self._letters[id(letter)] = letter
+            for record in letter.records:
+                self._total.add(record)
+                for view, key in self._views.items():
+                    self._rows[view][key(record)].add(record)
+                for length_s, points in self._points.items():
+                    points[record["ts"] // length_s * length_s].add(record)
+
+    def check(self, server: ServerProcess, service: WebService) -> None:
+        """Compare all that the server says about the web service."""
+        for view, tallies in self._rows.items():
+            expected = {key: tally.row() for key, tally in tallies.items()}
+            if view in WITHOUT_VISITORS:
+                expected = {key: {**row, "visitors": 0} for key, row in expected.items()}
+            assert ranked(server, service, view) == expected, view
+        self._check_totals(server, service)
+        for length_s, grain in GRAINS.items():
+            self._check_series(server, service, length_s, grain)
+        self._check_ledger(server, service)
+
+    def _check_totals(self, server: ServerProcess, service: WebService) -> None:
+        summary = server.ask(service, "summary", since="-2d")
+        expected = self._total.row()
+        del expected["duration_ms"]
+        assert {name: summary["results"][name] for name in expected} == expected
+        assert summary["complete_from"] is None
+
+    def _check_series(self, server: ServerProcess, service: WebService, length_s: int, grain: str) -> None:
+        points = server.ask(service, f"requests/{grain}/{2 if grain == 'day' else 3_600}")["results"]
+        found = {point.pop("t"): point for point in points if point["requests"]}
+        expected = {
+            datetime.fromtimestamp(start, UTC).isoformat(): tally.row()
+            for start, tally in self._points[length_s].items()
+        }
+        if grain != "day":
+            # Which of a visitor's events came first is up to the senders and the crash; their number is not.
+            assert sum(point.pop("visitors") for point in found.values()) == len(self._total.visitors - {None})
+            for row in expected.values():
+                del row["visitors"]
+        assert found == expected, grain
+
+    def _check_ledger(self, server: ServerProcess, service: WebService) -> None:
+        expected: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for letter in self._letters.values():
+            stored, rejected = len(letter.records), letter.invalid
+            expected[letter.source, letter.run].update(
+                sent=stored + rejected, stored=stored, rejected=rejected
+            )
+        found = {}
+        for row in server.ask(service, "sources")["results"]:
+            assert row["reasons"] == ({"url missing": row["rejected"]} if row["rejected"] else {})
+            assert (row["repeated"], row["missing"], row["refused"], row["lost"]) == (0, 0, 0, {})
+            found[row["source"], row["run"]] = {name: row[name] for name in ("sent", "stored", "rejected")}
+        assert found == expected
+
+
+def ranked(server: ServerProcess, service: WebService, view: str) -> dict[str, Any]:
+    answer = server.ask(service, f"users/{view}", since="-2d", limit=10_000)
+    assert answer["complete_from"] is None
+    rows = answer["results"]
+    assert not [row for row in rows if "other" in row]
+    found = {row.pop("key"): row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@dataclass
+class Letter:
+    """An envelope of the test: its sealed bytes, what it holds, and whether it was acknowledged."""
+
+    sealed: bytes
+    records: list[Record]
+    invalid: int = 0
+    source: str = ""
+    run: str = ""
+    stream: bool = False
+    acknowledged: bool = False
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the server answers to it."""
+        answer: Record = {"status_code": 200, "accepted": len(self.records)}
+        if self.stream:
+            answer["repeated"] = 0
+        error = {"index": len(self.records), "error": "url: missing"}
+        return {
+            **answer,
+            "rejected_count": self.invalid,
+            "rejected": [error] if self.invalid else [],
+        }
+
+
+@dataclass
+class Sender:
+    """A client that makes envelopes of one kind and numbers their events."""
+
+    service: WebService
+    first: int
+    kind: str
+    sizes: tuple[int, ...]
+    ts: int
+    letters: list[Letter] = field(default_factory=list)
+    sent: int = 0
+    made: int = 0
+
+    def next(self) -> Letter:
+        """A fresh envelope; a stream's goes on where the last one ended."""
+        size = self.sizes[len(self.letters) % len(self.sizes)]
+        numbers = range(self.first + self.made, self.first + self.made + size)
+        records = [event(number, self.ts) for number in numbers]
+        self.made += size
+        document: Any
+        letter = Letter(b"", records)
+        if self.kind == "bare":
+            document = records[0] if size == 1 else records
+        else:
+            letter.source, letter.run = self.kind, f"run {self.first}"
+            letter.invalid = 1 if self.kind == "booked" and size and len(self.letters) % 3 == 0 else 0
+            letter.stream = self.kind == "stream"
+            self.sent += size + letter.invalid
+            document = {"source": letter.source, "run": letter.run, "sent": self.sent, "sent_at": time.time()}
+            document["seq"] = len(self.letters) + 1
+            document["events"] = [*records, *[{"ip": None, "useragent": None}] * letter.invalid]
+            if letter.stream:
+                document["stream"] = f"journal {self.first}"
+                document["events"] = [{**record, "offset": record["number"]} for record in records]
+        letter.sealed = self.service.seal(document)
+        for record in records:
+            record["source"] = letter.source
+        self.letters.append(letter)
+        return letter
+
+
+class Load:
+    """Senders that send, one thread each, until the server is gone; somebody asks meanwhile."""
+
+    def __init__(self, server: ServerProcess, service: WebService, senders: list[Sender]) -> None:
+        self.acknowledged = 0
+        self.failures: list[BaseException] = []
+        self._server, self._service = server, service
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._guarded, args=(self._send, one)) for one in senders]
+        self._threads.append(threading.Thread(target=self._guarded, args=(self._ask, None)))
+        for thread in self._threads:
+            thread.start()
+
+    def kill_after(self, acknowledgements: int, then_s: float) -> None:
+        """Kill the server so many seconds after so many acknowledgements, whatever it is doing."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self.failures or self.acknowledged >= acknowledgements, timeout=60
+            )
+        # The moment is the point here, not a condition: it decides what the kill interrupts.
+        threading.Event().wait(then_s)
+        self._server.kill()
+        for thread in self._threads:
+            thread.join()
+        assert self.failures == []
+
+    def _guarded(self, work: Callable[[Any], None], argument: Any) -> None:
+        try:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                work(argument)
+        except BaseException as failure:  # noqa: BLE001 - shown by the test's own thread
+            with self._changed:
+                self.failures.append(failure)
+                self._changed.notify_all()
+
+    def _send(self, sender: Sender) -> None:
+        connection = self._server.connect()
+        with contextlib.closing(connection):
+            while True:
+                letter = sender.next()
+                answer = connection.collect(sender.service.wsid, letter.sealed)
+                assert (answer.status, answer.json()) == (200, letter.answer)
+                letter.acknowledged = True
+                with self._changed:
+                    self.acknowledged += 1
+                    self._changed.notify_all()
+
+    def _ask(self, _: None) -> None:
+        connection = self._server.connect()
+        target = f"/{self._service.wsid}/data/users/url"
+        with contextlib.closing(connection):
+            while True:
+                answer = connection.send("GET", target, Authorization=f"Bearer {self._server.token}")
+                assert answer.status == 200
+
+
+def present(letters: list[Letter], numbers: Counter[int]) -> list[Letter]:
+    """The envelopes that the log has. All that were acknowledged are there, and each is there wholly or not at all.
+
+    Whether one without events is there cannot be seen, and changes no figure.
+    """
+    found = []
+    for letter in letters:
+        held = {numbers[record["number"]] for record in letter.records} or {int(letter.acknowledged)}
+        assert held in ({1}, {0}), f"an envelope is there by halves or twice: {held}"
+        if held == {1}:
+            found.append(letter)
+        else:
+            assert not letter.acknowledged, "an acknowledged envelope is not there"
+    assert numbers.total() == sum(len(letter.records) for letter in found)
+    return found
+
+
+@dataclass
+class Positions:
+    """How far the files of a killed server were, read from a copy so that they stay as the crash left them."""
+
+    log_end: int
+    counted: int
+    filling: dict[str, int]
+
+
+def positions(data: Path, scratch: Path) -> Positions:
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    for file in (*data.glob("log.db*"), *data.glob("views.db*")):
+        shutil.copy(file, scratch)
+    with (
+        contextlib.closing(sqlite3.connect(scratch / "log.db")) as log,
+        contextlib.closing(sqlite3.connect(scratch / "views.db")) as views,
+    ):
+        (following,) = log.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()
+        at = dict(views.execute("SELECT owner, position FROM followers").fetchall())
+        fill = views.execute("SELECT name, owner FROM views WHERE owner <> 0").fetchall()
+    return Positions(following - 1, at[0], {name: at[owner] for name, owner in fill})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    mmdb = tmp_path / "places.mmdb"
+    records: Mapping[str, Any] = {
+        network: {"country_code": country, "state1": region, "city": city, "latitude": 1.0, "longitude": 2.0}
+        for network, (country, region, city) in PLACES.items()
+    }
+    write_mmdb(mmdb, records)
+    with ServerProcess(tmp_path / "data", TMON_GEOIP=str(mmdb)) as process:
+        yield process
+    assert process.troubles == []
+
+
+@pytest.fixture
+def shop(server: ServerProcess) -> WebService:
+    return server.webservice("shop")
+
+
+def test_what_was_acknowledged_before_a_kill_counts_once_in_every_view(
+    server: ServerProcess, shop: WebService, tmp_path: Path
+) -> None:
+    chance = random.Random()
+    now = int(time.time())
+    senders = [
+        Sender(shop, 1_000_000, "bare", (1,), now),
+        Sender(shop, 2_000_000, "bare", (40, 1, 7), now),
+        Sender(shop, 3_000_000, "booked", (60, 3, 0, 200), now),
+        Sender(shop, 4_000_000, "stream", (25, 130), now),
+        Sender(shop, 5_000_000, "booked", (2_500,), now),
+    ]
+    truth = Truth()
+    numbers: Counter[int] = Counter()
+    last = unanswered = uncounted = 0
+    for _ in range(7):
+        load = Load(server, shop, senders)
+        load.kill_after(chance.randint(1, 40), chance.uniform(0, 0.6))
+        at = positions(server.data, tmp_path / "scratch")
+        uncounted += at.counted < at.log_end
+        server.start()
+
+        found = server.events(shop, after=last)
+        last = max([last, *(row["seq"] for row in found)])
+        numbers.update(row["number"] for row in found)
+        letters = [letter for sender in senders for letter in sender.letters]
+        there = present(letters, numbers)
+        truth.add(there)
+        truth.check(server, shop)
+
+        for letter in letters:
+            if letter.acknowledged:
+                continue
+            unanswered += 1
+            answer = server.collect(shop, letter.sealed)
+            content = answer.json()
+            was_there = content.pop("duplicate", False)
+            assert (answer.status, content) == (200, letter.answer)
+            assert was_there == (letter in there) or not letter.records
+            letter.acknowledged = True
+        for letter in chance.sample(there, min(len(there), 5)):
+            answer = server.collect(shop, letter.sealed)
+            assert (answer.status, answer.json()) == (200, {**letter.answer, "duplicate": True})
+
+    every = server.events(shop)
+    assert [row["seq"] for row in every] == sorted(row["seq"] for row in every)
+    letters = [letter for sender in senders for letter in sender.letters]
+    assert present(letters, Counter(row["number"] for row in every)) == letters
+    truth.add(letters)
+    truth.check(server, shop)
+    assert unanswered > 0, "no kill has cut an answer off: kill earlier or send more"
+    assert uncounted > 0, "no kill has fallen between log and views: kill earlier or send more"
+
+
+def batches(service: WebService, first: int, count: int, size: int) -> list[Letter]:
+    sender = Sender(service, first, "bare", (size,), int(time.time()))
+    return [sender.next() for _ in range(count)]
+
+
+def deliver(server: ServerProcess, service: WebService, letters: list[Letter]) -> None:
+    for letter in letters:
+        answer: Answer = server.collect(service, letter.sealed)
+        assert (answer.status, answer.json()) == (200, letter.answer)
+
+
+def test_a_kill_between_log_and_views_is_made_good_after_the_start(
+    server: ServerProcess, shop: WebService, tmp_path: Path
+) -> None:
+    chance = random.Random()
+    truth = Truth()
+    cut_short = []
+    for round_ in range(3):
+        fresh = batches(shop, 1_000_000 * (round_ + 1), 5, 9_000)
+        deliver(server, shop, fresh)
+        server.kill()  # the acknowledgement has only just arrived, and counting 45,000 events takes longer
+        before = positions(server.data, tmp_path / "scratch")
+        assert before.counted < before.log_end, "the views were faster than the kill: send more"
+        # Killed again while it makes good: some of it is counted, the rest is not.
+        server.start()
+        threading.Event().wait(chance.uniform(0.05, 0.7))
+        server.kill()
+        after = positions(server.data, tmp_path / "scratch")
+        cut_short.append(before.counted < after.counted < after.log_end)
+        server.start()
+
+        found = Counter(row["number"] for row in server.events(shop, after=before.log_end - 5 * 9_001))
+        assert present(fresh, found) == fresh
+        truth.add(fresh)
+        truth.check(server, shop)
+    assert len(cut_short) == 3
+
+
+def test_a_view_that_is_killed_while_it_fills_counts_everything_once(
+    server: ServerProcess, shop: WebService, tmp_path: Path
+) -> None:
+    letters = batches(shop, 1_000_000, 8, 9_000)
+    deliver(server, shop, letters)
+    until(lambda: server.metric("tmon_views_behind_events") == 0, "the views have caught up")
+    (server.data / "views").mkdir()
+    (server.data / "views" / "shelf.toml").write_text(SHELF)
+
+    assert server.command("views", "sync") == "changed: shelf\n"
+    server.kill()
+    filled = []
+    for round_ in range(4):
+        at = positions(server.data, tmp_path / "scratch")
+        filled.append(at.filling.get("shelf", at.log_end))
+        server.start()
+        late = batches(shop, 2_000_000 + 100_000 * round_, 2, 300)
+        letters += late
+        deliver(server, shop, late)
+        server.kill()
+    assert filled[0] < 8 * 9_001, "the view was filled before the first kill: send more"
+    assert filled == sorted(filled)
+    server.start()
+    until(lambda: server.metric("tmon_views_filling") == 0, "the view is filled")
+
+    truth = Truth({**VIEWS, "shelf": lambda record: record["shelf"]})
+    truth.add(letters)
+    truth.check(server, shop)
+    assert server.ask(shop, "users/shelf", since="-2d")["complete_from"] is None
