@@ -13,14 +13,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry, Counter
 
 from tmon.client_api.envelope import Codec, seal, to_data
 from tmon.server.calendar import Calendar
-from tmon.server.collector import PATH, Collect, Collector, Failures, Front, Judge, Operations, Pages, Refresher
+from tmon.server.collector import (
+    PATH,
+    Collect,
+    Collector,
+    Failures,
+    Front,
+    Judge,
+    Operations,
+    Pages,
+    Refresher,
+)
 from tmon.server.collector.exchange import Exchange
 from tmon.server.pipeline import Locator, Pipeline, SaltMissing, SaltOf, standard_steps
 from tmon.server.store.base import Run, Store
@@ -157,7 +167,7 @@ class Server:
         self._stopping: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(30)
         return self
@@ -186,9 +196,7 @@ class Server:
         )
         workers = ThreadPoolExecutor(2)
         pages = Pages(self._application)
-        operations = Operations(
-            self.registry, self._checks, token=self._token, trusted_proxies=self._trusted
-        )
+        operations = Operations(self.registry, self._checks, token=self._token, trusted_proxies=self._trusted)
         collector = Collector(
             keyring=self.keyring,  # type: ignore[arg-type]
             judge=Judge(self.pipeline, self.salts.known, self.salts.fetch, **self._clock),
@@ -233,9 +241,7 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(
-                method, path, body, named, encode_chunked=isinstance(body, Iterator)
-            )
+            connection.request(method, path, body, named, encode_chunked=isinstance(body, Iterator))
             return read_answer(connection.getresponse())
         finally:
             connection.close()
@@ -264,10 +270,19 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def hear(self, connection: socket.socket) -> Answer:
-        """Read one answer from a connection."""
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        return read_answer(response)
+        """Read one answer from a connection, and not a byte of the next one."""
+        head = bytearray()
+        while not head.endswith(b"\r\n\r\n"):
+            byte = connection.recv(1)
+            if not byte:
+                raise ConnectionError(f"the connection ended after {bytes(head)!r}")
+            head += byte
+        first, *lines = head.decode("latin1").split("\r\n")[:-2]
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        content = bytearray()
+        while len(content) < int(headers["content-length"]):
+            content += connection.recv(int(headers["content-length"]) - len(content))
+        return Answer(int(first.split()[1]), headers, bytes(content))
 
     def value(self, name: str, **labels: str) -> float | None:
         """A figure of /metrics."""

@@ -16,10 +16,12 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -65,16 +67,18 @@ def write_requests(file: Path, requests: Iterable[bytes]) -> int:
 def start(port: int, file: Path, *, connections: int, seconds: float, rate: float = 0, skip: int = 0) -> Generator:
     """Start the load generator."""
     arguments = [str(port), str(file), str(connections), str(seconds), str(rate), str(skip)]
+    out = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the generator; a pipe would be full before its end
     return Generator(
-        subprocess.Popen([sys.executable, "-m", "tests.bench.load", *arguments], stdout=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-m", "tests.bench.load", *arguments], stdout=out), out
     )
 
 
 class Generator:
     """A load that is under way."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], out: IO[bytes]) -> None:
         self._process = process
+        self._out = out
 
     @property
     def running(self) -> bool:
@@ -82,10 +86,11 @@ class Generator:
 
     def report(self) -> Report:
         """Wait for its end."""
-        out, _ = self._process.communicate()
-        if self._process.returncode:
-            raise RuntimeError(f"the load generator ended with status {self._process.returncode}")
-        return msgspec.json.decode(out, type=Report)
+        with self._out as out:
+            if status := self._process.wait():
+                raise RuntimeError(f"the load generator ended with status {status}")
+            out.seek(0)
+            return msgspec.json.decode(out.read(), type=Report)
 
 
 class _Connection:

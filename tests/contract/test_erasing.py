@@ -278,6 +278,15 @@ def test_deleting_what_no_view_has_counted_yet_leaves_nothing(store: Store) -> N
     assert store.ranking("url", TODAY, 5) == ([], None)
 
 
+def test_a_view_that_is_filling_forgets_a_deleted_web_service_as_well(store: Store) -> None:
+    store.sync_views(by_name(STATUS))
+    append(store, envelope(event(path="/a")))
+    store.sync_views(by_name(STATUS, PAGE))
+    store.delete_webservice(WSID, NOW)
+    finish(store)
+    assert store.ranking("url", TODAY, 5) == ([], None)
+
+
 def test_deleting_an_unknown_web_service_deletes_nothing(store: Store) -> None:
     append(store, envelope(event()))
     assert store.delete_webservice(99, NOW) == Erased(events=0)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.contract.build import DAY_MS, HOUR_MS, NOW, SMALL, event, identity
@@ -326,7 +327,7 @@ class Histories(RuleBasedStateMachine):
             assert found == [one.seq for one in self.sqlite.events(wsid, 1000)]
 
 
-TestHistories = Histories.TestCase
+TestHistories = pytest.mark.timeout(300 + EXAMPLES * 5)(Histories.TestCase)
 TestHistories.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real `tmon serve` process on a data folder of its own: started, stopped and killed, spoken to over HTTP.
 
-    with ServerProcess(tmp_path) as server:
-        shop = server.webservice("shop")
-        server.collect(shop, shop.seal([{"url": "/", "ip": None, "useragent": None}]))
-        server.ask(shop, "summary")["results"]["requests"]
+with ServerProcess(tmp_path) as server:
+    shop = server.webservice("shop")
+    server.collect(shop, shop.seal([{"url": "/", "ip": None, "useragent": None}]))
+    server.ask(shop, "summary")["results"]["requests"]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 from tmon.client_api import envelope
@@ -104,15 +104,21 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._token = ""
+        self._logged = 0
 
     # -- starting and ending ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it and wait until it says that it serves: at first on a free port, later on the same one."""
+        """Start it and wait until it says that it serves."""
+        self.launch()
+        self.wait_until_it_serves()
+
+    def launch(self) -> None:
+        """Start it without waiting for it: on a free port at first, on the same one later."""
         assert self._process is None, "it runs"
         assert self.token  # a data folder without accounts would be given some by the start itself
         with self.log_path.open("ab") as log:
-            begin = log.tell()
+            self._logged = log.tell()
             self._process = subprocess.Popen(
                 [*_TMON, "serve", "--host", HOST, "--port", str(self.port)],
                 env=self._environ,
@@ -121,11 +127,14 @@ class ServerProcess:
                 stderr=log,
             )
 
+    def wait_until_it_serves(self) -> None:
+        """Wait for what a launched one says when it listens."""
+
         def serving() -> bool:
-            assert self._process is not None
+            assert self._process is not None, "it does not run"
             if self._process.poll() is not None:
                 raise AssertionError(f"tmon serve has ended: {self.log[-2000:]}")
-            found = _SERVES.search(self.log_path.read_bytes()[begin:])
+            found = _SERVES.search(self.log_path.read_bytes()[self._logged :])
             if found:
                 self.port = int(found[1])
             return bool(found)
@@ -155,7 +164,7 @@ class ServerProcess:
             raise
         assert status == (-signal.SIGKILL if number is signal.SIGKILL else 0), self.log[-2000:]
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -169,6 +178,11 @@ class ServerProcess:
                 self.kill()
 
     # -- looking at it ------------------------------------------------------------------------------------------------
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:

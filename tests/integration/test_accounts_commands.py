@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -44,12 +45,20 @@ def tmon(tmp_path: Path) -> Tmon:
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Tmon:
-    """The command on a data folder with the user anna and her web service 1, "a"; for what changes nothing."""
-    run = tmon_on(tmp_path_factory.mktemp("furnished"))
-    done(run("user", "create", "anna"))
-    done(run("webservice", "create", "a", "--owner", "anna"))
-    return run
+def furnished_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the users anna and ben and anna's web service 1, "a"; it stays as it is."""
+    folder = tmp_path_factory.mktemp("furnished")
+    for name in ("anna", "ben"):
+        done(tmon_on(folder)("user", "create", name))
+    done(tmon_on(folder)("webservice", "create", "a", "--owner", "anna"))
+    return folder
+
+
+@pytest.fixture
+def furnished(furnished_folder: Path, tmp_path: Path) -> Tmon:
+    """The command on a copy of that folder."""
+    shutil.copytree(furnished_folder, tmp_path / "data")
+    return tmon_on(tmp_path / "data")
 
 
 def done(ran: subprocess.CompletedProcess[str]) -> str:
@@ -155,35 +164,31 @@ def test_keys_and_tokens_are_nowhere_in_the_data_folder(tmon: Tmon, tmp_path: Pa
     assert hashlib.sha256(token.encode()).hexdigest().encode() in kept
 
 
-def test_a_revoked_keys_bytes_are_gone(tmon: Tmon, tmp_path: Path) -> None:
-    done(tmon("user", "create", "anna"))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    done(tmon("webservice", "revoke-key", "1", "1"))
+def test_a_revoked_keys_bytes_are_gone(furnished: Tmon, tmp_path: Path) -> None:
+    done(furnished("webservice", "revoke-key", "1", "1"))
     with sqlite3.connect(tmp_path / "data" / "accounts.db") as database:
         assert database.execute("SELECT sealed FROM tenants_key").fetchall() == [(b"",)]
     database.close()
 
 
-def test_members_come_and_go(tmon: Tmon) -> None:
-    for name in ("anna", "ben"):
-        done(tmon("user", "create", name))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    assert done(tmon("webservice", "member", "add", "1", "ben")) == "ben is viewer of web service 1\n"
-    added = tmon("webservice", "member", "add", "1", "ben", "--role", "manager")
+def test_members_come_and_go(furnished: Tmon) -> None:
+    assert done(furnished("webservice", "member", "add", "1", "ben")) == "ben is viewer of web service 1\n"
+    added = furnished("webservice", "member", "add", "1", "ben", "--role", "manager")
     assert done(added) == "ben is manager of web service 1\n"
-    assert refused(tmon("webservice", "member", "add", "1", "anna")) == "'anna' owns web service 1 already"
-    removed = tmon("webservice", "member", "remove", "1", "ben")
+    assert (
+        refused(furnished("webservice", "member", "add", "1", "anna")) == "'anna' owns web service 1 already"
+    )
+    removed = furnished("webservice", "member", "remove", "1", "ben")
     assert done(removed) == "ben is no longer a member of web service 1\n"
     assert (
-        refused(tmon("webservice", "member", "remove", "1", "ben")) == "'ben' is no member of web service 1"
+        refused(furnished("webservice", "member", "remove", "1", "ben"))
+        == "'ben' is no member of web service 1"
     )
 
 
-def test_tokens_are_listed_without_their_text_and_revoked(tmon: Tmon) -> None:
-    done(tmon("user", "create", "anna"))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    done(tmon("token", "create", "anna", "--webservice", "1", "--name", "report"))
-    (row,) = as_json(tmon("token", "list", "--json"))
+def test_tokens_are_listed_without_their_text_and_revoked(furnished: Tmon) -> None:
+    done(furnished("token", "create", "anna", "--webservice", "1", "--name", "report"))
+    (row,) = as_json(furnished("token", "list", "--json"))
     assert list(row) == ["id", "user", "webservice", "name", "created", "last_used", "revoked"]
     assert (row["id"], row["user"], row["webservice"], row["name"], row["revoked"]) == (
         1,
@@ -192,17 +197,16 @@ def test_tokens_are_listed_without_their_text_and_revoked(tmon: Tmon) -> None:
         "report",
         None,
     )
-    assert done(tmon("token", "revoke", "1")) == "token 1 revoked\n"
-    assert refused(tmon("token", "revoke", "1")) == "token 1 is revoked already"
-    (row,) = as_json(tmon("token", "list", "anna", "--json"))
+    assert done(furnished("token", "revoke", "1")) == "token 1 revoked\n"
+    assert refused(furnished("token", "revoke", "1")) == "token 1 is revoked already"
+    (row,) = as_json(furnished("token", "list", "anna", "--json"))
     assert row["revoked"].endswith("Z")
 
 
-def test_a_token_for_what_its_user_may_not_read_is_refused(tmon: Tmon) -> None:
-    for name in ("anna", "ben"):
-        done(tmon("user", "create", name))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    assert "'ben' may not read web service 1" in refused(tmon("token", "create", "ben", "--webservice", "1"))
+def test_a_token_for_what_its_user_may_not_read_is_refused(furnished: Tmon) -> None:
+    assert "'ben' may not read web service 1" in refused(
+        furnished("token", "create", "ben", "--webservice", "1")
+    )
 
 
 def test_a_web_service_is_changed(tmon: Tmon) -> None:
@@ -215,33 +219,35 @@ def test_a_web_service_is_changed(tmon: Tmon) -> None:
     assert "greater than or equal to 1" in refused(tmon("webservice", "set", "1", "--retention-days", "0"))
 
 
-def test_a_web_service_is_deleted_with_its_data(tmon: Tmon) -> None:
-    done(tmon("user", "create", "anna"))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    assert as_json(tmon("webservice", "delete", "1", "--json")) == {"wsid": 1, "events": 0, "quarantined": 0}
-    assert as_json(tmon("webservice", "list", "--json")) == []
+def test_a_web_service_is_deleted_with_its_data(furnished: Tmon) -> None:
+    assert as_json(furnished("webservice", "delete", "1", "--json")) == {
+        "wsid": 1,
+        "events": 0,
+        "quarantined": 0,
+    }
+    assert as_json(furnished("webservice", "list", "--json")) == []
     assert (
-        refused(tmon("webservice", "delete", "1"))
+        refused(furnished("webservice", "delete", "1"))
         == "there is no web service 1; tmon webservice list shows all"
     )
-    assert as_json(tmon("webservice", "create", "a", "--owner", "anna", "--json"))["wsid"] == 2
+    assert as_json(furnished("webservice", "create", "a", "--owner", "anna", "--json"))["wsid"] == 2
 
 
-def test_a_deletion_that_the_store_did_not_do_can_be_asked_for_again(tmon: Tmon, tmp_path: Path) -> None:
-    done(tmon("user", "create", "anna"))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
+def test_a_deletion_that_the_store_did_not_do_can_be_asked_for_again(furnished: Tmon, tmp_path: Path) -> None:
     (tmp_path / "data" / "log.db").write_text("this is a letter, not a database")
-    assert "not a database" in refused(tmon("webservice", "delete", "1"))
+    assert "not a database" in refused(furnished("webservice", "delete", "1"))
     (tmp_path / "data" / "log.db").unlink()
-    assert as_json(tmon("webservice", "delete", "1", "--json")) == {"wsid": 1, "events": 0, "quarantined": 0}
+    assert as_json(furnished("webservice", "delete", "1", "--json")) == {
+        "wsid": 1,
+        "events": 0,
+        "quarantined": 0,
+    }
 
 
-def test_a_user_name_is_erased_from_a_web_service(tmon: Tmon) -> None:
-    done(tmon("user", "create", "anna"))
-    done(tmon("webservice", "create", "a", "--owner", "anna"))
-    erased = tmon("webservice", "erase", "1", "somebody", "--json")
+def test_a_user_name_is_erased_from_a_web_service(furnished: Tmon) -> None:
+    erased = furnished("webservice", "erase", "1", "somebody", "--json")
     assert as_json(erased) == {"wsid": 1, "events": 0, "quarantined": 0}
-    assert "there is no web service 2" in refused(tmon("webservice", "erase", "2", "somebody"))
+    assert "there is no web service 2" in refused(furnished("webservice", "erase", "2", "somebody"))
 
 
 def test_a_password_from_stdin_is_not_printed_and_must_be_good(tmon: Tmon) -> None:

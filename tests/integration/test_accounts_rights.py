@@ -66,11 +66,11 @@ def test_whoever_is_switched_off_has_no_role_and_his_tokens_none(people: Any) ->
 
 
 def test_each_reads_his_own(people: Any) -> None:
-    from tmon.server.tenants.rights import readable_by
+    from tmon.server.tenants.rights import Role, readable_by
 
-    for name in ("owner", "manager", "viewer"):
-        assert [row.wsid for row in readable_by(people[name])] == [people["wsid"]]
-    assert list(readable_by(people["stranger"])) == []
+    for name, role in (("owner", Role.OWNER), ("manager", Role.MANAGER), ("viewer", Role.VIEWER)):
+        assert [(row.wsid, has) for row, has in readable_by(people[name])] == [(people["wsid"], role)]
+    assert readable_by(people["stranger"]) == []
 
 
 def test_a_token_speaks_for_its_user_and_reaches_no_further_than_it_is_meant_to(people: Any) -> None:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.integration.server_process import Answer, ServerProcess, WebService, until
 from tests.unit.pipeline.mmdb import write_mmdb
 
@@ -55,7 +54,6 @@ AGENTS = {
 }
 REFERRERS = {"https://www.example.net/list?p=2": "example.net", "https://search.example/": "search.example"}
 CLASSES = {None: "", 0.25: "0", 1: "1", 600_000: "567000"}
-SHELF = 'title = "Shelves"\nfield = "shelf"\n'
 
 
 def event(number: int, ts: int) -> Record:
@@ -110,6 +108,16 @@ VIEWS: dict[str, Callable[[Record], str]] = {
     "username": lambda record: record.get("username", ""),
     "source": lambda record: record["source"],
     "latency": lambda record: CLASSES[record.get("duration_ms")],
+}
+LATER: dict[str, tuple[str, Callable[[Record], str]]] = {
+    "answer": ('field = "status"', lambda record: str(record["status"])),
+    "page": ('field = "path"', lambda record: record["url"].partition("?")[0]),
+    "program": ('field = "useragent"\nvisitors = "first"', lambda record: record["useragent"] or ""),
+    "shelf": ('field = "shelf"', lambda record: record["shelf"]),
+    "size": (
+        'field = "bytes"\nclasses = { from = 10, to = 1000, ratio = 10 }',
+        lambda record: "0" if record["bytes"] < 10 else "10" if record["bytes"] < 100 else "100",
+    ),
 }
 WITHOUT_VISITORS = {"latency"}
 GRAINS = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day"}
@@ -211,7 +219,9 @@ class Truth:
         }
         if grain != "day":
             # Which of a visitor's events came first is up to the senders and the crash; their number is not.
-            assert sum(point.pop("visitors") for point in found.values()) == len(self._total.visitors - {None})
+            assert sum(point.pop("visitors") for point in found.values()) == len(
+                self._total.visitors - {None}
+            )
             for row in expected.values():
                 del row["visitors"]
         assert found == expected, grain
@@ -241,7 +251,7 @@ def ranked(server: ServerProcess, service: WebService, view: str) -> dict[str, A
     return found
 
 
-@dataclass
+@dataclass(eq=False)
 class Letter:
     """An envelope of the test: its sealed bytes, what it holds, and whether it was acknowledged."""
 
@@ -321,7 +331,7 @@ class Load:
         for thread in self._threads:
             thread.start()
 
-    def kill_after(self, acknowledgements: int, then_s: float) -> None:
+    def killed(self, acknowledgements: int, then_s: float, scratch: Path) -> Positions:
         """Kill the server so many seconds after so many acknowledgements, whatever it is doing."""
         with self._changed:
             assert self._changed.wait_for(
@@ -329,10 +339,11 @@ class Load:
             )
         # The moment is the point here, not a condition: it decides what the kill interrupts.
         threading.Event().wait(then_s)
-        self._server.kill()
+        at = killed(self._server, scratch)
         for thread in self._threads:
             thread.join()
         assert self.failures == []
+        return at
 
     def _guarded(self, work: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -383,44 +394,58 @@ def present(letters: list[Letter], numbers: Counter[int]) -> list[Letter]:
 
 @dataclass
 class Positions:
-    """How far the files of a killed server were, read from a copy so that they stay as the crash left them."""
+    """How far the files of a server are: the log's last entry, what the views have counted, and those that fill."""
 
     log_end: int
     counted: int
     filling: dict[str, int]
 
+    @classmethod
+    def read(cls, data: Path) -> Positions:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{data}/log.db?mode=ro", uri=True)) as log,
+            contextlib.closing(sqlite3.connect(f"file:{data}/views.db?mode=ro", uri=True)) as views,
+        ):
+            (following,) = log.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()
+            at = dict(views.execute("SELECT owner, position FROM followers").fetchall())
+            filling = views.execute("SELECT name, owner FROM views WHERE owner <> 0").fetchall()
+        return cls(following - 1, at[0], {name: at[owner] for name, owner in filling})
 
-def positions(data: Path, scratch: Path) -> Positions:
+
+def killed(server: ServerProcess, scratch: Path) -> Positions:
+    """Kill the server and look how far it was, at a copy of its files: they stay as the crash left them."""
+    server.kill()
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    for file in (*data.glob("log.db*"), *data.glob("views.db*")):
+    for file in (*server.data.glob("log.db*"), *server.data.glob("views.db*")):
         shutil.copy(file, scratch)
-    with (
-        contextlib.closing(sqlite3.connect(scratch / "log.db")) as log,
-        contextlib.closing(sqlite3.connect(scratch / "views.db")) as views,
-    ):
-        (following,) = log.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()
-        at = dict(views.execute("SELECT owner, position FROM followers").fetchall())
-        fill = views.execute("SELECT name, owner FROM views WHERE owner <> 0").fetchall()
-    return Positions(following - 1, at[0], {name: at[owner] for name, owner in fill})
+    return Positions.read(scratch)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    mmdb = tmp_path / "places.mmdb"
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("crashes")
     records: Mapping[str, Any] = {
         network: {"country_code": country, "state1": region, "city": city, "latitude": 1.0, "longitude": 2.0}
         for network, (country, region, city) in PLACES.items()
     }
-    write_mmdb(mmdb, records)
-    with ServerProcess(tmp_path / "data", TMON_GEOIP=str(mmdb)) as process:
+    write_mmdb(folder / "places.mmdb", records)
+    with ServerProcess(folder / "data", TMON_GEOIP=str(folder / "places.mmdb")) as process:
         yield process
-    assert process.troubles == []
 
 
 @pytest.fixture
-def shop(server: ServerProcess) -> WebService:
-    return server.webservice("shop")
+def server(process: ServerProcess) -> ServerProcess:
+    """The server, which the test before may have left killed."""
+    if not process.runs:
+        process.start()
+    return process
+
+
+@pytest.fixture
+def shop(server: ServerProcess, request: pytest.FixtureRequest) -> WebService:
+    """A web service of the test's own."""
+    return server.webservice(request.node.name)
 
 
 def test_what_was_acknowledged_before_a_kill_counts_once_in_every_view(
@@ -438,10 +463,9 @@ def test_what_was_acknowledged_before_a_kill_counts_once_in_every_view(
     truth = Truth()
     numbers: Counter[int] = Counter()
     last = unanswered = uncounted = 0
-    for _ in range(7):
+    for _ in range(6):
         load = Load(server, shop, senders)
-        load.kill_after(chance.randint(1, 40), chance.uniform(0, 0.6))
-        at = positions(server.data, tmp_path / "scratch")
+        at = load.killed(chance.randint(1, 30), chance.uniform(0, 0.3), tmp_path / "scratch")
         uncounted += at.counted < at.log_end
         server.start()
 
@@ -475,6 +499,7 @@ def test_what_was_acknowledged_before_a_kill_counts_once_in_every_view(
     truth.check(server, shop)
     assert unanswered > 0, "no kill has cut an answer off: kill earlier or send more"
     assert uncounted > 0, "no kill has fallen between log and views: kill earlier or send more"
+    assert troubles(server) == []
 
 
 def batches(service: WebService, first: int, count: int, size: int) -> list[Letter]:
@@ -488,59 +513,74 @@ def deliver(server: ServerProcess, service: WebService, letters: list[Letter]) -
         assert (answer.status, answer.json()) == (200, letter.answer)
 
 
+def troubles(server: ServerProcess) -> list[str]:
+    """What the server has logged, without what comes of `paused_views`."""
+    return [line for line in server.troubles if "database is locked" not in line]
+
+
+@contextlib.contextmanager
+def paused_views(data: Path) -> Iterator[None]:
+    """Nobody else can write views.db: whoever follows the log has to wait."""
+    with contextlib.closing(sqlite3.connect(data / "views.db", isolation_level=None)) as views:
+        views.execute("BEGIN IMMEDIATE")
+        yield
+        views.execute("ROLLBACK")
+
+
 def test_a_kill_between_log_and_views_is_made_good_after_the_start(
     server: ServerProcess, shop: WebService, tmp_path: Path
 ) -> None:
-    chance = random.Random()
-    truth = Truth()
-    cut_short = []
-    for round_ in range(3):
-        fresh = batches(shop, 1_000_000 * (round_ + 1), 5, 9_000)
-        deliver(server, shop, fresh)
-        server.kill()  # the acknowledgement has only just arrived, and counting 45,000 events takes longer
-        before = positions(server.data, tmp_path / "scratch")
-        assert before.counted < before.log_end, "the views were faster than the kill: send more"
-        # Killed again while it makes good: some of it is counted, the rest is not.
-        server.start()
-        threading.Event().wait(chance.uniform(0.05, 0.7))
-        server.kill()
-        after = positions(server.data, tmp_path / "scratch")
-        cut_short.append(before.counted < after.counted < after.log_end)
-        server.start()
+    letters = batches(shop, 1_000_000, 5, 9_000)
+    until(lambda: server.metric("tmon_views_behind_events") == 0, "the views have caught up")
+    with paused_views(server.data):
+        deliver(server, shop, letters)
+        at = killed(server, tmp_path / "scratch")
+    waiting = [at.log_end - at.counted]
+    while at.counted < at.log_end:  # killed again each time that it has counted some more
+        server.launch()
+        until(lambda before=at.counted: Positions.read(server.data).counted > before, "it goes on counting")
+        at = killed(server, tmp_path / "scratch")
+        waiting.append(at.log_end - at.counted)
+    assert waiting[0] == 5 * 9_001
+    assert 0 < waiting[1] < 5 * 9_001
 
-        found = Counter(row["number"] for row in server.events(shop, after=before.log_end - 5 * 9_001))
-        assert present(fresh, found) == fresh
-        truth.add(fresh)
-        truth.check(server, shop)
-    assert len(cut_short) == 3
+    server.start()
+    truth = Truth()
+    truth.add(letters)
+    truth.check(server, shop)
+    assert troubles(server) == []
 
 
 def test_a_view_that_is_killed_while_it_fills_counts_everything_once(
     server: ServerProcess, shop: WebService, tmp_path: Path
 ) -> None:
-    letters = batches(shop, 1_000_000, 8, 9_000)
+    letters = batches(shop, 1_000_000, 4, 9_000)
     deliver(server, shop, letters)
     until(lambda: server.metric("tmon_views_behind_events") == 0, "the views have caught up")
-    (server.data / "views").mkdir()
-    (server.data / "views" / "shelf.toml").write_text(SHELF)
+    folder = server.data / "views"
+    folder.mkdir()
+    for name, (lines, _) in LATER.items():
+        (folder / f"{name}.toml").write_text(f'title = "{name}"\n{lines}')
 
-    assert server.command("views", "sync") == "changed: shelf\n"
-    server.kill()
-    filled = []
-    for round_ in range(4):
-        at = positions(server.data, tmp_path / "scratch")
-        filled.append(at.filling.get("shelf", at.log_end))
-        server.start()
-        late = batches(shop, 2_000_000 + 100_000 * round_, 2, 300)
-        letters += late
-        deliver(server, shop, late)
-        server.kill()
-    assert filled[0] < 8 * 9_001, "the view was filled before the first kill: send more"
-    assert filled == sorted(filled)
+    assert server.command("views", "sync") == "changed: answer, page, program, shelf, size\n"
+    filling = [killed(server, tmp_path / "scratch").filling]
+    for round_ in range(3):
+        server.launch()
+        until(lambda: Positions.read(server.data).filling != filling[-1], "the views go on filling")
+        filling.append(killed(server, tmp_path / "scratch").filling)
+        if round_ == 0:  # what arrives meanwhile counts in the views that fill, too
+            server.start()
+            late = batches(shop, 2_000_000, 3, 300)
+            deliver(server, shop, late)
+            letters += late
+            filling.append(killed(server, tmp_path / "scratch").filling)
+    assert set(filling[0]) == set(LATER)
+    assert any(position > 0 for stage in filling for position in stage.values())
+    assert len(filling[-1]) > 0, "the last kill has come after all were filled: send more"
+
     server.start()
-    until(lambda: server.metric("tmon_views_filling") == 0, "the view is filled")
-
-    truth = Truth({**VIEWS, "shelf": lambda record: record["shelf"]})
+    until(lambda: server.metric("tmon_views_filling") == 0, "the views are filled")
+    truth = Truth({**VIEWS, **{name: key for name, (_, key) in LATER.items()}})
     truth.add(letters)
     truth.check(server, shop)
-    assert server.ask(shop, "users/shelf", since="-2d")["complete_from"] is None
+    assert troubles(server) == []

@@ -217,8 +217,10 @@ def test_a_stranger_reads_his_own(matrix: Matrix) -> None:
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("route", [route for route in EXPECTED if "/data/" in route])
 def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
+    from django.test import Client
+
     path = EXPECTED[route][0].format(wsid=matrix.wsid)
-    client = matrix.askers["token"].client
+    client = Client(enforce_csrf_checks=True, SERVER_NAME="127.0.0.1")
     response = getattr(client, method)(path, headers=matrix.askers["token"].headers)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
     assert json.loads(response.content)["status_code"] == 405

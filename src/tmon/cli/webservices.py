@@ -94,13 +94,12 @@ def _webservice_create(arguments: argparse.Namespace, _: Settings) -> int:
 
 @prepared
 def _webservice_list(arguments: argparse.Namespace, _: Settings) -> int:
-    from tmon.server.tenants.models import Key, WebService
+    from tmon.server.tenants import keys
+    from tmon.server.tenants.models import WebService
 
     rows = WebService.objects.select_related("owner").order_by("wsid")
-    keys: dict[int, list[Key]] = {}
-    for key in Key.objects.filter(revoked__isnull=True).order_by("-created", "-id"):
-        keys.setdefault(key.webservice_id, []).append(key)
-    show_rows([_webservice_row(row, keys.get(row.wsid, [])) for row in rows], arguments.json)
+    active = keys.all_active()
+    show_rows([_webservice_row(row, active[row.wsid]) for row in rows], arguments.json)
     return 0
 
 

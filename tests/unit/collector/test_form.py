@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from urllib.parse import urlencode
 
 import pytest
@@ -73,14 +74,9 @@ def test_a_form_that_is_not_ours_is_refused(body: bytes, message: str) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_the_bytes_are_there_are_fields_or_a_refusal(body: bytes) -> None:
-    try:
-        fields = read_form(body)
-    except Refusal as refusal:
-        assert refusal.status == 400
-    else:
-        assert fields.data
-        assert fields.wsid
+def test_whatever_the_bytes_are_there_are_two_fields_or_a_refusal(body: bytes) -> None:
+    with contextlib.suppress(Refusal):
+        assert all(read_form(body))
 
 
 @given(st.text("ABCabc019+/=", min_size=1), st.text(min_size=1, max_size=30))

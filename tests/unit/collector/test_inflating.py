@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 
 import pytest
@@ -54,7 +55,5 @@ def test_what_is_not_one_whole_gzip_member_is_refused(body: bytes) -> None:
 @given(st.binary(max_size=200), st.integers(0, 100))
 def test_damage_is_a_refusal_and_nothing_else(damage: bytes, at: int) -> None:
     whole = gzip.compress(b"some content that repeats, some content that repeats")
-    try:
-        gunzip(whole[:at] + damage + whole[at + len(damage) :], 1000)
-    except Refusal as refusal:
-        assert refusal.status in {400, 413}
+    with contextlib.suppress(Refusal):
+        assert len(gunzip(whole[:at] + damage + whole[at + len(damage) :], 1000)) <= 1000

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.unit.writer.gated import GatedStore, envelope
+
 from tmon.server.catalogue import View, parse_view
 from tmon.server.store.base import Store
 from tmon.server.store.sqlite import open_store
@@ -116,6 +116,7 @@ def test_an_owner_that_does_not_listen_is_reported(tmp_path: Path) -> None:
 
 def test_an_owner_that_is_starting_is_waited_for(tmp_path: Path) -> None:
     tried = threading.Event()
+
     async def do(command: Mapping[str, Any]) -> dict[str, Any]:
         return {"pong": True}
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-
 from tests.unit.writer.gated import GatedStore, envelope
+
 from tmon.server.store.base import Unavailable
 from tmon.server.writer import Follower
 

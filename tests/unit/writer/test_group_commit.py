@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-
 from tests.unit.writer.gated import GatedStore, envelope
+
 from tmon.server.store.base import Envelope, Outcome, Unavailable
 from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer
 
@@ -87,7 +87,11 @@ def test_a_duplicate_of_one_on_its_way_gets_that_ones_outcome_and_is_appended_on
             futures = [writer.submit(envelope(1, 5), 100) for _ in range(3)]
             store.gate.set()
             outcomes = await asyncio.gather(*futures)
-            assert [accepted(outcome) for outcome in outcomes] == [(200, 5, False), (200, 5, True), (200, 5, True)]
+            assert [accepted(outcome) for outcome in outcomes] == [
+                (200, 5, False),
+                (200, 5, True),
+                (200, 5, True),
+            ]
             assert store.groups == [1]
             assert len(store.events(7, 100)) == 5
 

@@ -229,4 +229,3 @@ class Collect:
 
     def _not_taken(self, error: NotTaken) -> None:
         self._exchange.answer(of_not_taken(error, debug=self._exchange.front.debug))
-

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -13,7 +14,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from .exchange import Exchange, Handler
 
@@ -126,7 +126,7 @@ class Front(httputil.HTTPServerConnectionDelegate):
 
     def listen(self, host: str, port: int) -> int:
         """Listen on `host`; `port` 0 lets the system choose. Returns the port. Raises OSError."""
-        sockets = bind_sockets(port, host, backlog=BACKLOG)
+        sockets = _bound(host, port)
         self._server = HTTPServer(
             self,
             idle_connection_timeout=IDLE_S,
@@ -143,8 +143,9 @@ class Front(httputil.HTTPServerConnectionDelegate):
 
         Returns whether that was the case within `patience_s`.
         """
-        assert self._server is not None
         self.stopping = True
+        if self._server is None:
+            return True
         self._server.stop()
         finished = True
         if self._under_way:
@@ -169,3 +170,26 @@ class Front(httputil.HTTPServerConnectionDelegate):
                 if exchange.started > latest:
                     break
                 exchange.connection.close()
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of `host`, all on the same port. Raises OSError, leaving none open."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            listener = socket.socket(family, kind, protocol)
+            sockets.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen = port or (sockets[0].getsockname()[1] if len(sockets) > 1 else 0)
+            listener.bind((address[0], chosen, *address[2:]))
+            listener.setblocking(False)
+            listener.listen(BACKLOG)
+    except OSError:
+        for listener in sockets:
+            listener.close()
+        raise
+    return sockets

@@ -17,9 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tmon.server.tenants import keys
-from tmon.server.tenants.models import WebService
+from tmon.server.tenants.models import Key
 from tmon.server.tenants.peers import base_url_of
-from tmon.server.tenants.rights import Role, readable_by, role_of
+from tmon.server.tenants.rights import Role, readable_by
 from tmon.server.tenants.sealing import Unopenable
 
 from . import failures
@@ -41,30 +41,28 @@ def index(request: HttpRequest) -> HttpResponseBase:
 
 
 def _services_of(user: User, base_url: str) -> list[dict[str, Any]]:
+    readable = readable_by(user)
+    active = keys.all_active(webservice.wsid for webservice, role in readable if role >= Role.MANAGER)
     services = []
-    for webservice in readable_by(user):
-        role = role_of(user, webservice.wsid)
-        if role is None:
-            continue
-        manages = role >= Role.MANAGER
+    for webservice, role in readable:
         services.append(
             {
                 "webservice": webservice,
                 "role": role.name.lower(),
-                "manages": manages,
-                "dsns": _dsns(webservice, base_url) if manages else [],
+                "manages": role >= Role.MANAGER,
+                "dsns": _dsns(active[webservice.wsid], base_url),
                 "ip_addresses": IP_ADDRESSES[webservice.ip_policy],
             }
         )
     return services
 
 
-def _dsns(webservice: WebService, base_url: str) -> list[str]:
-    """The DSN of each active key, newest first; those that don't open under this server's secret are left out."""
+def _dsns(active: list[Key], base_url: str) -> list[str]:
+    """The DSN of each of these keys; those that don't open under this server's secret are left out."""
     dsns = []
-    for key in keys.active(webservice.wsid):
+    for key in active:
         try:
-            dsns.append(keys.dsn(webservice.wsid, keys.secret_of(key), base_url))
+            dsns.append(keys.dsn(key.webservice_id, keys.secret_of(key), base_url))
         except Unopenable:
             continue
     return dsns

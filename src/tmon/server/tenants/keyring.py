@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 import structlog
@@ -155,11 +156,10 @@ class Keyring:
 
     def _active_keys(self) -> dict[int, list[ActiveKey]]:
         from . import keys
-        from .models import Key
         from .sealing import Unopenable
 
         active: dict[int, list[ActiveKey]] = defaultdict(list)
-        for key in Key.objects.filter(revoked__isnull=True).order_by("-created", "-id"):
+        for key in chain.from_iterable(keys.all_active().values()):
             try:
                 secret = keys.secret_of(key)
             except Unopenable:

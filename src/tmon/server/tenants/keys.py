@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +26,15 @@ def secret_of(key: Key) -> bytes:
 def active(wsid: int) -> list[Key]:
     """The active keys of a web service, newest first."""
     return list(Key.objects.filter(webservice_id=wsid, revoked__isnull=True).order_by("-created", "-id"))
+
+
+def all_active(wsids: Iterable[int] | None = None) -> dict[int, list[Key]]:
+    """The active keys of these web services (default: of all), newest first, by the web service's id."""
+    rows = Key.objects.filter(revoked__isnull=True).order_by("-created", "-id")
+    found: dict[int, list[Key]] = defaultdict(list)
+    for key in rows if wsids is None else rows.filter(webservice_id__in=list(wsids)):
+        found[key.webservice_id].append(key)
+    return found
 
 
 def issue(wsid: int) -> Key:

@@ -50,7 +50,7 @@ class MemberRole(models.TextChoices):
     """What a member may do with a web service. Owners may do all that managers may, managers all that viewers may."""
 
     VIEWER = "viewer", "viewer: reads"
-    MANAGER = "manager", "manager: reads, sees keys, sources and quarantine"
+    MANAGER = "manager", "manager: reads, sees keys"
 
 
 class WebService(models.Model):

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 
 from . import tokens
 from .models import MemberRole, Membership, WebService
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 LARGEST_WSID = 2**63 - 1
 
@@ -64,7 +60,12 @@ def user_of_token(text: str) -> Bearer | None:
     return Bearer(token.user, token.webservice_id) if token is not None else None
 
 
-def readable_by(user: User) -> QuerySet[WebService]:
-    """The web services in which `user` has a role, by name."""
-    member = Q(pk__in=Membership.objects.filter(user=user).values("webservice_id"))
-    return WebService.objects.filter(Q(owner=user) | member).order_by("name")
+def readable_by(user: User) -> list[tuple[WebService, Role]]:
+    """The web services in which `user` has a role, and which, by name."""
+    roles = dict(Membership.objects.filter(user=user).values_list("webservice_id", "role"))
+    rows = WebService.objects.filter(Q(owner=user) | Q(memberships__user=user)).distinct().order_by("name")
+    return [
+        (row, Role.OWNER if row.owner_id == user.pk else _OF_MEMBERS[roles[row.wsid]])
+        for row in rows
+        if row.owner_id == user.pk or row.wsid in roles
+    ]

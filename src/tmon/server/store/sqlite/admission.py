@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which keys get a row of their own: the limit of an open hour, and the rules of days that are closed.
 
-Both are rare, so the common case costs one look: an upper bound of the number of keys per view and hour, kept in
-memory, says that the limit cannot be reached, and no day of the batch is closed.
+Both are rare, so the common case costs one look: an hour with fewer requests has fewer keys. In busier ones an upper
+bound of the number of keys per view, kept in memory, says that the limit cannot be reached.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from ..base import Limits
 
 REMAINDER = 0
 TRACKED = 50_000
+
+
+BUSY = """
+SELECT h.hour FROM hours h LEFT JOIN counts c ON c.bucket = h.hour AND c.view = 0 AND c.key = 1
+WHERE coalesce(c.requests, 0) + (SELECT count(*) FROM batch) > ?
+OR EXISTS (SELECT 1 FROM batch WHERE session = 1)
+"""
+"""Hours in which some view may have too many keys: not those with fewer requests. Sessions are in no total."""
 
 
 class Admission:
@@ -39,7 +47,9 @@ class Admission:
         if len(self._at_most) > TRACKED:
             self._at_most.clear()
         for view, hour, day, keys in self._db.execute(
-            "SELECT view, hour, day, count(*) FROM groups WHERE view <> 0 GROUP BY view, hour"
+            "SELECT g.view, g.hour, g.day, count(*) FROM groups g WHERE g.view <> 0 "
+            f"AND g.hour IN ({BUSY}) GROUP BY g.view, g.hour",
+            (self._limits.hour_keys,),
         ).fetchall():
             if day in closed:
                 continue

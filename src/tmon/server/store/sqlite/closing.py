@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from ..base import Limits
-from .counting import ADD, EMPTY, IN_STEP, SUMMED, SUMS, Counted
+from .counting import ADD, EMPTY, SUMMED, SUMS, Counted
 from .log import CLOSING, DELETION, ERASURE
 from .schema import HOUR
 
@@ -37,7 +37,7 @@ class Closing:
             names = [one.number for one in counted if one.view.grouped_by == "username"]
             if erased:
                 self._erase(names, wsid, erased)
-        elif kind == DELETION and owner == IN_STEP:
+        elif kind == DELETION:
             self._delete(wsid)
 
     def _close(self, owner: int, views: Sequence[int], day: int) -> None:

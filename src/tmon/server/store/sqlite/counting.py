@@ -38,7 +38,7 @@ CREATE TEMP TABLE joined(day, key, visitor, seq, PRIMARY KEY(day, key, visitor))
 CREATE TEMP TABLE translated(dim PRIMARY KEY, key) WITHOUT ROWID;
 CREATE TEMP TABLE groups(
     view, hour, day, month, key, requests, visitors, bots, errors, duration, timed, bytes, seq, hour_key, day_key,
-    PRIMARY KEY(view, hour, key)) WITHOUT ROWID;
+    PRIMARY KEY(hour, view, key)) WITHOUT ROWID;
 """
 
 FILL_BATCH = """
@@ -125,10 +125,15 @@ class Counting:
         db.execute("INSERT INTO seen SELECT ?, session, day, visitor, profile FROM fresh", (owner,))
         db.execute(DROP_BEFORE)
         self.admission.admit(owner)
-        for bucket, key in (("hour", "hour_key"), ("day", "day_key"), ("month", "day_key")):
+        # groups come in the order of counts, and a remainder that several of them join is added up by the conflict
+        db.execute(
+            f"INSERT INTO counts SELECT hour, view, hour_key, {SUMS} FROM groups "
+            f"WHERE true ON CONFLICT DO UPDATE SET {ADD}"
+        )
+        for bucket in ("day", "month"):
             db.execute(
-                f"INSERT INTO counts SELECT {bucket}, view, {key}, {SUMMED} FROM groups "
-                f"WHERE true GROUP BY {bucket}, view, {key} ON CONFLICT DO UPDATE SET {ADD}"
+                f"INSERT INTO counts SELECT {bucket}, view, day_key, {SUMMED} FROM groups "
+                f"WHERE true GROUP BY {bucket}, view, day_key ON CONFLICT DO UPDATE SET {ADD}"
             )
         self._note_due()
 
@@ -189,13 +194,12 @@ class Counting:
         db.execute(
             f"INSERT INTO translated SELECT r.dim, k.id FROM {values} JOIN keys k ON k.text = {key.text}"
         )
-        visitors = "0" if one.view.visitors == "none" else "sum(r.visitors)"
+        visitors = "0" if one.view.visitors == "none" else "r.visitors"
         db.execute(
-            "INSERT INTO groups SELECT ?, r.hour, h.day, h.month, t.key, sum(r.requests), "
-            f"{visitors}, sum(r.bots), sum(r.errors), sum(r.duration), sum(r.timed), sum(r.bytes), min(r.seq), "
-            f"t.key, t.key FROM {roll} r JOIN translated t ON t.dim = r.dim "
-            f"JOIN log.buckets h ON h.id = r.hour WHERE r.session = {session} "
-            "GROUP BY r.hour, t.key",
+            f"INSERT INTO groups SELECT ?, r.hour, h.day, h.month, t.key, r.requests, {visitors}, r.bots, r.errors, "
+            f"r.duration, r.timed, r.bytes, r.seq, t.key, t.key FROM {roll} r CROSS JOIN translated t ON t.dim = r.dim "
+            f"CROSS JOIN log.buckets h ON h.id = r.hour WHERE r.session = {session} "
+            f"ON CONFLICT DO UPDATE SET {ADD}, seq = min(seq, excluded.seq)",
             (one.number,),
         )
         if one.view.visitors == "distinct":
@@ -215,8 +219,8 @@ class Counting:
         self._db.execute("DELETE FROM joined")
         self._db.execute(
             "INSERT INTO joined SELECT * FROM (SELECT f.day, t.key, f.visitor, min(f.seq) FROM fresh f "
-            "JOIN translated t ON t.dim = f.profile WHERE f.session = ?2 GROUP BY f.day, f.visitor, t.key) n "
-            "WHERE NOT EXISTS (SELECT 1 FROM seen s JOIN log.profiles d ON d.id = s.profile WHERE s.owner = ?1 "
+            "CROSS JOIN translated t ON t.dim = f.profile WHERE f.session = ?2 GROUP BY f.day, f.visitor, t.key) n "
+            "WHERE NOT EXISTS (SELECT 1 FROM seen s CROSS JOIN log.profiles d ON d.id = s.profile WHERE s.owner = ?1 "
             f"AND s.session = ?2 AND s.day = n.day AND s.visitor = n.visitor AND {one.key.text} = "
             "(SELECT text FROM keys WHERE id = n.key))",
             (owner, session),
@@ -226,8 +230,8 @@ class Counting:
         """Fill `joined` likewise for a view whose field is not of the profile, from the members that it keeps."""
         db, value = self._db, one.key.dimension.value
         db.execute(
-            "INSERT INTO members SELECT b.day, ?1, t.key, b.visitor FROM newcomers c JOIN batch b ON b.seq = c.seq "
-            f"JOIN translated t ON t.dim = {value} WHERE b.session = ?2",
+            "INSERT INTO members SELECT b.day, ?1, t.key, b.visitor FROM newcomers c "
+            f"CROSS JOIN batch b ON b.seq = c.seq CROSS JOIN translated t ON t.dim = {value} WHERE b.session = ?2",
             (one.number, session),
         )
         db.execute("DELETE FROM joined")

@@ -190,8 +190,8 @@ class ViewsExpiry:
         deleted = 0
         while deleted < most:
             row = self._db.execute(
-                "SELECT d.bucket, b.wsid, b.grain, b.start, coalesce(o.start + o.length, b.start + b.length) FROM due d "
-                "JOIN log.buckets b ON b.id = d.bucket LEFT JOIN log.buckets o ON o.id = b.day "
+                "SELECT d.bucket, b.wsid, b.grain, b.start, coalesce(o.start + o.length, b.start + b.length) "
+                "FROM due d JOIN log.buckets b ON b.id = d.bucket LEFT JOIN log.buckets o ON o.id = b.day "
                 "WHERE d.at <= ? ORDER BY d.at LIMIT 1",
                 (now_ms,),
             ).fetchone()

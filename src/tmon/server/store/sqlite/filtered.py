@@ -110,7 +110,8 @@ class Filtered:
                 "WITHOUT ROWID"
             )
             by_key = visitors == "distinct"
-            join = f"CROSS JOIN temp.keyed k ON k.dim = {dim}" if by_key else ""
+            # + takes the column's affinity away, with which the comparison could not use the index
+            join = f"CROSS JOIN temp.keyed k ON k.dim = +({dim})" if by_key else ""
             db.execute(
                 FIRST_EVENTS.format(
                     number="k.number" if by_key else "0", dim=dim, at=at, join=join, where=where

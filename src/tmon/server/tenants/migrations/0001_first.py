@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("viewer", "viewer: reads"),
-                            ("manager", "manager: reads, sees keys, sources and quarantine"),
+                            ("manager", "manager: reads, sees keys"),
                         ],
                         default="viewer",
                         max_length=7,
