@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     quick = arguments.quick
     parts = arguments.only or PARTS
-    with tempfile.TemporaryDirectory(prefix="tmon-bench-", dir=arguments.dir, ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(
+        prefix="tmon-bench-", dir=arguments.dir, ignore_cleanup_errors=True
+    ) as made:
         folder = Path(made)
         table = Table()
         _head(table, folder)
@@ -83,13 +85,13 @@ def _years(
         filled.append(year.fill(data, service.wsid, site, size))
         if "questions" in parts:
             title = f"5. {size:,} events over {year.DAYS} days"
-            questions.measure(
-                table, title, data, service, rounds=2 if quick else 5, with_filter=number == 0
-            )
+            questions.measure(table, title, data, service, rounds=2 if quick else 5, with_filter=number == 0)
         if "deletion" in parts and last:
             deletion.measure(table, data, service, site, stored=size, deleted=size // 5)
         shutil.rmtree(data)
-    table.section("7. Filling those stores: events through the pipeline into the store, views on a second thread")
+    table.section(
+        "7. Filling those stores: events through the pipeline into the store, views on a second thread"
+    )
     for one in filled:
         each = (1e6 * seconds / one.events for seconds in (one.pipeline_s, one.append_s, one.views_s))
         table.add(
@@ -100,12 +102,22 @@ def _years(
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures T-Mon; about ten minutes.")
-    parser.add_argument("--quick", action="store_true", help="everything with little data, in a minute: shows that it runs")
-    parser.add_argument("--only", choices=PARTS, action="append", help="run this part; may be given several times")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measures T-Mon; about ten minutes."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="everything with little data, in a minute: shows that it runs"
+    )
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="run this part; may be given several times"
+    )
     parser.add_argument("--batched", metavar="N", type=int, help="how many events to seal into batches")
-    parser.add_argument("--events", metavar="N", type=int, action="append", help="sizes of the stores that are asked")
-    parser.add_argument("--dir", metavar="DIR", help="where to put the data while it runs: on the disk that is to be measured")
+    parser.add_argument(
+        "--events", metavar="N", type=int, action="append", help="sizes of the stores that are asked"
+    )
+    parser.add_argument(
+        "--dir", metavar="DIR", help="where to put the data while it runs: on the disk that is to be measured"
+    )
     return parser.parse_args(argv)
 
 

@@ -37,7 +37,14 @@ class _Load(NamedTuple):
 
 
 def measure(
-    table: Table, data: Path, service: WebService, corpus: Corpus, *, events: int, seconds: float, paced_s: float
+    table: Table,
+    data: Path,
+    service: WebService,
+    corpus: Corpus,
+    *,
+    events: int,
+    seconds: float,
+    paced_s: float,
 ) -> None:
     """Fill the sections about batches, size and memory."""
     progress(f"sealing {events:,} events")

@@ -19,7 +19,7 @@ import math
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -30,16 +30,107 @@ VISITORS, NETWORKS, PAGES, ASSETS, USERS = 250_000, 40_000, 4_000, 160, 600
 BOT_SHARE: Final = 1 / 12
 PER_VISIT: Final = 8.77
 """Requests of a visit in the mean."""
-BY_HOUR: Final = (3, 2, 1.5, 1.2, 1, 1.3, 2, 3.4, 5, 6, 6.5, 6.6, 6.2, 6.4, 6.5, 6.4, 6.2, 6.4, 6.9, 7.6, 8, 7.5, 6, 4.4)
+BY_HOUR: Final = (
+    3,
+    2,
+    1.5,
+    1.2,
+    1,
+    1.3,
+    2,
+    3.4,
+    5,
+    6,
+    6.5,
+    6.6,
+    6.2,
+    6.4,
+    6.5,
+    6.4,
+    6.2,
+    6.4,
+    6.9,
+    7.6,
+    8,
+    7.5,
+    6,
+    4.4,
+)
 TABLE: Final = 1 << 16
 
 WWW, SHOP, DOCS, API = (f"{name}.harbour.example" for name in ("www", "shop", "docs", "api"))
-WORDS: Final = (
-    "anchor bay beacon berth bridge buoy cabin cable cargo chart compass crane crew current deck dock drift engine ferry "
-    "flag fleet fog freight gale galley harbour hatch hull island jetty keel knot lagoon lantern ledger light lock mast "
-    "mooring oar pier pilot port quay radar reef rigging river rope rudder sail salt shore signal sonar storm tide timber "
-    "tow tug valve vessel voyage wake watch wave wharf winch wind yard"
-).split()
+WORDS: Final = [
+    "anchor",
+    "bay",
+    "beacon",
+    "berth",
+    "bridge",
+    "buoy",
+    "cabin",
+    "cable",
+    "cargo",
+    "chart",
+    "compass",
+    "crane",
+    "crew",
+    "current",
+    "deck",
+    "dock",
+    "drift",
+    "engine",
+    "ferry",
+    "flag",
+    "fleet",
+    "fog",
+    "freight",
+    "gale",
+    "galley",
+    "harbour",
+    "hatch",
+    "hull",
+    "island",
+    "jetty",
+    "keel",
+    "knot",
+    "lagoon",
+    "lantern",
+    "ledger",
+    "light",
+    "lock",
+    "mast",
+    "mooring",
+    "oar",
+    "pier",
+    "pilot",
+    "port",
+    "quay",
+    "radar",
+    "reef",
+    "rigging",
+    "river",
+    "rope",
+    "rudder",
+    "sail",
+    "salt",
+    "shore",
+    "signal",
+    "sonar",
+    "storm",
+    "tide",
+    "timber",
+    "tow",
+    "tug",
+    "valve",
+    "vessel",
+    "voyage",
+    "wake",
+    "watch",
+    "wave",
+    "wharf",
+    "winch",
+    "wind",
+    "yard",
+]
 ELSEWHERE: Final = (
     ("https://www.google.com/", 46),
     ("https://www.bing.com/", 9),
@@ -192,7 +283,7 @@ class Corpus:
 def _hours(start: float, end: float) -> Iterator[tuple[float, float, float]]:
     """The hours of a period, as (from, to, which share of what is still to come falls into it)."""
     edges = [start, *range(math.floor(start / 3600 + 1) * 3600, math.ceil(end), 3600), end]
-    hours = list(zip(edges, edges[1:], strict=False))
+    hours = list(pairwise(edges))
     weights = [BY_HOUR[int(first // 3600) % 24] * (last - first) for first, last in hours]
     rest = sum(weights)
     for (first, last), weight in zip(hours, weights, strict=True):
@@ -215,7 +306,9 @@ def _asset(random: Random, number: int) -> tuple[str, int]:
     kind = random.choice(("js", "css", "png", "png", "webp", "webp", "svg", "woff2"))
     folder = {"js": "js", "css": "css", "woff2": "fonts"}.get(kind, "img")
     digest = f".{random.getrandbits(32):08x}" if kind in ("js", "css") else ""
-    return f"/static/{folder}/{random.choice(WORDS)}-{number}{digest}.{kind}", int(random.lognormvariate(9.5, 1.0))
+    return f"/static/{folder}/{random.choice(WORDS)}-{number}{digest}.{kind}", int(
+        random.lognormvariate(9.5, 1.0)
+    )
 
 
 def _page(random: Random, number: int) -> _Page:
@@ -238,7 +331,9 @@ def _page(random: Random, number: int) -> _Page:
 def _elsewhere(random: Random) -> tuple[list[str], list[float]]:
     """Referrers of entry pages: a few sites that everyone has, and 2,500 links from 700 sites in a long tail."""
     known: list[tuple[str, float]] = [(url, float(weight)) for url, weight in ELSEWHERE]
-    sites = [f"https://{_slug(random)}.{random.choice(('org', 'net', 'com', 'de', 'io'))}" for _ in range(700)]
+    sites = [
+        f"https://{_slug(random)}.{random.choice(('org', 'net', 'com', 'de', 'io'))}" for _ in range(700)
+    ]
     for rank in range(2_500):
         known.append((f"{random.choice(sites)}/{_slug(random)}", 26 / (rank + 8)))
     return [url for url, _ in known], [weight for _, weight in known]
@@ -248,12 +343,16 @@ def _campaign(random: Random) -> str:
     source, medium = random.choice(
         (("newsletter", "email"), ("google", "cpc"), ("facebook", "social"), ("partner", "referral"))
     )
-    return f"utm_source={source}&utm_medium={medium}&utm_campaign={_slug(random)}-{random.randint(2024, 2026)}"
+    return (
+        f"utm_source={source}&utm_medium={medium}&utm_campaign={_slug(random)}-{random.randint(2024, 2026)}"
+    )
 
 
 def _visitors(random: Random, count: int) -> Iterator[_Visitor]:
     people, bots = (_table(random, *spelled_out(forms)) for forms in (PEOPLE, BOTS))
-    networks = [_ipv4_network(random) if random.random() < 0.7 else _ipv6_network(random) for _ in range(NETWORKS)]
+    networks = [
+        _ipv4_network(random) if random.random() < 0.7 else _ipv6_network(random) for _ in range(NETWORKS)
+    ]
     for _ in range(count):
         network = networks[int(NETWORKS * random.random() ** 2)]
         if ":" in network:
@@ -278,5 +377,7 @@ def _ipv4_network(random: Random) -> str:
 def _ipv6_network(random: Random) -> str:
     first = random.choice((0x2001, 0x2003, 0x2400, 0x2401, 0x2404, 0x2405, 0x2406, 0x2408, 0x2409, 0x240E))
     if random.random() < 0.75:
-        first = random.choice((0x2600, 0x2601, 0x2603, 0x2605, 0x2607, 0x2800, 0x2804, *range(0x2A00, 0x2A10), 0x2C0F))
+        first = random.choice(
+            (0x2600, 0x2601, 0x2603, 0x2605, 0x2607, 0x2800, 0x2804, *range(0x2A00, 0x2A10), 0x2C0F)
+        )
     return f"{first:x}:{random.randrange(0x400, 1 << 16):x}:{random.randrange(1, 1 << 16):x}"

@@ -25,7 +25,9 @@ ROUND: Final = "tmon_periodic_last_success_seconds"
 ANSWERS: Final = "tmon_answers_total"
 
 
-def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, stored: int, deleted: int) -> None:
+def measure(
+    table: Table, data: Path, service: WebService, corpus: Corpus, *, stored: int, deleted: int
+) -> None:
     """Shorten the retention so that about `deleted` of the `stored` events of a year are due, and fill the section."""
     table.section(f"6. Deleting expired events while {RATE} single events/s arrive")
     file = data / "deletion.requests"
@@ -36,7 +38,14 @@ def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, st
         _wait_for_round(server)
         calm = _load(server, file, 0, lambda metrics: metrics.value(ANSWERS, 'status="200"') >= CALM_S * RATE)
     had = _events(data)
-    command(data, "webservice", "set", str(service.wsid), "--retention-days", str(DAYS - round(DAYS * deleted / stored)))
+    command(
+        data,
+        "webservice",
+        "set",
+        str(service.wsid),
+        "--retention-days",
+        str(DAYS - round(DAYS * deleted / stored)),
+    )
     progress("the load while events are deleted")
     with Server(data) as server:
         begin = time.monotonic()
@@ -65,7 +74,11 @@ def _load(server: Server, file: Path, skip: int, done: Callable[[Metrics], bool]
     while not reports or not done(server.metrics()):
         reports.append(
             load.start(
-                server.port, file, connections=CONNECTIONS, seconds=SLICE_S, rate=RATE,
+                server.port,
+                file,
+                connections=CONNECTIONS,
+                seconds=SLICE_S,
+                rate=RATE,
                 skip=skip + sum(report.sent for report in reports),
             ).report()
         )

@@ -64,7 +64,9 @@ def write_requests(file: Path, requests: Iterable[bytes]) -> int:
     return count
 
 
-def start(port: int, file: Path, *, connections: int, seconds: float, rate: float = 0, skip: int = 0) -> Generator:
+def start(
+    port: int, file: Path, *, connections: int, seconds: float, rate: float = 0, skip: int = 0
+) -> Generator:
     """Start the load generator."""
     arguments = [str(port), str(file), str(connections), str(seconds), str(rate), str(skip)]
     out = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the generator; a pipe would be full before its end

@@ -80,7 +80,9 @@ def by_period() -> dict[str, list[Question]]:
 def filtered() -> list[Question]:
     """Questions with a filter, over the whole year."""
     return [
-        Question(path, {"filter": [text]} if path.startswith("requests") else {"from": ["-365d"], "filter": [text]})
+        Question(
+            path, {"filter": [text]} if path.startswith("requests") else {"from": ["-365d"], "filter": [text]}
+        )
         for path, text in FILTERED
     ]
 
@@ -101,7 +103,9 @@ class Times(NamedTuple):
         return f"p50 {median(list(self.by_name.values())):.1f}, worst {worst:.1f} ({name}), max {self.longest_ms:.1f} ms"
 
 
-def measure(table: Table, title: str, data: Path, service: WebService, *, rounds: int, with_filter: bool) -> None:
+def measure(
+    table: Table, title: str, data: Path, service: WebService, *, rounds: int, with_filter: bool
+) -> None:
     """Fill a section about the questions to a store of that size."""
     groups = by_period()
     if with_filter:
@@ -117,7 +121,8 @@ def measure(table: Table, title: str, data: Path, service: WebService, *, rounds
     with Server(data) as server:
         asker = Asker(server, service)
         http = {
-            name: _timed(questions, lambda question: asker.ask(question.url), rounds) for name, questions in groups.items()
+            name: _timed(questions, lambda question: asker.ask(question.url), rounds)
+            for name, questions in groups.items()
         }
         asker.close()
     table.section(

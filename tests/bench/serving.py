@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 HOST: Final = "127.0.0.1"
 ZONE: Final = "Europe/Vienna"
@@ -53,7 +53,9 @@ def command(data: Path, *arguments: str) -> str:
 def new_webservice(data: Path, *, retention_days: int | None = None) -> WebService:
     """Prepare a data folder with an owner, a web service and a token."""
     command(data, "user", "create", "harbour")
-    made = json.loads(command(data, "webservice", "create", "Harbour", "--owner", "harbour", "--timezone", ZONE, "--json"))
+    made = json.loads(
+        command(data, "webservice", "create", "Harbour", "--owner", "harbour", "--timezone", ZONE, "--json")
+    )
     wsid = made["wsid"]
     if retention_days is not None:
         command(data, "webservice", "set", str(wsid), "--retention-days", str(retention_days))
@@ -68,7 +70,7 @@ class Server:
         self._data = data
         self.port = 0
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         arguments = ["serve", "--host", HOST, "--port", "0", "--data", str(self._data)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tmon.cli", *arguments],
@@ -87,7 +89,9 @@ class Server:
         self._wait_until_ready()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(60)
@@ -178,7 +182,9 @@ class Asker:
 
     def ask(self, path: str) -> Any:
         """The answer to a question about the web service. Raises RuntimeError if its status is not 200."""
-        self._connection.request("GET", f"/{self._service.wsid}/data/{path}", headers=bearer(self._service.token))
+        self._connection.request(
+            "GET", f"/{self._service.wsid}/data/{path}", headers=bearer(self._service.token)
+        )
         response = self._connection.getresponse()
         body = response.read()
         if response.status != 200:
@@ -203,5 +209,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     """Ours, without settings of somebody's own server."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TMON_", "DATABASE_URL", "DJANGO_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TMON_", "DATABASE_URL", "DJANGO_"))
+    }
     return {**kept, "TMON_STAGE": "testing"}

@@ -29,9 +29,13 @@ class _Turn(NamedTuple):
     """The load generator's share of one processor."""
 
 
-def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, rounds: int, seconds: float) -> None:
+def measure(
+    table: Table, data: Path, service: WebService, corpus: Corpus, *, rounds: int, seconds: float
+) -> None:
     """Fill the section about single events."""
-    table.section(f"1. Single events, {CONNECTIONS} connections, medians of {rounds} turns of {seconds:g} s each, A B A B")
+    table.section(
+        f"1. Single events, {CONNECTIONS} connections, medians of {rounds} turns of {seconds:g} s each, A B A B"
+    )
     count = int(rounds * seconds * MOST_PER_SECOND)
     for form in (False, True):
         name = "form" if form else "raw"
@@ -48,7 +52,9 @@ def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, ro
         bare.stop()
 
 
-def _compare(table: Table, name: str, file: Path, bare: Bare, server: Server, rounds: int, seconds: float) -> None:
+def _compare(
+    table: Table, name: str, file: Path, bare: Bare, server: Server, rounds: int, seconds: float
+) -> None:
     turns: dict[str, list[_Turn]] = {"bare": [], "tmon": []}
     begin = server.metrics()
     skip = 0
@@ -57,7 +63,9 @@ def _compare(table: Table, name: str, file: Path, bare: Bare, server: Server, ro
         turn, sent = _turn(server, file, seconds, skip)
         turns["tmon"].append(turn)
         skip += sent
-    middle = {who: _Turn(*(median(list(values)) for values in zip(*of, strict=True))) for who, of in turns.items()}
+    middle = {
+        who: _Turn(*(median(list(values)) for values in zip(*of, strict=True))) for who, of in turns.items()
+    }
     ratio = median([tmon.per_second / bare.per_second for bare, tmon in zip(*turns.values(), strict=True)])
     ours, theirs = middle["tmon"], middle["bare"]
     table.add(
@@ -71,7 +79,11 @@ def _compare(table: Table, name: str, file: Path, bare: Bare, server: Server, ro
         f"{ours.cpu_us:.0f} µs of CPU each, p50 {ours.p50_ms:.1f} ms, p99 {ours.p99_ms:.1f} ms",
     )
     table.at_least(
-        f"collector to bare handler, {name}", ratio, TARGET_RATIO, f"{ratio:.2f}", f"target {TARGET_RATIO} or more"
+        f"collector to bare handler, {name}",
+        ratio,
+        TARGET_RATIO,
+        f"{ratio:.2f}",
+        f"target {TARGET_RATIO} or more",
     )
     metrics = server.metrics()
     commits = max(1.0, metrics.since(begin, "tmon_commit_seconds_count"))
@@ -81,7 +93,11 @@ def _compare(table: Table, name: str, file: Path, bare: Bare, server: Server, ro
         f"{envelopes / commits:.1f} envelopes each",
         f"99 of 100 commits within {1000 * metrics.bucket_since(begin, 'tmon_commit_seconds', 0.99):g} ms",
     )
-    table.add(f"load generator, {name}", f"{ours.generator:.0%} of a core", f"{theirs.generator:.0%} with the bare handler")
+    table.add(
+        f"load generator, {name}",
+        f"{ours.generator:.0%} of a core",
+        f"{theirs.generator:.0%} with the bare handler",
+    )
 
 
 def _turn(server: Bare | Server, file: Path, seconds: float, skip: int) -> tuple[_Turn, int]:
@@ -91,5 +107,9 @@ def _turn(server: Bare | Server, file: Path, seconds: float, skip: int) -> tuple
         raise RuntimeError(f"single events were refused: {report.refused}")
     cpu_us = (server.cpu_s() - before) / report.sent * 1e6
     return _Turn(
-        report.per_second, cpu_us, report.latency_ms(0.5), report.latency_ms(0.99), report.cpu_s / report.seconds
+        report.per_second,
+        cpu_us,
+        report.latency_ms(0.5),
+        report.latency_ms(0.99),
+        report.cpu_s / report.seconds,
     ), report.sent

@@ -16,12 +16,45 @@ CHROME_FULL = tuple(f"{major}.0.{build}.{patch}" for major, build, patch in (
 ))  # fmt: skip
 FIREFOX = tuple(f"{major}.0" for major in (102, 115, 121, *range(124, 144)))
 EDGE = tuple(f"{major}.0.0.0" for major in range(126, 141))
-SAFARI = ("15.6", "16.5", "16.6", "17.0", "17.1", "17.2", "17.4", "17.5", "17.6", "18.0", "18.1", "18.3", "18.5")
+SAFARI = (
+    "15.6",
+    "16.5",
+    "16.6",
+    "17.0",
+    "17.1",
+    "17.2",
+    "17.4",
+    "17.5",
+    "17.6",
+    "18.0",
+    "18.1",
+    "18.3",
+    "18.5",
+)
 IOS = ("15_8", "16_6", "16_7", "17_0", "17_2", "17_4", "17_5", "17_6", "18_0", "18_1", "18_3", "18_5")
 ANDROID = ("10", "11", "12", "13", "14", "15")
 PIXELS = ("Pixel 6", "Pixel 6a", "Pixel 7", "Pixel 7 Pro", "Pixel 8", "Pixel 8a", "Pixel 9")
-GALAXIES = ("SM-A146B", "SM-A346B", "SM-A546B", "SM-G991B", "SM-G998U", "SM-S901B", "SM-S911B", "SM-S921U", "SM-S928B")
-OTHER_PHONES = ("2201117TG", "23021RAA2Y", "M2101K6G", "CPH2401", "RMX3370", "moto g54 5G", "XQ-CC54", "VOG-L29")
+GALAXIES = (
+    "SM-A146B",
+    "SM-A346B",
+    "SM-A546B",
+    "SM-G991B",
+    "SM-G998U",
+    "SM-S901B",
+    "SM-S911B",
+    "SM-S921U",
+    "SM-S928B",
+)
+OTHER_PHONES = (
+    "2201117TG",
+    "23021RAA2Y",
+    "M2101K6G",
+    "CPH2401",
+    "RMX3370",
+    "moto g54 5G",
+    "XQ-CC54",
+    "VOG-L29",
+)
 TABLETS = ("SM-T510", "SM-X200", "SM-X710", "Lenovo TB-X306F")
 
 _WIN = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"

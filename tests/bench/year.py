@@ -66,7 +66,8 @@ def fill(data: Path, wsid: int, corpus: Corpus, events: int) -> Filled:
         while group := list(itertools.islice(requests, BATCH * GROUP)):
             started = time.perf_counter()
             envelopes = [
-                _envelope(pipeline, service, group[at : at + BATCH], next(numbers)) for at in range(0, len(group), BATCH)
+                _envelope(pipeline, service, group[at : at + BATCH], next(numbers))
+                for at in range(0, len(group), BATCH)
             ]
             judged = time.perf_counter()
             store.append(envelopes)

@@ -269,6 +269,18 @@ def test_a_deleted_web_service_does_not_come_back_with_a_new_view(store: Store) 
     assert store.ranking("url", TODAY, 5) == ([], None)
 
 
+def test_nothing_is_missing_of_a_deleted_web_service(store: Store) -> None:
+    append(store, envelope(event()))
+    finish(store, NOW + 40 * DAY_MS)
+    store.delete_webservice(WSID, NOW + 40 * DAY_MS)
+    store.settle()
+    store.sync_views(by_name(PAGE))
+    store.settle()
+    for asked in (HOUR, period("2026-11-22T23:00", "2026-11-23T23:00", "day", Filter(PAGE, "*"))):
+        assert store.complete_from(asked) is None
+        assert store.complete_from(asked, "url") is None
+
+
 def test_deleting_what_no_view_has_counted_yet_leaves_nothing(store: Store) -> None:
     store.sync_views(by_name(PAGE))
     store.append([envelope(event(path="/a"), event(path="/b"))])

@@ -210,9 +210,11 @@ class ServerProcess:
 
     def command(self, *arguments: str) -> str:
         """Run a `tmon` command on the data folder and return what it prints."""
-        done = subprocess.run(
-            [*_TMON, *arguments], env=self._environ, capture_output=True, check=False, text=True
-        )
+        return self.run(*_TMON, *arguments)
+
+    def run(self, *command: str) -> str:
+        """Run a program with the server's settings and return what it prints."""
+        done = subprocess.run(command, env=self._environ, capture_output=True, check=False, text=True)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
 

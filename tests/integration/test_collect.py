@@ -382,7 +382,7 @@ def test_messages_are_for_debugging_and_reasons_are_always_there() -> None:
         assert len(content["rejected"]) == 1
 
 
-# -- 403 and 429 for failures ---------------------------------------------------------------------------------------------
+# -- 403 and 429 for failures ----------------------------------------------------------------------------------------
 
 
 def test_an_unknown_web_service_and_a_wrong_key_get_the_same_answer(server: Server) -> None:

@@ -198,6 +198,14 @@ def test_a_body_that_does_not_arrive_in_time_ends_the_connection(monkeypatch: py
 # -- stopping ---------------------------------------------------------------------------------------------------------
 
 
+def accepts_connections(server: Server) -> bool:
+    try:
+        server.connection().close()
+    except ConnectionError:
+        return False
+    return True
+
+
 def test_requests_under_way_are_answered_before_it_stops() -> None:
     store = GatedStore()
     store.gate.clear()
@@ -212,11 +220,10 @@ def test_requests_under_way_are_answered_before_it_stops() -> None:
         while server.value("tmon_writer_queue_envelopes") != 5:
             time.sleep(0.002)
         server.begin_to_stop()
-        while True:
-            try:
-                server.connection().close()
-            except ConnectionRefusedError:
-                break
+        while not server.front.stopping:
+            time.sleep(0.002)
+        while accepts_connections(server):
+            time.sleep(0.02)
         store.gate.set()
         for thread in threads:
             thread.join()

@@ -84,6 +84,14 @@ LETTERS: dict[str, tuple[Any, int, int]] = {
 letters = pytest.mark.parametrize("name", LETTERS)
 
 
+def plaintext(name: str) -> Any:
+    """What is sealed; a stream is another one each time."""
+    document = LETTERS[name][0]
+    if isinstance(document, dict) and "stream" in document:
+        return {**document, "stream": f"journal {time.time_ns()}"}
+    return document
+
+
 def answered_alike(answers: list[Answer], status: int) -> None:
     """The first in whatever order they were decided is no duplicate, all others are; all say the same."""
     contents = [answer.json() for answer in answers]
@@ -98,9 +106,9 @@ def answered_alike(answers: list[Answer], status: int) -> None:
 def test_the_same_bytes_one_after_the_other_count_once(
     server: ServerProcess, shared: WebService, name: str
 ) -> None:
-    document, status, counts = LETTERS[name]
+    _, status, counts = LETTERS[name]
     before = requests(server, shared)
-    sealed = shared.seal(document)
+    sealed = shared.seal(plaintext(name))
     answers = [server.collect(shared, sealed) for _ in range(3)]
     answered_alike(answers, status)
     assert "duplicate" not in answers[0].json()
@@ -109,9 +117,9 @@ def test_the_same_bytes_one_after_the_other_count_once(
 
 @letters
 def test_the_same_bytes_all_at_once_count_once(server: ServerProcess, shared: WebService, name: str) -> None:
-    document, status, counts = LETTERS[name]
+    _, status, counts = LETTERS[name]
     before = requests(server, shared)
-    sealed = shared.seal(document)
+    sealed = shared.seal(plaintext(name))
     connections = [server.connect() for _ in range(6)]
     with ThreadPoolExecutor(len(connections)) as threads:
         answers = list(threads.map(lambda connection: connection.collect(shared.wsid, sealed), connections))

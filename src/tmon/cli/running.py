@@ -82,6 +82,8 @@ class Running:
         )
         self.control = Control(settings.data, self._carry_out)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="decoding")
+        self.refreshing = ThreadPoolExecutor(1, thread_name_prefix="refreshing")
+        """Of its own: who asks with an unknown key does not wait for large envelopes."""
         self.pages = Pages(application())
         self.operations = Operations(
             self.registry,
@@ -116,6 +118,7 @@ class Running:
         self.operations.stop()
         self.pages.stop()
         self.workers.shutdown()
+        self.refreshing.shutdown()
         self.store.close()
         log.info("stopped")
 
@@ -123,13 +126,16 @@ class Running:
 
     def _make_front(self) -> Front:
         judge = Judge(
-            Pipeline(standard_steps(self.locator)), partial(known_salts, self.salts), self._fetched_salts
+            Pipeline(standard_steps(self.locator)),
+            partial(known_salts, self.salts),
+            self._fetched_salts,
+            fetch_many=self._fetch_salts,
         )
         collector = Collector(
             keyring=self.keyring,
             judge=judge,
             writer=self.writer,
-            refresher=Refresher(self.keyring.refresh, self.workers),
+            refresher=Refresher(self.keyring.refresh, self.refreshing),
             workers=self.workers,
             failures=Failures(),
             trusted_proxies=self.settings.trusted_proxies,
@@ -168,6 +174,13 @@ class Running:
                 raise accounts_away() from error
 
         return salt_of
+
+    def _fetch_salts(self, wsid: int, days: list[int]) -> None:
+        try:
+            self.salts.fetch_many(wsid, days)
+        except SaltsUnavailable as error:
+            log.error("no salts", why=str(error))
+            raise accounts_away() from error
 
     def _start_keyring(self) -> None:
         try:

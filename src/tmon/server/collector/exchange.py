@@ -61,7 +61,11 @@ class House(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether bodies take as much memory as they may."""
+        """Whether bodies take as much memory as large ones may."""
+
+    @property
+    def overfull(self) -> bool:
+        """Whether bodies take as much memory as even small ones may."""
 
     def route(self, exchange: Exchange, target: str) -> Handler:
         """The handler for a request target."""
@@ -74,6 +78,9 @@ class House(Protocol):
 
     def left(self, exchange: Exchange, status: int | None) -> None:
         """A request is answered with `status`, or its client is gone."""
+
+    def sending(self, exchange: Exchange, taken: asyncio.Future[None]) -> None:
+        """An answer is on its way; `taken` is done once the client's system has all of it."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else."""
@@ -168,9 +175,14 @@ class Exchange(httputil.HTTPMessageDelegate):
         return self._held
 
     def hold(self, size: int) -> None:
-        """Note that the route keeps so many more bytes of the body, until `release` or the answer."""
+        """Note that the route keeps so many more bytes of the body, until `release` or the answer.
+
+        Raises Refusal 503 where bodies take so much memory that not even small ones are taken.
+        """
         self._held += size
         self.front.held += size
+        if self.front.overfull:
+            raise Refusal(503, "too many requests at once", retry_after_s=1)
 
     def release(self) -> None:
         """Note that the body is no longer in memory."""
@@ -242,8 +254,9 @@ class Exchange(httputil.HTTPMessageDelegate):
         if close:
             headers["Connection"] = "close"
         without_body = self.start_line.method == "HEAD" or start.code in {204, 304}
-        # What is not awaited is that the client has taken it: nothing here depends on that.
-        _ = self.connection.write_headers(start, headers, None if without_body else body)
+        taken = self.connection.write_headers(start, headers, None if without_body else body)
+        if not taken.done():
+            self.front.sending(self, taken)
 
 
 def _failed() -> Refusal:

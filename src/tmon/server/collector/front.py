@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -14,20 +16,27 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream, StreamClosedError
 
+from .answers import as_bytes, of_refusal
 from .exchange import Exchange, Handler
+from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
 IDLE_S: Final = 75.0
 """How long a connection may wait for the head of its next request."""
 BODY_S: Final = 120.0
-"""How long the body of a request may take to arrive."""
+"""How long the body of a request may take to arrive, and an answer to be taken."""
 HEAD_BYTES: Final = 32 * 1024
 BACKLOG: Final = 1024
 SWEEP_S: Final = 5.0
 HELD_BYTES: Final = 96 * 1024 * 1024
-"""How many bytes of bodies may be in memory, arriving or waiting to be decoded."""
+"""How many bytes of bodies may be in memory, arriving or waiting to be decoded, before large ones are refused; small
+ones are at twice as many."""
+CONNECTIONS: Final = 4_096
+OTHER_FILES: Final = 128
+"""Open files that are not connections: where the system allows few, this many stay for databases and the like."""
 
 Route = Callable[[Exchange], Handler]
 
@@ -52,6 +61,7 @@ class Front(httputil.HTTPServerConnectionDelegate):
         self.held = 0
         self._under_way: set[Exchange] = set()
         self._receiving: dict[Exchange, None] = {}
+        self._sending: dict[asyncio.Future[None], tuple[Exchange, float]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._server: HTTPServer | None = None
         self._nothing_under_way = asyncio.Event()
@@ -77,8 +87,13 @@ class Front(httputil.HTTPServerConnectionDelegate):
 
     @property
     def full(self) -> bool:
-        """Whether bodies take as much memory as they may."""
+        """Whether bodies take as much memory as large ones may."""
         return self.held > HELD_BYTES
+
+    @property
+    def overfull(self) -> bool:
+        """Whether bodies take as much memory as even small ones may."""
+        return self.held > 2 * HELD_BYTES
 
     # -- exchanges call these -------------------------------------------------------------------------------------
 
@@ -116,6 +131,11 @@ class Front(httputil.HTTPServerConnectionDelegate):
         if self.stopping and not self._under_way:
             self._nothing_under_way.set()
 
+    def sending(self, exchange: Exchange, taken: asyncio.Future[None]) -> None:
+        """An answer is on its way; `taken` is done once the client's system has all of it."""
+        self._sending[taken] = (exchange, time.monotonic())
+        taken.add_done_callback(lambda future: self._sending.pop(future, None))
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else."""
         task = asyncio.ensure_future(work)
@@ -127,7 +147,7 @@ class Front(httputil.HTTPServerConnectionDelegate):
     def listen(self, host: str, port: int) -> int:
         """Listen on `host`; `port` 0 lets the system choose. Returns the port. Raises OSError."""
         sockets = _bound(host, port)
-        self._server = HTTPServer(
+        self._server = _Server(
             self,
             idle_connection_timeout=IDLE_S,
             max_header_size=HEAD_BYTES,
@@ -162,7 +182,7 @@ class Front(httputil.HTTPServerConnectionDelegate):
         return finished
 
     async def _sweep(self) -> None:
-        """End connections whose request takes too long to arrive."""
+        """End connections whose request takes too long to arrive, or whose answer to be taken."""
         while True:
             await asyncio.sleep(SWEEP_S)
             latest = time.monotonic() - BODY_S
@@ -170,6 +190,30 @@ class Front(httputil.HTTPServerConnectionDelegate):
                 if exchange.started > latest:
                     break
                 exchange.connection.close()
+            for exchange, since in list(self._sending.values()):
+                if since > latest:
+                    break
+                exchange.connection.close()
+
+
+class _Server(HTTPServer):
+    """Tornado's server with a bound on its connections: each takes a file and memory, and may do nothing for long."""
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Take a connection, or end it with 503 where there are too many."""
+        if len(self._connections) < most_connections():
+            super().handle_stream(stream, address)
+            return
+        refusal = Refusal(503, "too many connections", retry_after_s=5)
+        with contextlib.suppress(StreamClosedError):
+            _ = stream.write(as_bytes(of_refusal(refusal, debug=True), head=False))
+        stream.close()
+
+
+def most_connections() -> int:
+    """How many connections there may be at once."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if files < 0 else max(1, min(CONNECTIONS, files - OTHER_FILES))
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:

@@ -14,7 +14,18 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tmon.client_api import envelope as wire
-from tmon.server.pipeline import Pipeline, Refused, SaltOf, TooMany, decode, reject_all
+from tmon.server.pipeline import (
+    Batch,
+    Message,
+    Pipeline,
+    Refused,
+    SaltMissing,
+    SaltOf,
+    TooMany,
+    decode,
+    reject_all,
+    unread,
+)
 from tmon.server.pipeline.quarantine import MAX_BYTES as MAX_QUARANTINED
 from tmon.server.pipeline.quarantine import payload as quarantined
 from tmon.server.tenants.keyring import Keyring, Service
@@ -28,6 +39,8 @@ MAX_BODY: Final = 8 * 1024 * 1024
 SMALL_BYTES: Final = 256 * 1024
 SMALL_EVENTS: Final = 1_000
 """What has more bytes, as it arrived or inflated, or more events is worked on off the event loop."""
+SMALL_AGENTS: Final = 32
+"""So is what has more user agents that were not seen lately: 250 of them take half a second."""
 
 _nobodys_key: Final = wire.cipher(secrets.token_bytes(wire.KEY_BYTES))
 """Tried for web services that do not exist, so that their answer takes as long as that of a wrong key."""
@@ -97,6 +110,12 @@ def unlock(keyring: Keyring, sealed: Sealed) -> Unlocked | None:
     return Unlocked(service, sealed, payload) if service is not None else None
 
 
+def _much(message: Message) -> bool:
+    """Whether the events take so long that the event loop would stand still."""
+    count = len(message.events)
+    return count > SMALL_EVENTS or (count > SMALL_AGENTS and unread(message.events) > SMALL_AGENTS)
+
+
 SaltsOf = Callable[[int], SaltOf]
 """The salts of a web service."""
 
@@ -105,15 +124,23 @@ class Judge:
     """Decodes opened envelopes and runs their events through the pipeline.
 
     `known` gives the salts that this process knows already, and raises SaltMissing for others without blocking;
-    `fetched` gets them, and raises Refusal 503 where they cannot be had.
+    `fetched` gets them, and raises Refusal 503 where they cannot be had. `fetch_many` is told of those that `fetched`
+    will be asked for, if it is several.
     """
 
     def __init__(
-        self, pipeline: Pipeline, known: SaltsOf, fetched: SaltsOf, clock: Callable[[], float] = time.time
+        self,
+        pipeline: Pipeline,
+        known: SaltsOf,
+        fetched: SaltsOf,
+        clock: Callable[[], float] = time.time,
+        *,
+        fetch_many: Callable[[int, list[int]], object] = lambda wsid, days: None,
     ) -> None:
         self._pipeline = pipeline
         self._known = known
         self._fetched = fetched
+        self._fetch_many = fetch_many
         self._clock = clock
 
     def judge(self, unlocked: Unlocked, *, small: bool) -> Judged:
@@ -140,10 +167,12 @@ class Judge:
             return Judged(envelope, len(payload))
         try:
             message = decode(plaintext, received_ms)
-            if small and len(message.events) > SMALL_EVENTS:
+            if small and _much(message):
                 raise LargeWork
-            salt_of = (self._known if small else self._fetched)(service.wsid)
-            batch = self._pipeline.run(message, service, received_ms, salt_of)
+            if small:
+                batch = self._pipeline.run(message, service, received_ms, self._known(service.wsid))
+            else:
+                batch = self._run_with_fetched(message, service, received_ms)
         except TooMany as error:
             raise Refusal(413, str(error)) from None
         except Refused as refused:
@@ -160,3 +189,25 @@ class Judge:
         envelope.sent, envelope.lost, envelope.close = message.sent, message.lost, message.close
         envelope.stream = message.stream
         return Judged(envelope, len(plaintext))
+
+    def _run_with_fetched(self, message: Message, service: Service, received_ms: int) -> Batch:
+        """Run the pipeline, and again if salts were missing, which are then there.
+
+        They are made together: one by one they take 7 ms each, those of many years a minute.
+        """
+        known = self._known(service.wsid)
+        missing: list[int] = []
+
+        def salt_of(day: int) -> bytes | None:
+            try:
+                return known(day)
+            except SaltMissing:
+                missing.append(day)
+                return None
+
+        batch = self._pipeline.run(message, service, received_ms, salt_of)
+        if not missing:
+            return batch
+        if len(missing) > 1:
+            self._fetch_many(service.wsid, missing)
+        return self._pipeline.run(message, service, received_ms, self._fetched(service.wsid))

@@ -15,6 +15,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, R
 from tornado.wsgi import WSGIContainer
 
 from .exchange import Exchange
+from .refusals import Refusal
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MAX_BODY: Final = 1024 * 1024
+SMALL_BYTES: Final = 64 * 1024
+"""A body of this size is a form; it is taken also where large ones are too many."""
 THREADS: Final = 8
+LOGGED_PATH: Final = 200
+"""Characters of a path that are logged."""
 
 
 class _Response(NamedTuple):
@@ -111,8 +116,11 @@ class Page:
         )
 
     def data(self, chunk: bytes) -> None:
-        """Keep a part of the body."""
+        """Keep a part of the body. Raises Refusal 503 where bodies take too much memory already."""
         self._chunks.append(chunk)
+        self._exchange.hold(len(chunk))
+        if self._exchange.front.full and self._exchange.held > SMALL_BYTES:
+            raise Refusal(503, "too many large requests at once", retry_after_s=1)
 
     def end(self) -> None:
         """Have the application answer."""
@@ -133,11 +141,12 @@ class Page:
             exchange.respond(*response)
             status = response.start.code
         # Queries and headers may hold what is nobody's business, so neither is logged.
-        write = log.error if status >= 500 else log.info
+        # What strangers ask for wrongly is said to nobody by default, and never at length: it would fill disks.
+        write = log.error if status >= 500 else log.debug if status >= 400 else log.info
         write(
             "request",
             method=request.method,
-            path=request.path,
+            path=request.path[:LOGGED_PATH],
             status=status,
             peer=request.remote_ip,
             ms=round((time.monotonic() - exchange.started) * 1000, 1),

@@ -17,6 +17,7 @@ from tmon.server.query import (
     Questions,
     StoreError,
     Subject,
+    TooLong,
     Unavailable,
 )
 from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
@@ -79,7 +80,8 @@ def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], 
         return json_error(400, str(error))
     except Unavailable as error:
         log.warning("a question could not be answered", wsid=subject.wsid, why=str(error))
-        unavailable = json_error(503, "The store can't be asked now. Try again in a moment.")
+        own_words = str(error).capitalize() + "." if isinstance(error, TooLong) else None
+        unavailable = json_error(503, own_words or "The store can't be asked now. Try again in a moment.")
         unavailable.headers["Retry-After"] = str(RETRY_AFTER_S)
         return unavailable
     except StoreError as error:

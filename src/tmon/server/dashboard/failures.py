@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from django.core.exceptions import DisallowedHost
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from tmon.server.tenants.access import MESSAGES, json_error
 
+AWAY = "The accounts database does not answer now. Try again in a moment."
+RETRY_AFTER_S = 5
 _DATA_PATH = re.compile(r"/(?:[^/]+/|share/[^/]+/)?data/")
 
 
@@ -53,8 +57,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """500. Asks no database and no session, since these may be what failed."""
+    """500, or 503 where the accounts database is away. Asks no database and no session, since these may have failed."""
+    away = isinstance(sys.exception(), (OperationalError, InterfaceError))
+    status = 503 if away else 500
+    message = AWAY if away else MESSAGES[500]
     if wants_json(request):
-        return json_error(500)
-    page = render_to_string("500.html", {"status": 500, "message": MESSAGES[500]})
-    return HttpResponse(page, status=500)
+        response: HttpResponse = json_error(status, message)
+    else:
+        page = render_to_string("500.html", {"status": status, "message": message})
+        response = HttpResponse(page, status=status)
+    if away:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response

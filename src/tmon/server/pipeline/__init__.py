@@ -20,6 +20,7 @@ bounds that it names.
 
 from __future__ import annotations
 
+from .agent import unread
 from .draft import Delivery, Draft, SaltOf, Step
 from .errors import Drop, PipelineError, Refused, SaltMissing, TooMany
 from .geoip import Locator
@@ -47,4 +48,5 @@ __all__ = [
     "known_salts",
     "reject_all",
     "standard_steps",
+    "unread",
 ]

@@ -6,7 +6,7 @@ A question raises QuestionError where the one who asks is wrong and StoreError w
 
 from __future__ import annotations
 
-from tmon.server.store.base import Store, StoreError, Unavailable
+from tmon.server.store.base import Store, StoreError, TooLong, Unavailable
 
 from .answers import Answer
 from .errors import BadQuestion, NoSuchView, QuestionError
@@ -22,5 +22,6 @@ __all__ = [
     "Store",
     "StoreError",
     "Subject",
+    "TooLong",
     "Unavailable",
 ]

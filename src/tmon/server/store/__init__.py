@@ -24,6 +24,7 @@ from .base import (
     Store,
     StoredEvent,
     StoreError,
+    TooLong,
     Unavailable,
     UnknownView,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredEvent",
+    "TooLong",
     "Unavailable",
     "UnknownView",
     "open_store",

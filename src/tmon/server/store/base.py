@@ -51,6 +51,10 @@ SECONDS_KEPT_MS = 2 * 3_600_000
 MINUTES_KEPT_MS = 8 * DAY_MS
 HOURS_KEPT_MS = 35 * DAY_MS
 DAYS_KEPT_MS = 27 * 31 * DAY_MS
+LOST_REASONS = 32
+"""Reasons for which a run may report losses; of more, those with the largest counts are kept."""
+LEDGER_RUNS = 10_000
+"""Runs that the ledger keeps of each web service; those that were last seen longest ago make room."""
 
 
 class StoreError(Exception):
@@ -58,6 +62,7 @@ class StoreError(Exception):
 
     StoreError
     ├── Unavailable      nothing was done; the same call may succeed later
+    │   └── TooLong      a question was given up, because others wait
     ├── Damaged          what is on disk contradicts itself; the message says what to do
     └── UnknownView      a question names a view that the store has not been told of
     """
@@ -65,6 +70,10 @@ class StoreError(Exception):
 
 class Unavailable(StoreError):
     """Nothing was done (disk full, database away); the same call may succeed later."""
+
+
+class TooLong(Unavailable):
+    """A question took so long that it was given up; the message says what takes less."""
 
 
 class Damaged(StoreError):
@@ -322,7 +331,7 @@ class Store(ABC):
         Events go `retention_days[wsid]` (14 where absent, at least 1) after their receipt, and only once every view has
         durably passed them; outcomes after 32 days, quarantine after 7. Seconds go 2 hours and minutes 8
         days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
-        receipt of the last event that changed them.
+        receipt of the last event that changed them. Of the ledger the LEDGER_RUNS runs that were seen last stay.
         """
 
     # -- questions ------------------------------------------------------------------------------------------------

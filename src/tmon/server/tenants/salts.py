@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import structlog
@@ -23,6 +24,7 @@ REMEMBERED_S = 600.0
 REMEMBERED = 10_000
 """How many salts a process holds; the least recently used goes first."""
 ATTEMPTS = 4
+AT_ONCE = 5_000
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +75,42 @@ class Salts:
         self._hold(wsid, day, salt)
         return salt
 
+    def fetch_many(self, wsid: int, days: Sequence[int]) -> None:
+        """Read the salts of these days, making those there never were, so that `cached` knows them for a while.
+
+        In two transactions however many they are. Raises SaltsUnavailable.
+        """
+        from django.conf import settings
+        from django.db import Error, close_old_connections
+
+        from . import sealing
+        from .models import Salt
+
+        close_old_connections()
+        for at in range(0, len(days), AT_ONCE):
+            part = days[at : at + AT_ONCE]
+            rows = Salt.objects.filter(wsid=wsid, day__in=part)
+            try:
+                known = set(rows.values_list("day", flat=True))
+                made = [
+                    Salt(wsid=wsid, day=day, sealed=_new(wsid, day, settings.SECRET_KEY))
+                    for day in part
+                    if day not in known
+                ]
+                Salt.objects.bulk_create(made, ignore_conflicts=True)
+                kept = list(rows.values_list("day", "sealed"))
+            except Error as error:
+                raise SaltsUnavailable(f"the accounts database gave no salts: {error}") from error
+            for day, sealed in kept:
+                try:
+                    place = _place(wsid, day)
+                    salt = (
+                        None if sealed is None else sealing.open_(bytes(sealed), place, settings.SECRET_KEY)
+                    )
+                except sealing.Unopenable:
+                    continue  # fetch replaces it
+                self._hold(wsid, day, salt)
+
     def destroy(self, wsid: int, day: int) -> None:
         """Destroy the salt of a day, or see to it that there never is one. Final, and may be repeated.
 
@@ -90,6 +128,7 @@ class Salts:
                 unique_fields=["wsid", "day"],
                 update_fields=["sealed"],
             )
+            _overwrite()
         except Error as error:
             raise SaltsUnavailable(f"the accounts database did not destroy a salt: {error}") from error
         self._hold(wsid, day, None)
@@ -120,9 +159,9 @@ class Salts:
         from .models import Salt
 
         def made() -> bytes:
-            return sealing.seal(secrets.token_bytes(SALT_BYTES), place, settings.SECRET_KEY)
+            return _new(wsid, day, settings.SECRET_KEY)
 
-        place = f"salt of web service {wsid}, day {day}"
+        place = _place(wsid, day)
         rows = Salt.objects.filter(wsid=wsid, day=day)
         for _ in range(ATTEMPTS):
             kept = list(rows.values_list("sealed", flat=True))
@@ -148,3 +187,22 @@ class Salts:
             self._held.move_to_end((wsid, day))
             while len(self._held) > REMEMBERED:
                 self._held.popitem(last=False)
+
+
+def _place(wsid: int, day: int) -> str:
+    return f"salt of web service {wsid}, day {day}"
+
+
+def _new(wsid: int, day: int, server_secret: str) -> bytes:
+    from . import sealing
+
+    return sealing.seal(secrets.token_bytes(SALT_BYTES), _place(wsid, day), server_secret)
+
+
+def _overwrite() -> None:
+    """Empty SQLite's write-ahead log, which keeps what was destroyed until others take its place."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import re
 import secrets
 
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -41,7 +43,8 @@ def find(text: str) -> Token | None:
     now = timezone.now()
     if token.last_used is None or now - token.last_used >= USED_RESOLUTION:
         stale = Q(last_used__isnull=True) | Q(last_used__lte=now - USED_RESOLUTION)
-        Token.objects.filter(stale, pk=token.pk).update(last_used=now)
+        with contextlib.suppress(OperationalError):  # on a full disk one can still read
+            Token.objects.filter(stale, pk=token.pk).update(last_used=now)
     return token
 
 

@@ -185,6 +185,7 @@ class MemoryStore(Store):
                     self._buckets_gone.setdefault((wsid, grain), {})[start] = bucket.day_end
                     for counts in (self._totals, *self._views.values()):
                         deleted += counts.drop(wsid, grain, start)
+            self._ledger.bound()
             return deleted >= most
 
     # -- questions ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tmon.server.store.base import Run
+from tmon.server.store.base import LEDGER_RUNS, LOST_REASONS, Run
 
 from .items import Deletion, Item, Received
 
@@ -38,6 +38,12 @@ class Ledger:
         runs = [account.run for (owner, _, _), account in self._accounts.items() if owner == wsid]
         return sorted(runs, key=lambda run: (-run.last_seen_ms, run.source, run.run))
 
+    def bound(self) -> None:
+        """Keep of each web service the LEDGER_RUNS runs that were seen last."""
+        for wsid in {owner for owner, _, _ in self._accounts}:
+            for run in self.runs(wsid)[LEDGER_RUNS:]:
+                del self._accounts[wsid, run.source, run.run]
+
     def _forget(self, wsid: int) -> None:
         self._accounts = {name: account for name, account in self._accounts.items() if name[0] != wsid}
 
@@ -59,6 +65,9 @@ class Ledger:
             run.reasons[rejected.reason] = run.reasons.get(rejected.reason, 0) + 1
         for reason, count in envelope.lost.items():
             run.lost[reason] = max(run.lost.get(reason, 0), count)
+        if len(run.lost) > LOST_REASONS:
+            largest = sorted(run.lost.items(), key=lambda item: (-item[1], item[0]))
+            run.lost = dict(largest[:LOST_REASONS])
         run.refused += outcome.status != 200
         run.closed = run.closed or envelope.close
         if envelope.sent is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ from ..base import (
     Stats,
     Store,
     StoredEvent,
+    TooLong,
     Unavailable,
     UnknownView,
 )
@@ -40,10 +42,15 @@ from .expiry import LogExpiry, ViewsExpiry
 from .log import Log
 from .questions import Questions
 from .registry import Registry
-from .schema import open_log, open_reader, open_views
+from .schema import open_log, open_reader, open_views, overwritten
 from .views import Follower
 
 IDLE_READERS = 8
+VIEWS_PATIENCE_S = 0.05
+DEADLINE_S = 20.0
+"""How long a question may take: it holds a thread, and old pages of the write-ahead log."""
+STEPS = 20_000
+"""Of SQLite's machine between two looks at the clock."""
 
 
 def open_store(data_dir: Path, limits: Limits | None = None) -> SqliteStore:
@@ -61,7 +68,7 @@ class SqliteStore(Store):
         self._log_connection, self._views_connection = log, views
         self._log = Log(log, limits)
         self._erasure = Erasure(log, self._log)
-        self._log_expiry = LogExpiry(log)
+        self._log_expiry = LogExpiry(log, self._log.forget)
         self._views_lock = threading.Lock()
         self._follower = Follower(views, limits)
         self._views_expiry = ViewsExpiry(views)
@@ -120,9 +127,20 @@ class SqliteStore(Store):
     def expire(self, now_ms: int, retention_days: Mapping[int, int], most: int = 5_000) -> bool:
         with self._questions() as ask:
             passed = ask.passed()
-        more = self._log.transaction(lambda: self._log_expiry.expire(now_ms, retention_days, most, passed))
-        with self._views_lock:
-            return bool(self._views_write(lambda: self._views_expiry.expire(now_ms, most)) or more)
+        more = bool(
+            self._log.transaction(lambda: self._log_expiry.expire(now_ms, retention_days, most, passed))
+        )
+        # Commits wait for this, so it does not wait for a long pass of the views: theirs can go the next time.
+        if self._views_lock.acquire(timeout=VIEWS_PATIENCE_S):
+            try:
+                more |= bool(self._views_write(lambda: self._views_expiry.expire(now_ms, most)))
+                if not more:
+                    overwritten(self._views_connection, "main")
+            finally:
+                self._views_lock.release()
+        if not more:
+            overwritten(self._log_connection, "main")
+        return more
 
     def _views_write(self, work: Callable[[], Any]) -> Any:
         connection = self._views_connection
@@ -216,12 +234,18 @@ class SqliteStore(Store):
             connection = self._readers.pop() if self._readers else None
         if connection is None:
             connection = open_reader(self._views_path, self._log_path)
+        deadline = time.monotonic() + DEADLINE_S
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
         try:
             connection.execute("BEGIN")
             yield Questions(connection)
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             connection.close()
+            if time.monotonic() > deadline:
+                raise TooLong(
+                    "this question takes too long; ask about a shorter period, or with fewer filters"
+                ) from error
             raise Unavailable(f"the store cannot be read: {error}") from error
         except BaseException:
             connection.close()

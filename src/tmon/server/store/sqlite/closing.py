@@ -11,6 +11,9 @@ from .counting import ADD, EMPTY, SUMMED, SUMS, Counted
 from .log import CLOSING, DELETION, ERASURE
 from .schema import HOUR
 
+NEW_KEYS = 100_000
+"""Since the last sweep of keys, before a closed day has another one made: some 100 MB at most."""
+
 
 class Closing:
     """Applies entries of the writer to the views of one follower."""
@@ -33,12 +36,14 @@ class Closing:
         if kind == CLOSING:
             assert bucket is not None
             self._close(owner, numbers, bucket)
+            self._sweep(NEW_KEYS)
         elif kind == ERASURE:
             names = [one.number for one in counted if one.view.grouped_by == "username"]
             if erased:
                 self._erase(names, wsid, erased)
         elif kind == DELETION:
             self._delete(wsid)
+            self._sweep(0)
 
     def _close(self, owner: int, views: Sequence[int], day: int) -> None:
         db = self._db
@@ -114,6 +119,22 @@ class Closing:
             "AND NOT EXISTS (SELECT 1 FROM members WHERE key = ?1)",
             (key,),
         )
+
+    def _sweep(self, more_than: int) -> None:
+        """Delete the texts of keys that no count has any more, once there are so many new ones since the last time.
+
+        It reads all counts: 0.1 s a million.
+        """
+        db = self._db
+        (newest,) = db.execute("SELECT max(id) FROM keys").fetchone()
+        row = db.execute("SELECT value FROM meta WHERE name = 'swept'").fetchone()
+        if newest - (row[0] if row else 0) <= more_than:
+            return
+        db.execute(
+            f"DELETE FROM keys WHERE id > {EMPTY} AND id NOT IN "
+            "(SELECT key FROM counts UNION SELECT key FROM members)"
+        )
+        db.execute("INSERT OR REPLACE INTO meta SELECT 'swept', max(id) FROM keys")
 
     def _delete(self, wsid: int) -> None:
         db = self._db

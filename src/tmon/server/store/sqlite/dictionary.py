@@ -16,7 +16,8 @@ import msgspec
 
 Value = TypeVar("Value", bound=Hashable)
 
-CACHED = 100_000
+CACHED_BYTES = 12_000_000
+"""Per table, as the values are encoded, with 100 bytes for each one's places in memory."""
 
 
 class Dictionary(Generic[Value]):
@@ -38,6 +39,7 @@ class Dictionary(Generic[Value]):
         self._row = row
         self._identity = identity
         self._ids: dict[Value, int] = {}
+        self._cached_bytes = 0
         self._day = -1
         places = ", ".join("?" * (len(columns) + 2))
         self._find = f"SELECT id, used FROM {table} WHERE digest = ?"
@@ -46,13 +48,14 @@ class Dictionary(Generic[Value]):
 
     def begin(self, day: int) -> None:
         """Start a transaction on this day (since 1970): numbers known from an earlier day are looked up anew."""
-        if day != self._day or len(self._ids) > CACHED:
-            self._ids.clear()
+        if day != self._day or self._cached_bytes > CACHED_BYTES:
+            self.forget()
             self._day = day
 
     def forget(self) -> None:
         """Forget all numbers: the transaction that gave some of them out was rolled back."""
         self._ids.clear()
+        self._cached_bytes = 0
 
     def number(self, value: Value) -> int:
         """The number of a value, given out now if it has none."""
@@ -60,7 +63,8 @@ class Dictionary(Generic[Value]):
         if known is not None:
             return known
         row = self._row(value)
-        digest = digest_of(row if self._identity is None else self._identity(value))
+        encoded = msgspec.msgpack.encode(row if self._identity is None else self._identity(value))
+        digest = _digest(encoded)
         found = self._log.execute(self._find, (digest,)).fetchone()
         if found is None:
             number = self._log.execute(self._add, (digest, self._day, *row)).lastrowid
@@ -70,9 +74,14 @@ class Dictionary(Generic[Value]):
             if found[1] < self._day:
                 self._log.execute(self._use, (self._day, number))
         self._ids[value] = number
+        self._cached_bytes += len(encoded) + 100
         return int(number)
 
 
 def digest_of(row: tuple[Any, ...]) -> bytes:
     """What a value is found by: 96 bits of BLAKE2b over its fields."""
-    return hashlib.blake2b(msgspec.msgpack.encode(row), digest_size=12).digest()
+    return _digest(msgspec.msgpack.encode(row))
+
+
+def _digest(encoded: bytes) -> bytes:
+    return hashlib.blake2b(encoded, digest_size=12).digest()

@@ -69,7 +69,8 @@ class Erasure:
         def delete() -> Erased:
             (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
             quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
-            self._db.execute("DELETE FROM streams WHERE wsid = ?", (wsid,))
+            for table in ("streams", "gone"):
+                self._db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))
             upto = self._log.entry_of_ours(DELETION, wsid, now_ms)
             self._db.execute(
                 "INSERT INTO dropped VALUES (?1, 0, ?2) ON CONFLICT DO UPDATE SET upto = ?2", (wsid, upto)

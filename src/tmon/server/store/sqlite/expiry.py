@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 
-from ..base import DAY_MS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
+from ..base import DAY_MS, LEDGER_RUNS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
 from .log import CLOSING
 
 DEFAULT_RETENTION_DAYS = 14
+NEVER = 2**62
 ENTRIES_AT_ONCE = 5_000
 DICTIONARIES = ("profiles", "texts", "places", "agents", "campaigns")
 
@@ -18,8 +19,10 @@ DICTIONARIES = ("profiles", "texts", "places", "agents", "campaigns")
 class LogExpiry:
     """What expires in log.db; used on the writer's connection, inside its transaction."""
 
-    def __init__(self, log: sqlite3.Connection) -> None:
+    def __init__(self, log: sqlite3.Connection, forget: Callable[[], None]) -> None:
+        """`forget` is called when shared values were deleted whose numbers might be remembered."""
         self._db = log
+        self._forget = forget
         self._cursor = 0
         """Entries up to here were looked at in this round."""
 
@@ -98,6 +101,9 @@ class LogExpiry:
             "DELETE FROM entries WHERE wsid = ? AND seq > ? AND seq <= ?", (wsid, purged, reached)
         )
         self._db.execute("UPDATE dropped SET purged = ? WHERE wsid = ?", (reached, wsid))
+        if reached == upto:
+            self._db.execute("DELETE FROM profiles WHERE wsid = ?", (wsid,))
+            self._forget()
         return True
 
     def _entries(self, now_ms: int, most: int, passed: int) -> bool:
@@ -147,17 +153,17 @@ class LogExpiry:
         (oldest,) = self._db.execute(
             "SELECT received FROM entries WHERE kind = 0 ORDER BY seq LIMIT 1"
         ).fetchone() or (None,)
-        if oldest is None:
-            return False
-        day = oldest // DAY_MS - 1
-        return any(
-            self._db.execute(
+        # without any envelope nothing refers to them at all
+        day = NEVER if oldest is None else oldest // DAY_MS - 1
+        for table in DICTIONARIES:
+            deleted = self._db.execute(
                 f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE used < ? LIMIT ?)",
                 (day, most),
             ).rowcount
-            > 0
-            for table in DICTIONARIES
-        )
+            if deleted > 0:
+                self._forget()
+                return True
+        return False
 
 
 class ViewsExpiry:
@@ -168,7 +174,7 @@ class ViewsExpiry:
 
     def expire(self, now_ms: int, most: int) -> bool:
         """Delete up to about `most` rows; True if more is left."""
-        return self._series(now_ms, most) or self._counts(now_ms, most)
+        return self._series(now_ms, most) or self._counts(now_ms, most) or self._runs(most)
 
     def _series(self, now_ms: int, most: int) -> bool:
         following = self._db.execute("SELECT min(wsid) FROM series").fetchone()[0]
@@ -184,6 +190,21 @@ class ViewsExpiry:
             following = self._db.execute(
                 "SELECT min(wsid) FROM series WHERE wsid > ?", (following,)
             ).fetchone()[0]
+        return False
+
+    def _runs(self, most: int) -> bool:
+        """Runs beyond the number that is kept; a sender that names a new one each time fills no disk."""
+        for (wsid,) in self._db.execute(
+            "SELECT wsid FROM runs GROUP BY wsid HAVING count(*) > ?", (LEDGER_RUNS,)
+        ).fetchall():
+            oldest = self._db.execute(
+                "SELECT wsid, source, run FROM runs WHERE wsid = ? ORDER BY last_seen DESC, source, run "
+                "LIMIT ? OFFSET ?",
+                (wsid, most, LEDGER_RUNS),
+            ).fetchall()
+            for table in ("run_reasons", "runs"):
+                self._db.executemany(f"DELETE FROM {table} WHERE wsid = ? AND source = ? AND run = ?", oldest)
+            return True
         return False
 
     def _counts(self, now_ms: int, most: int) -> bool:

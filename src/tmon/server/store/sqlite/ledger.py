@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..base import LOST_REASONS
+
 RUNS = """
 INSERT INTO runs
 SELECT e.wsid, s.text, r.text, min(e.received), max(e.received), max(e.sent),
@@ -28,7 +30,7 @@ UPDATE runs SET lost = (
     SELECT json_group_object(reason, events) FROM (
         SELECT reason, max(events) AS events FROM (
             SELECT reason, events FROM said WHERE wsid = runs.wsid AND source = runs.source AND run = runs.run
-            UNION ALL SELECT key, value FROM json_each(runs.lost)) GROUP BY reason))
+            UNION ALL SELECT key, value FROM json_each(runs.lost)) GROUP BY reason ORDER BY 2 DESC, reason LIMIT ?3))
 WHERE (wsid, source, run) IN (SELECT wsid, source, run FROM said)
 """
 REASONS = """
@@ -42,5 +44,6 @@ ON CONFLICT DO UPDATE SET events = events + excluded.events
 
 def keep_ledger(views: sqlite3.Connection, position: int, upto: int) -> None:
     """Add the envelopes after entry `position` up to and with `upto`; within the caller's transaction."""
-    for statement in (RUNS, LOST, REASONS):
-        views.execute(statement, (position, upto))
+    views.execute(RUNS, (position, upto))
+    views.execute(LOST, (position, upto, LOST_REASONS))
+    views.execute(REASONS, (position, upto))

@@ -128,7 +128,7 @@ class Log:
 
     def _append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         known = self.outcomes([(one.wsid, one.id) for one in envelopes])
-        day = max(one.received_ms for one in envelopes) // DAY_MS
+        day = self._day_of_use(max(one.received_ms for one in envelopes) // DAY_MS)
         for dictionary in self._dictionaries:
             dictionary.begin(day)
         if len(self._hours) > CACHED_HOURS:
@@ -158,6 +158,18 @@ class Log:
         self._insert(self._insert_events, events)
         self._db.execute("UPDATE meta SET value = ? WHERE name = 'next'", (following,))
         return outcomes
+
+    def _day_of_use(self, day: int) -> int:
+        """The latest day that this log has seen, `day` included.
+
+        A clock that was ahead and is put right would else give what it is used for now a day of last use before the
+        receipt of older entries, and it would be deleted in use.
+        """
+        row = self._db.execute("SELECT value FROM meta WHERE name = 'day'").fetchone()
+        if row is not None and row[0] >= day:
+            return int(row[0])
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('day', ?)", (day,))
+        return day
 
     def _next(self) -> int:
         (value,) = self._db.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()

@@ -130,7 +130,7 @@ HOUR, DAY, MONTH = 1, 2, 3
 
 def open_log(path: Path) -> sqlite3.Connection:
     """The writer's connection to log.db; makes the file and its tables where they are absent."""
-    connection = _connect(path)
+    connection = _made(path)
     _prepare(connection, LOG, path)
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('next', 1)")
     return connection
@@ -138,7 +138,7 @@ def open_log(path: Path) -> sqlite3.Connection:
 
 def open_views(path: Path, log: Path) -> sqlite3.Connection:
     """The follower's connection to views.db, with the log attached as `log`."""
-    connection = _connect(path)
+    connection = _made(path)
     _prepare(connection, VIEWS, path)
     connection.execute("INSERT OR IGNORE INTO followers VALUES (0, 0)")
     connection.execute("ATTACH ? AS log", (str(log),))
@@ -156,6 +156,30 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA cache_size=-16384")
     connection.create_function("key_text", 1, key_text, deterministic=True)
     return connection
+
+
+def overwritten(connection: sqlite3.Connection, database: str) -> bool:
+    """Move the write-ahead log into its database and empty it; False where a reader still needs it.
+
+    What was deleted or blanked is overwritten in the database (secure_delete), yet old pages stay in the write-ahead
+    log until others take their place, which on a quiet server may be never. Waits for nobody.
+    """
+    (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (busy, _, _) = connection.execute(f"PRAGMA {database}.wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    return not busy
+
+
+def _made(path: Path) -> sqlite3.Connection:
+    """A connection to a file that nobody else may read, made if it is absent."""
+    if not path.exists():
+        path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+    return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
