@@ -334,8 +334,7 @@ def _elsewhere(random: Random) -> tuple[list[str], list[float]]:
     sites = [
         f"https://{_slug(random)}.{random.choice(('org', 'net', 'com', 'de', 'io'))}" for _ in range(700)
     ]
-    for rank in range(2_500):
-        known.append((f"{random.choice(sites)}/{_slug(random)}", 26 / (rank + 8)))
+    known += [(f"{random.choice(sites)}/{_slug(random)}", 26 / (rank + 8)) for rank in range(2_500)]
     return [url for url, _ in known], [weight for _, weight in known]
 
 

@@ -100,7 +100,8 @@ class Times(NamedTuple):
 
     def text(self) -> str:
         name, worst = self.worst
-        return f"p50 {median(list(self.by_name.values())):.1f}, worst {worst:.1f} ({name}), max {self.longest_ms:.1f} ms"
+        middle = median(list(self.by_name.values()))
+        return f"p50 {middle:.1f}, worst {worst:.1f} ({name}), max {self.longest_ms:.1f} ms"
 
 
 def measure(

@@ -193,3 +193,24 @@ def test_a_question_about_runs_gives_a_copy(store: Store) -> None:
     append(store, sent(event()))
     only(store).reasons["mine"] = 1
     assert only(store).reasons == {}
+
+
+def test_a_run_has_its_largest_losses_by_reason_and_no_more_than_32(store: Store) -> None:
+    for part in range(3):
+        lost = {f"reason-{part}-{number:02}": 100 * part + number for number in range(20)}
+        store.append([envelope(name=f"part-{part}", source="web-1", run="r", lost=lost)])
+        store.settle()
+    (run,) = store.runs(WSID)
+    assert len(run.lost) == 32
+    assert min(run.lost.values()) == 108
+
+
+def test_the_runs_that_were_seen_last_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("memory.ledger", "sqlite.expiry"):
+        monkeypatch.setattr(f"tmon.server.store.{module}.LEDGER_RUNS", 3)
+    for number in range(8):
+        store.append([envelope(source="s", run=f"r{number}", received_ms=NOW + number)])
+    store.settle()
+    while store.expire(NOW, {}, 2):
+        pass
+    assert [run.run for run in store.runs(WSID)] == ["r7", "r6", "r5"]

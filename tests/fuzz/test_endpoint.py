@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import http.client
-import itertools
 import json
 import os
 import random
 import re
 import socket
 import threading
-import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.server_process import HOST, Answer, Connection, ServerProcess, WebService
+from tests.integration.server_process import HOST, Answer, ServerProcess, WebService
 
 from tmon.client_api import envelope
 from tmon.client_api.envelope import Codec
@@ -607,8 +605,6 @@ def test_a_malformed_wsid(endpoint: Endpoint, wsid: str) -> None:
     body = urlencode({"wsid": wsid, "data": envelope.to_data(sealed)}).encode()
     assert endpoint.form(body, (400,))["status_code"] == 400
     if len(wsid) < 1_000:
-        from urllib.parse import quote
-
         target = f"{PATH}/{quote(wsid, safe='')}"
         assert endpoint.post(target, sealed, (400,), Content_Type=RAW)["status_code"] == 400
 
@@ -912,56 +908,50 @@ def heavy(service: WebService) -> Iterator[tuple[str, bytes, dict[str, str]]]:
         yield PATH, prefix + b"%41" * 2_700_000, {"Content_Type": FORM}
 
 
-def resident(server: ServerProcess, what: str = "VmRSS") -> int:
-    """MiB of the process that are in memory, without mapped files where it is not the peak that is asked for."""
+def memory(server: ServerProcess) -> tuple[int, int]:
+    """MiB that the process has in memory, without mapped files, and how many it had at most, with them."""
     status = Path(f"/proc/{server.pid}/status").read_text()
     kib = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", status, re.MULTILINE)}
-    return (kib[what] - (kib["RssFile"] if what == "VmRSS" else 0)) // KIB
+    return (kib["VmRSS"] - kib["RssFile"]) // KIB, kib["VmHWM"] // KIB
 
 
 def test_memory_does_not_grow(endpoint: Endpoint) -> None:
     if not Path("/proc/self/status").exists():
-        pytest.skip("there is no /proc to see another process's memory in")
+        pytest.skip("there is no /proc in which to see how much memory another process has")
     used = []
-    for _ in range(6):
+    for _ in range(5):
         for target, body, headers in heavy(endpoint.shop):
-            endpoint.post(target, body, (200, 400, 403, 413, 429), **headers)
-        used.append(resident(endpoint.server))
-    print(used, resident(endpoint.server, "VmHWM"))
+            endpoint.post(target, body, (200, 400, 413), **headers)
+        used.append(memory(endpoint.server)[0])
+    # A round brings 50 MiB that arrive and 700 MiB that they would inflate to. What comes back from the allocator
+    # varies, and the first rounds fill what is kept on purpose.
+    assert used[-1] < max(used[1:3]) + 60, used
+    assert memory(endpoint.server)[1] < 500
 
 
 def test_good_envelopes_are_taken_among_bad_ones(endpoint: Endpoint) -> None:
-    stop = threading.Event()
-    failures: list[BaseException] = []
     bodies = list(heavy(endpoint.shop))
+    enough = threading.Event()
+    answered: list[int] = []
 
     def disturb(seed: int) -> None:
         chance = random.Random(seed)
-        connection: Connection = endpoint.server.connect()
-        try:
-            while not stop.is_set():
+        with contextlib.closing(endpoint.server.connect()) as connection:
+            while not enough.is_set():
                 target, body, headers = chance.choice(bodies)
-                cut = body[: chance.randrange(len(body))]
-                answer = connection.send("POST", target, cut, **headers)
-                # Too many large bodies at once are the one thing here that may have to wait.
-                assert answer.status in (400, 403, 413, 429, 503), answer
-        except (OSError, http.client.HTTPException) as failure:
-            failures.append(failure)
-        except AssertionError as failure:
-            failures.append(failure)
-        finally:
-            connection.close()
+                answer = connection.send("POST", target, body[: chance.randrange(len(body))], **headers)
+                answered.append(answer.status)
 
-    threads = [threading.Thread(target=disturb, args=(seed,)) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + 6
-    for number in itertools.count():
-        assert endpoint.plaintext([EVENT] * (number % 5 + 1), (200,))["accepted"] == number % 5 + 1
-        if time.monotonic() > end:
-            break
-    stop.set()
-    for thread in threads:
-        thread.join()
-    print(number, resident(endpoint.server), resident(endpoint.server, "VmHWM"))
-    assert failures == []
+    with ThreadPoolExecutor(6) as threads:
+        disturbing = [threads.submit(disturb, seed) for seed in range(6)]
+        try:
+            for number in range(150):
+                events = number % 5 + 1
+                assert endpoint.plaintext([EVENT] * events, (200,))["accepted"] == events
+        finally:
+            enough.set()
+        for one in disturbing:
+            one.result()
+    # That too many large bodies are there at once is the one thing that may have to wait.
+    assert set(answered) <= {400, 403, 413, 429, 503}
+    assert memory(endpoint.server)[1] < 700

@@ -283,3 +283,31 @@ def test_no_header_that_django_sends_begins_with_a_space(prepared: Path) -> None
     assert b"".join(answer)
     assert any(name == "Set-Cookie" and value.startswith("csrftoken=") for name, value in sent)
     assert [(name, value) for name, value in sent if value != value.strip()] == []
+
+
+def test_a_network_of_ipv6_addresses_guesses_as_one(prepared: Path) -> None:
+    from django.test import RequestFactory
+
+    from tmon.server.tenants.peers import address_of
+
+    request = RequestFactory().get("/")
+    found = set()
+    for address in ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:0:9::"):
+        request.META["REMOTE_ADDR"] = address
+        found.add(address_of(request))
+    assert found == {"2001:db8::"}
+
+
+def test_an_accounts_database_that_is_away_is_503(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError
+
+    from tmon.server.dashboard import pages
+
+    def away(*_: Any) -> Any:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(pages, "base_url_of", away)
+    client = browser()
+    client.raise_request_exception = False
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

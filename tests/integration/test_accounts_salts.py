@@ -174,3 +174,27 @@ def test_an_accounts_database_that_does_not_answer_is_no_salt(day: int, prepared
         database.rmdir()
         away.rename(database)
     assert Salts().fetch(WSID, day) is not None
+
+
+def test_many_days_are_read_or_made_together(day: int) -> None:
+    days = [day + number * 86_400 for number in range(12)]
+    made = Salts().fetch(WSID, days[0])
+    Salts().destroy(WSID, days[1])
+    salts = Salts()
+    salts.fetch_many(WSID, days)
+    found = [salts.cached(WSID, one) for one in days]
+    assert found[0] == made
+    assert found[1] is None
+    assert len({*found[2:]} - {None, MISSING}) == 10
+    assert [Salts().fetch(WSID, one) for one in days] == found
+
+
+def test_a_destroyed_salt_leaves_the_write_ahead_log_too(day: int, prepared: Path) -> None:
+    salts = Salts()
+    salts.fetch(WSID, day)
+    with sqlite3.connect(prepared / "accounts.db") as database:
+        row = database.execute("SELECT sealed FROM tenants_salt WHERE wsid = ? AND day = ?", (WSID, day))
+        (sealed,) = row.fetchone()
+    database.close()
+    salts.destroy(WSID, day)
+    assert all(bytes(sealed) not in file.read_bytes() for file in prepared.glob("accounts.db*"))

@@ -753,3 +753,30 @@ def test_who_waits_for_leave_to_send_gets_it(shared: Server) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
         connection.sendall(envelope)
         assert shared.hear(connection).status == 200
+
+
+def test_many_user_agents_that_are_new_do_not_hold_up_the_loop(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    works = server.pipeline.run
+
+    def noted(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return works(*given)
+
+    monkeypatch.setattr(server.pipeline, "run", noted)
+    server.send(EVENT)
+    threads.clear()
+    events = [{**EVENT, "useragent": f"agent never seen before/{number}"} for number in range(40)]
+    assert server.send(events).status == 200
+    assert threads
+    assert server._thread.name not in threads
+    threads.clear()
+    assert server.send(events).status == 200
+    assert threads == [server._thread.name]
+
+
+def test_a_user_agent_of_any_type_is_the_events_own_fault(server: Server) -> None:
+    events = [{**EVENT, "useragent": [number]} for number in range(40)]
+    assert server.send(events).json["rejected_count"] == 40

@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import socket
 import threading
 import time
 from typing import Any
@@ -282,3 +283,45 @@ def test_every_acknowledged_envelope_is_stored_when_it_stops_under_load() -> Non
     with again:
         for envelope in list(acknowledged)[-50:]:
             assert again.post_raw(envelope).json["duplicate"] is True
+
+
+def test_a_host_whose_port_is_no_number_is_refused() -> None:
+    with Server(application=echo) as server:
+        answer = server.request("GET", "/", headers={"Host": "localhost:evil"})
+    assert (answer.status, answer.json["status_code"]) == (400, 400)
+
+
+def test_connections_beyond_the_bound_are_503_and_those_before_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tmon.server.collector import front
+
+    monkeypatch.setattr(front, "CONNECTIONS", 3)
+    with Server() as server:
+        held = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=10) for _ in range(3)]
+        for connection in held:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b'{"status_code":200,"status":"alive"}'
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as one_more:
+            assert one_more.recv(100).startswith(b"HTTP/1.1 503 ")
+        held[0].request("GET", "/healthz")
+        assert held[0].getresponse().read() == b'{"status_code":200,"status":"alive"}'
+        for connection in held:
+            connection.close()
+
+
+def test_an_answer_that_nobody_takes_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tmon.server.collector import front
+
+    monkeypatch.setattr(front, "BODY_S", 0.1)
+    monkeypatch.setattr(front, "SWEEP_S", 0.05)
+
+    def much(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [bytes(32 * MIB)]
+
+    with Server(application=much) as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        until = time.monotonic() + 10
+        while server.front._sending or server.front._server._connections:
+            assert time.monotonic() < until
+            time.sleep(0.01)

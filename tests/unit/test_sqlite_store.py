@@ -22,8 +22,9 @@ from tests.contract.build import (
     requests,
 )
 
-from tmon.server.store.base import Damaged, Unavailable
-from tmon.server.store.sqlite import SqliteStore, open_store
+from tmon.server.store import sqlite
+from tmon.server.store.base import Damaged, Filter, TooLong, Unavailable
+from tmon.server.store.sqlite import SqliteStore, closing, dictionary, open_store
 
 
 @pytest.fixture
@@ -124,3 +125,84 @@ def test_shared_values_go_once_no_kept_entry_can_refer_to_them(store: SqliteStor
     assert agents == {"often/1"}
     store.append([envelope(event(later, path="/seldom", useragent="seldom/1"), received_ms=later)])
     assert [one.fields["useragent"] for one in store.events(WSID, 5)] == ["seldom/1", "often/1"]
+
+
+def test_a_clock_that_was_ahead_and_is_put_right_costs_no_shared_value(store: SqliteStore) -> None:
+    store.append([envelope(event(path="/a", username="ann"), received_ms=NOW + 10 * DAY_MS)])
+    store.append([envelope(event(path="/b", username="bob"), received_ms=NOW)])
+    store.settle()
+    while store.expire(NOW, {}):
+        pass
+    store.append([envelope(event(path="/b", username="bob"), received_ms=NOW + 1)])
+    stored = [(one.fields["path"], one.fields["username"]) for one in store.events(WSID, 5)]
+    assert stored == [("/b", "bob"), ("/b", "bob"), ("/a", "ann")]
+
+
+def test_what_was_erased_leaves_the_write_ahead_logs_by_itself(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/a", username="somebody-special"))])
+    store.settle()
+    store.erase_username(WSID, "somebody-special", NOW)
+    store.settle()
+    assert b"somebody-special" in content(tmp_path)
+    store.expire(NOW, {})
+    assert b"somebody-special" not in content(tmp_path)
+
+
+def test_nothing_of_a_deleted_web_service_stays_in_the_files(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/confidential", username="confidential-name"))])
+    store.settle()
+    store.delete_webservice(WSID, NOW)
+    store.settle()
+    while store.expire(NOW, {}):
+        pass
+    assert b"confidential" not in content(tmp_path)
+    store.append([envelope(event(path="/confidential"), wsid=8)])
+    assert [one.fields["path"] for one in store.events(8, 5)] == ["/confidential"]
+
+
+def test_keys_that_no_count_has_go_when_days_close(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "NEW_KEYS", 1_000)
+    paths = [f"/{number}" for number in range(1_500)]
+    store.append([envelope(*[event(path=path) for path in paths])])
+    store.settle()
+    store.close_days(NOW + 4 * DAY_MS)
+    store.settle()
+    (texts,) = store._views_connection.execute("SELECT count(*) FROM keys WHERE text LIKE '/%'").fetchone()
+    assert texts == 1_000
+    assert sum(requests(store.ranking("url", TODAY, 2_000)).values()) == 1_000
+
+
+def test_only_their_owner_may_read_the_files(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event())])
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("*.db*")} == {0o600}
+
+
+def test_remembered_shared_values_are_bounded_in_bytes(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dictionary, "CACHED_BYTES", 100_000)
+    for number in range(50):
+        store.append([envelope(*[event(path=f"/{number}/{page}" + "x" * 1_000) for page in range(50)])])
+    assert len(store._log._texts._ids) <= 150
+
+
+def test_expiring_waits_for_no_long_pass_of_the_views(store: SqliteStore) -> None:
+    store.append([envelope(event())])
+    with store._views_lock:
+        assert store.expire(NOW, {}) is False
+
+
+def test_a_question_that_takes_too_long_is_given_up(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "DEADLINE_S", 0.05)
+    paths = ["/" + "a" * 1_000 + str(number) for number in range(2_000)]
+    store.append([envelope(*[event(path=path) for path in paths])])
+    slow = tuple(Filter(PAGE, "*" + "a" * (500 + number) + "b", True) for number in range(8))
+    with pytest.raises(TooLong, match="takes too long"):
+        store.totals(TODAY._replace(filters=slow))
+    monkeypatch.setattr(sqlite, "DEADLINE_S", 20.0)
+    store.settle()
+    assert store.totals(TODAY).requests == 2_000

@@ -119,7 +119,7 @@ def test_the_quarantine_keeps_what_the_policy_allows(run: Run) -> None:
 def test_an_address_field_that_holds_no_address_is_not_trusted_to_hold_none(
     run: Run, address: object
 ) -> None:
-    [(_, payload)] = run({"url": "/", "ip": address, "useragent": None}).payloads
+    [(_, payload)] = run({"url": "/", "ip": address, "useragent": None, "status": "x"}).payloads
     assert json.loads(payload)["ip"] == "[address]"
 
 

@@ -55,7 +55,10 @@ class Pages:
         # A header with an underscore would look like the one with a hyphen, for instance X_Forwarded_For.
         for name in [name for name in request.headers if "_" in name]:
             del request.headers[name]
-        environ = self._container.environ(request)
+        try:
+            environ = self._container.environ(request)
+        except ValueError:  # the port in Host is no number
+            raise Refusal(400, "the Host header is not host:port") from None
         environ["wsgi.multithread"] = True
         environ["wsgi.multiprocess"] = False
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._call, environ)

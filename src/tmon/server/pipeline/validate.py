@@ -49,9 +49,7 @@ def validate(draft: Draft, delivery: Delivery) -> Draft:
             raise _explained(raw, shape) from None
     draft.given = given
     if given.ip is not None:
-        draft.address = ADDRESSES[given.ip]
-        if draft.address is None:
-            raise Drop("ip invalid", "ip: not an IP address; null where it is not known")
+        draft.address = ADDRESSES[given.ip]  # None, an unknown one, where a sender writes a host name or "-"
     if not IN_COLUMNS.issuperset(raw):
         _take_extras(draft, delivery, raw, kept)
     if delivery.positioned and draft.offset is None:
