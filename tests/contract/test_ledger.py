@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from tests.contract.build import DAY_MS, NOW, WSID, envelope, event, rejected
 
 from tmon.server.store import Run, Store

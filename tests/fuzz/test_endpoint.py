@@ -68,11 +68,10 @@ class Endpoint:
         self, target: str, body: Any, expected: tuple[int, ...] = STRANGERS, **headers: str
     ) -> dict[str, Any]:
         """The checked content of the answer to a POST."""
-        content: dict[str, Any] = proper(
-            self.server.connection.send("POST", target, body, **headers), expected
-        )
-        if content["status_code"] == 200 and "duplicate" not in content:
-            self.accepted += content["accepted"]
+        answer = self.server.connection.send("POST", target, body, **headers)
+        if answer.status == 200 and "duplicate" not in answer.json():
+            self.accepted += answer.json()["accepted"]
+        content: dict[str, Any] = proper(answer, expected)
         return content
 
     def raw(self, body: Any, expected: tuple[int, ...] = STRANGERS, **headers: str) -> dict[str, Any]:
@@ -378,7 +377,7 @@ PLAINTEXTS: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "a long url": (json.dumps({**EVENT, "url": "/" + "x" * 4_000_000}).encode(), (200,)),
     "a long user agent": (json.dumps({**EVENT, "useragent": "Mozilla (" * 400_000}).encode(), (200,)),
     "a hostile user agent": (json.dumps({**EVENT, "useragent": "(;/ " * 256}).encode(), (200,)),
-    "a long address": (json.dumps({**EVENT, "ip": "1" * 1_000_000}).encode(), (400,)),
+    "a long address": (json.dumps({**EVENT, "ip": "1" * 1_000_000}).encode(), (200,)),
     "a long name": (json.dumps({**EVENT, "x" * 1_000_000: 1}).encode(), (400,)),
     "32 extra fields": (json.dumps({**EVENT, **{f"x{n}": n for n in range(32)}}).encode(), (200,)),
     "33 extra fields": (json.dumps({**EVENT, **{f"x{n}": n for n in range(33)}}).encode(), (400,)),

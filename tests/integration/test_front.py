@@ -287,7 +287,7 @@ def test_every_acknowledged_envelope_is_stored_when_it_stops_under_load() -> Non
 
 def test_a_host_whose_port_is_no_number_is_refused() -> None:
     with Server(application=echo) as server:
-        answer = server.request("GET", "/", headers={"Host": "localhost:evil"})
+        answer = server.request("GET", "/", Host="localhost:evil")
     assert (answer.status, answer.json["status_code"]) == (400, 400)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ def test_a_question_that_takes_too_long_is_given_up(
     store.append([envelope(*[event(path=path) for path in paths])])
     slow = tuple(Filter(PAGE, "*" + "a" * (500 + number) + "b", True) for number in range(8))
     with pytest.raises(TooLong, match="takes too long"):
-        store.totals(TODAY._replace(filters=slow))
+        store.totals(replace(TODAY, filters=slow))
     monkeypatch.setattr(sqlite, "DEADLINE_S", 20.0)
     store.settle()
     assert store.totals(TODAY).requests == 2_000

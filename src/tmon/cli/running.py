@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Mapping
@@ -103,6 +104,9 @@ class Running:
         self.periodic.start()
         await self.control.start()
         bound = self.front.listen(host, port)
+        # What the start has made lives as long as the process; the collector of garbage need not look through it.
+        gc.collect()
+        gc.freeze()
         return f"http://{f'[{host}]' if ':' in host else host}:{bound}"
 
     async def stop(self) -> None:

@@ -217,14 +217,12 @@ class Collect:
         self._collector.writer.submit(judged.envelope, judged.size).add_done_callback(self._committed)
 
     def _committed(self, future: asyncio.Future[Outcome]) -> None:
-        with self._exchange.answering():
-            error = future.exception()
-            if error is None:
-                debug = self._exchange.front.debug
-                self._exchange.answer(of_outcome(future.result(), stream=self._stream, debug=debug))
-            elif isinstance(error, NotTaken):
-                self._not_taken(error)
-            else:
+        error = future.exception()
+        if error is None:
+            debug = self._exchange.front.debug
+            self._exchange.answer(of_outcome(future.result(), stream=self._stream, debug=debug))
+        else:
+            with self._answering():
                 raise error
 
     def _not_taken(self, error: NotTaken) -> None:

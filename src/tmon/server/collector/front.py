@@ -190,10 +190,10 @@ class Front(httputil.HTTPServerConnectionDelegate):
                 if exchange.started > latest:
                     break
                 exchange.connection.close()
-            for exchange, since in list(self._sending.values()):
-                if since > latest:
-                    break
-                exchange.connection.close()
+            for taken, (exchange, since) in list(self._sending.items()):
+                if since <= latest or exchange.connection.stream.closed():
+                    self._sending.pop(taken, None)  # nobody tells the future of a connection that was closed
+                    exchange.connection.close()
 
 
 class _Server(HTTPServer):
