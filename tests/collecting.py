@@ -186,7 +186,7 @@ class Server:
 
     async def _main(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        follower = self.follower = Follower(self.store)
+        follower = self.follower = Follower(self.store, registry=self.registry)
         self.writer = Writer(
             self.store,
             lambda wsid: self.keyring.known[wsid].events_per_second,

@@ -8,6 +8,7 @@ given as CPU time stands more firmly.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import shutil
@@ -16,8 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from . import batches, corpus, deletion, questions, serving, singles, year
 from .table import Table, progress
@@ -25,10 +29,34 @@ from .table import Table, progress
 PARTS = ("singles", "batches", "questions", "deletion")
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured, and for how long (seconds)."""
+
+    visitors: int
+    turns: int
+    turn_s: float
+    batched: int
+    full_s: float
+    half_s: float
+    sizes: tuple[int, ...]
+    askings: int
+    calm_s: float
+
+
+FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12)
+QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
-    quick = arguments.quick
+    extent = QUICK if arguments.quick else FULL
+    if arguments.batched:
+        extent = replace(extent, batched=arguments.batched)
+    if arguments.events:
+        extent = replace(extent, sizes=tuple(arguments.events))
     parts = arguments.only or PARTS
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(
         prefix="tmon-bench-", dir=arguments.dir, ignore_cleanup_errors=True
     ) as made:
@@ -36,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         table = Table()
         _head(table, folder)
         progress("the corpus, a web service")
-        site = corpus.Corpus(20_000 if quick else corpus.VISITORS)
+        site = corpus.Corpus(extent.visitors)
         empty = folder / "empty"
         service = serving.new_webservice(empty, retention_days=year.KEPT_DAYS)
 
@@ -45,21 +73,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             return Path(shutil.copytree(empty, folder / name))
 
         if "singles" in parts:
-            singles.measure(
-                table, fresh("singles"), service, site, rounds=1 if quick else 3, seconds=1 if quick else 4
-            )
+            singles.measure(table, fresh("singles"), service, site, turns=extent.turns, seconds=extent.turn_s)
         if "batches" in parts:
             batches.measure(
                 table,
                 fresh("batches"),
                 service,
                 site,
-                events=arguments.batched or (60_000 if quick else 1_200_000),
-                seconds=2 if quick else 20,
-                paced_s=2 if quick else 15,
+                events=extent.batched,
+                full_s=extent.full_s,
+                half_s=extent.half_s,
             )
-        sizes = arguments.events or ([20_000, 40_000] if quick else [1_000_000, 5_000_000])
-        _years(table, fresh, service, site, sizes, parts, quick)
+        if "questions" in parts or "deletion" in parts:
+            _years(table, fresh, service, site, extent, parts)
         table.print()
     return 0
 
@@ -69,15 +95,12 @@ def _years(
     fresh: Callable[[str], Path],
     service: serving.WebService,
     site: corpus.Corpus,
-    sizes: Sequence[int],
+    extent: Extent,
     parts: Sequence[str],
-    quick: bool,
 ) -> None:
-    if not {"questions", "deletion"} & set(parts):
-        return
     filled = []
-    for number, size in enumerate(sizes):
-        last = number == len(sizes) - 1
+    for size in extent.sizes:
+        first, last = size == extent.sizes[0], size == extent.sizes[-1]
         if "questions" not in parts and not last:
             continue
         data = fresh(f"year-{size}")
@@ -85,9 +108,9 @@ def _years(
         filled.append(year.fill(data, service.wsid, site, size))
         if "questions" in parts:
             title = f"5. {size:,} events over {year.DAYS} days"
-            questions.measure(table, title, data, service, rounds=2 if quick else 5, with_filter=number == 0)
+            questions.measure(table, title, data, service, askings=extent.askings, with_filter=first)
         if "deletion" in parts and last:
-            deletion.measure(table, data, service, site, stored=size, deleted=size // 5)
+            deletion.measure(table, data, service, site, stored=size, deleted=size // 5, calm_s=extent.calm_s)
         shutil.rmtree(data)
     table.section(
         "7. Filling those stores: events through the pipeline into the store, views on a second thread"
@@ -123,7 +146,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _head(table: Table, folder: Path) -> None:
     table.section(f"T-Mon benchmark, corpus {corpus.NAME}")
-    assert corpus.__doc__ is not None
     table.add(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"4 KiB to disk in {_sync_ms(folder):.2f} ms",

@@ -24,7 +24,7 @@ class Handler(tornado.web.RequestHandler):
 
     def post(self) -> None:
         self.set_header("Content-Type", "application/json")
-        self.finish(ANSWER)
+        self.write(ANSWER)
 
 
 class Bare:

@@ -14,7 +14,7 @@ from .load import Report
 from .serving import Metrics, Server, WebService
 from .table import Table, median, progress
 
-CONNECTIONS: Final = 8
+CONNECTIONS: Final = 16
 TARGET_PER_SECOND: Final = 30_000
 TARGET_LAG_S: Final = 5.0
 TARGET_HALF_LAG_S: Final = 1.0
@@ -43,8 +43,8 @@ def measure(
     corpus: Corpus,
     *,
     events: int,
-    seconds: float,
-    paced_s: float,
+    full_s: float,
+    half_s: float,
 ) -> None:
     """Fill the sections about batches, size and memory."""
     progress(f"sealing {events:,} events")
@@ -57,8 +57,8 @@ def measure(
         f"{CONNECTIONS} connections"
     )
     with Server(data) as server:
-        progress(f"batches as fast as they are taken, {seconds:g} s")
-        full = _load(server, file, seconds=seconds, rate=0, skip=0)
+        progress(f"batches as fast as they are taken, {full_s:g} s")
+        full = _load(server, file, seconds=full_s, rate=0, skip=0)
         caught_up_s = server.wait_for_views()
         table.at_least(
             f"{full.report.seconds:.0f} s as fast as it goes",
@@ -75,8 +75,8 @@ def measure(
         _lag(table, full, TARGET_LAG_S, f"caught up {caught_up_s:.1f} s after the load")
         _commits(table, full)
         half = min(TARGET_PER_SECOND, full.events_per_second) / 2
-        progress(f"batches at {half:,.0f} events/s, {paced_s:g} s")
-        paced = _load(server, file, seconds=paced_s, rate=half / sealed.BATCH, skip=full.report.sent)
+        progress(f"batches at {half:,.0f} events/s, {half_s:g} s")
+        paced = _load(server, file, seconds=half_s, rate=half / sealed.BATCH, skip=full.report.sent)
         table.add(
             f"{paced.report.seconds:.0f} s at {half:,.0f} events/s",
             f"{paced.events_per_second:,.0f} events/s",

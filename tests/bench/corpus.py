@@ -183,8 +183,11 @@ class Corpus:
         """`count` requests in the order of their times, which are from `start` to `end` (Unix seconds)."""
         waiting: list[tuple[float, int, Request]] = []
         made = given = 0
+        owed = 0.0
         for first, last, share in _hours(start, end):
-            visits = round((count - made) * share / PER_VISIT)
+            owed += ((count - made) / PER_VISIT - owed) * share
+            visits = int(owed)
+            owed -= visits
             for begin in sorted(first + (last - first) * self._random.random() for _ in range(visits)):
                 while waiting and waiting[0][0] < begin and given < count:
                     yield heappop(waiting)[2]

@@ -19,24 +19,26 @@ from .year import DAYS
 RATE: Final = 200
 CONNECTIONS: Final = 16
 SLICE_S: Final = 4.0
-CALM_S: Final = 8.0
 AT_MOST_S: Final = 400.0
 ROUND: Final = "tmon_periodic_last_success_seconds"
 ANSWERS: Final = "tmon_answers_total"
 
 
 def measure(
-    table: Table, data: Path, service: WebService, corpus: Corpus, *, stored: int, deleted: int
+    table: Table, data: Path, service: WebService, corpus: Corpus, *, stored: int, deleted: int, calm_s: float
 ) -> None:
     """Shorten the retention so that about `deleted` of the `stored` events of a year are due, and fill the section."""
     table.section(f"6. Deleting expired events while {RATE} single events/s arrive")
     file = data / "deletion.requests"
     now = time.time()
     sealed.singles(file, service, corpus.requests(int(RATE * AT_MOST_S), now - 60, now), form=False)
+    slice_s = min(SLICE_S, calm_s)
     progress("the load without anything to delete")
     with Server(data) as server:
         _wait_for_round(server)
-        calm = _load(server, file, 0, lambda metrics: metrics.value(ANSWERS, 'status="200"') >= CALM_S * RATE)
+        calm = _load(
+            server, file, 0, slice_s, lambda metrics: metrics.value(ANSWERS, 'status="200"') >= calm_s * RATE
+        )
     had = _events(data)
     command(
         data,
@@ -49,7 +51,9 @@ def measure(
     progress("the load while events are deleted")
     with Server(data) as server:
         begin = time.monotonic()
-        busy = _load(server, file, calm.sent, lambda metrics: metrics.value(ROUND, 'job="expire"') > 0)
+        busy = _load(
+            server, file, calm.sent, slice_s, lambda metrics: metrics.value(ROUND, 'job="expire"') > 0
+        )
         seconds = time.monotonic() - begin
         taken = int(server.metrics().value("tmon_events_total", 'result="accepted"'))
     gone = had + taken - _events(data)
@@ -67,7 +71,7 @@ class _Load(NamedTuple):
     """The upper bound of the longest commit."""
 
 
-def _load(server: Server, file: Path, skip: int, done: Callable[[Metrics], bool]) -> _Load:
+def _load(server: Server, file: Path, skip: int, slice_s: float, done: Callable[[Metrics], bool]) -> _Load:
     """Send in slices until `done`."""
     before = server.metrics()
     reports: list[Report] = []
@@ -77,7 +81,7 @@ def _load(server: Server, file: Path, skip: int, done: Callable[[Metrics], bool]
                 server.port,
                 file,
                 connections=CONNECTIONS,
-                seconds=SLICE_S,
+                seconds=slice_s,
                 rate=RATE,
                 skip=skip + sum(report.sent for report in reports),
             ).report()

@@ -105,7 +105,7 @@ class Times(NamedTuple):
 
 
 def measure(
-    table: Table, title: str, data: Path, service: WebService, *, rounds: int, with_filter: bool
+    table: Table, title: str, data: Path, service: WebService, *, askings: int, with_filter: bool
 ) -> None:
     """Fill a section about the questions to a store of that size."""
     groups = by_period()
@@ -115,19 +115,19 @@ def measure(
     store = open_store(data)
     try:
         direct = _direct(Questions(store, lambda seconds: True), Subject(service.wsid, calendar()))
-        inside = {name: _timed(questions, direct, rounds) for name, questions in groups.items()}
+        inside = {name: _timed(questions, direct, askings) for name, questions in groups.items()}
     finally:
         store.close()
     progress(f"{title}: questions over HTTP")
     with Server(data) as server:
         asker = Asker(server, service)
         http = {
-            name: _timed(questions, lambda question: asker.ask(question.url), rounds)
+            name: _timed(questions, lambda question: asker.ask(question.url), askings)
             for name, questions in groups.items()
         }
         asker.close()
     table.section(
-        f"{title}, times in ms: medians of {rounds} askings (p50 and worst over the questions), max of all askings"
+        f"{title}, times in ms: medians of {askings} askings (p50 and worst over the questions), max of all askings"
     )
     for name, questions in groups.items():
         target = TARGET_FILTER_MS if name == "filter" else TARGET_MS
@@ -141,9 +141,9 @@ def measure(
         )
 
 
-def _timed(questions: Iterable[Question], ask: Callable[[Question], Any], rounds: int) -> Times:
+def _timed(questions: Iterable[Question], ask: Callable[[Question], Any], askings: int) -> Times:
     taken: dict[str, list[float]] = {}
-    for _ in range(rounds):
+    for _ in range(askings):
         for question in questions:
             begin = time.perf_counter()
             ask(question)

@@ -30,13 +30,13 @@ class _Turn(NamedTuple):
 
 
 def measure(
-    table: Table, data: Path, service: WebService, corpus: Corpus, *, rounds: int, seconds: float
+    table: Table, data: Path, service: WebService, corpus: Corpus, *, turns: int, seconds: float
 ) -> None:
     """Fill the section about single events."""
     table.section(
-        f"1. Single events, {CONNECTIONS} connections, medians of {rounds} turns of {seconds:g} s each, A B A B"
+        f"1. Single events, {CONNECTIONS} connections, medians of {turns} turns of {seconds:g} s each, A B A B"
     )
-    count = int(rounds * seconds * MOST_PER_SECOND)
+    count = int(turns * seconds * MOST_PER_SECOND)
     for form in (False, True):
         name = "form" if form else "raw"
         file = data / f"singles-{name}.requests"
@@ -47,26 +47,26 @@ def measure(
         with Server(data) as server:
             for name in ("raw", "form"):
                 progress(f"single events, {name}")
-                _compare(table, name, data / f"singles-{name}.requests", bare, server, rounds, seconds)
+                _compare(table, name, data / f"singles-{name}.requests", bare, server, turns, seconds)
     finally:
         bare.stop()
 
 
 def _compare(
-    table: Table, name: str, file: Path, bare: Bare, server: Server, rounds: int, seconds: float
+    table: Table, name: str, file: Path, bare: Bare, server: Server, turns: int, seconds: float
 ) -> None:
-    turns: dict[str, list[_Turn]] = {"bare": [], "tmon": []}
+    taken: dict[str, list[_Turn]] = {"bare": [], "tmon": []}
     begin = server.metrics()
     skip = 0
-    for _ in range(rounds):
-        turns["bare"].append(_turn(bare, file, seconds, skip)[0])
+    for _ in range(turns):
+        taken["bare"].append(_turn(bare, file, seconds, skip)[0])
         turn, sent = _turn(server, file, seconds, skip)
-        turns["tmon"].append(turn)
+        taken["tmon"].append(turn)
         skip += sent
     middle = {
-        who: _Turn(*(median(list(values)) for values in zip(*of, strict=True))) for who, of in turns.items()
+        who: _Turn(*(median(list(values)) for values in zip(*of, strict=True))) for who, of in taken.items()
     }
-    ratio = median([tmon.per_second / bare.per_second for bare, tmon in zip(*turns.values(), strict=True)])
+    ratio = median([tmon.per_second / bare.per_second for bare, tmon in zip(*taken.values(), strict=True)])
     ours, theirs = middle["tmon"], middle["bare"]
     table.add(
         f"bare Tornado handler, {name} body",

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.writer.gated import GatedStore, envelope
 
 from tmon.server.store.base import Envelope, Outcome, Unavailable
-from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer
+from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer, group_commit
 
 
 @asynccontextmanager
@@ -69,14 +69,47 @@ def test_a_commit_takes_a_bounded_number_of_events() -> None:
         store = GatedStore()
         store.gate.clear()
         async with writing(store, bounds=Bounds(commit_events=100)) as writer:
-            first = writer.submit(envelope(1), 100)
+            futures = [writer.submit(envelope(1), 100)]
             await reached(store)
-            others = [writer.submit(envelope(number, 40), 100) for number in range(2, 7)]
+            for number in range(2, 7):
+                futures.append(writer.submit(envelope(number, 40), 100))
+                for _ in range(5):  # turns of the loop, after which the envelope is handed over
+                    await asyncio.sleep(0)
             store.gate.set()
-            await asyncio.gather(first, *others)
+            await asyncio.gather(*futures)
         return store.groups
 
     assert asyncio.run(scenario()) == [1, 3, 2]
+
+
+def test_what_the_loop_brings_without_a_pause_shares_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "GATHER_S", 60.0)
+
+    async def scenario() -> list[int]:
+        store = GatedStore()
+        async with writing(store) as writer:
+            futures = []
+            for number in range(30):
+                futures.append(writer.submit(envelope(number), 100))
+                await asyncio.sleep(0)
+            await asyncio.gather(*futures)
+        return store.groups
+
+    assert asyncio.run(scenario()) == [30]
+
+
+def test_what_never_pauses_is_committed_nevertheless() -> None:
+    async def scenario() -> None:
+        store = GatedStore()
+        async with writing(store, bounds=Bounds(envelopes=10**6, events=10**6, bytes=10**9)) as writer:
+            futures = []
+            while not store.reached.is_set():
+                futures.append(writer.submit(envelope(len(futures)), 100))
+                assert len(futures) < 100_000
+                await asyncio.sleep(0)
+            await asyncio.gather(*futures)
+
+    asyncio.run(scenario())
 
 
 def test_a_duplicate_of_one_on_its_way_gets_that_ones_outcome_and_is_appended_once() -> None:
@@ -239,6 +272,7 @@ def test_calls_run_between_commits_in_their_turn() -> None:
         store.gate.clear()
         async with writing(store) as writer:
             before = [writer.submit(envelope(number), 100) for number in (1, 2)]
+            await reached(store)
             seen = writer.call(lambda: len(store.events(7, 10)))
             after = writer.submit(envelope(3), 100)
             store.gate.set()

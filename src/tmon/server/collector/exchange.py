@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any, Final, Protocol
@@ -30,6 +31,7 @@ DISCARD_S: Final = 10.0
 """How much of a body that is refused is still read, so that a client that sends first and reads later gets the
 answer instead of a reset."""
 LENGTH_DIGITS: Final = 18
+_ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class Handler(Protocol):
@@ -111,6 +113,8 @@ class Exchange(httputil.HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Judge the head and pass it to the route."""
         assert isinstance(start_line, RequestStartLine)
+        if not start_line.path.startswith("/"):
+            start_line = start_line._replace(path=_origin_form(start_line.path))
         self.start_line, self.headers = start_line, headers
         self.started = time.monotonic()
         self.front.arrived(self)
@@ -266,6 +270,12 @@ class Exchange(httputil.HTTPMessageDelegate):
 
 def _failed() -> Refusal:
     return Refusal(503, "the server failed", retry_after_s=1)
+
+
+def _origin_form(target: str) -> str:
+    """A request's target without the scheme and host that it may begin with (RFC 9112, section 3.2.2)."""
+    path = _ORIGIN.sub("", target, count=1)
+    return path if path == target or path.startswith("/") else f"/{path}"
 
 
 def _body_length(headers: HTTPHeaders) -> int:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/serving.md and docs/sending.md name what there is."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from tests.collecting import Server
+
+from tmon.cli import serving
+from tmon.server.core import Job, Periodic
+from tmon.server.writer import StoreFigures
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SERVING = (DOCS / "serving.md").read_text("utf-8")
+SENDING = (DOCS / "sending.md").read_text("utf-8")
+
+
+def test_every_metric_is_described_and_none_that_does_not_exist() -> None:
+    with Server() as server:
+        StoreFigures(server.store, server.registry)
+        Periodic([Job("expire", lambda stopping: None)], registry=server.registry)
+        text = server.request("GET", "/metrics").content.decode()
+    families = re.findall(r"^# TYPE (tmon_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE)
+    exposed = {name for name in families if not name.endswith("_created")}
+    assert set(re.findall(r"`(tmon_[a-z_]+)", SERVING)) == exposed
+
+
+def test_every_option_of_serve_is_described() -> None:
+    root = argparse.ArgumentParser()
+    subparsers = root.add_subparsers()
+    serving.register(subparsers)
+    options = {option for action in subparsers.choices["serve"]._actions for option in action.option_strings}
+    assert set(re.findall(r"^\| `(--\w+)`", SERVING, re.MULTILINE)) == options - {"-h", "--help"}
+
+
+def test_every_status_of_the_collector_is_described() -> None:
+    assert re.findall(r"^\| (\d{3}) \|", SENDING, re.MULTILINE) == [
+        "200",
+        "400",
+        "403",
+        "405",
+        "413",
+        "429",
+        "503",
+    ]
