@@ -33,8 +33,8 @@ def test_the_readme_s_commands_send_and_read_events_in_their_order(tmp_path: Pat
                 continue
             script.append(text if language == "sh" else f"{sys.executable} -W error <<'END'\n{text}END")
         text = "\n".join(script).replace("curl -H", "curl --silent --show-error --fail -H")
-        text = text.replace(".venv/bin/tmon", f"{sys.executable} -m tmon.cli")
-        text = text.replace(".venv/bin/python", sys.executable)
+        text = re.sub(r"(?<![\w/])\.venv/bin/tmon", f"{sys.executable} -m tmon.cli", text)
+        text = re.sub(r"(?<![\w/])\.venv/bin/python", sys.executable, text)
         text = text.replace(f"{HOST}:8000/1/", f"{HOST}:{server.port}/{wsid}/")
         said = server.run("bash", "-c", text)
     answers = [json.loads(line) for line in re.findall(r'\{"status_code".*?\}(?=\{"status_code"|\n|$)', said)]

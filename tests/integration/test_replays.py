@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from typing import Any
 
 import pytest
@@ -144,6 +146,33 @@ def test_the_same_bytes_before_and_after_a_restart_count_once(
         answered_alike([before[name], after[name]], status)
     assert requests(server, shop) == counts == 2_012
     assert server.ask(shop, "sources")["results"] == books
+
+
+def test_the_same_bytes_from_many_across_kills_count_once(server: ServerProcess, shop: WebService) -> None:
+    sealed = [shop.seal([EVENT] * size) for size in (1, 2_000, 40)]
+
+    def deliver(number: int) -> list[Answer]:
+        answers = []
+        # Some of the answers never come.
+        with contextlib.closing(server.connect()) as connection, contextlib.suppress(OSError, HTTPException):
+            for at in range(6):
+                answers.append(connection.collect(shop.wsid, sealed[(number + at) % 3]))
+        return answers
+
+    answers: list[Answer] = []
+    for _ in range(3):
+        with ThreadPoolExecutor(6) as threads:
+            delivered = threads.map(deliver, range(6))
+            server.kill()
+        answers += [answer for part in delivered for answer in part]
+        server.start()
+    answers += deliver(0)
+    contents = [answer.json() for answer in answers]
+    assert {answer.status for answer in answers} == {200}
+    assert all(content["accepted"] in (1, 2_000, 40) for content in contents)
+    # Fewer than three where the first answer was lost with the server.
+    assert sum("duplicate" not in content for content in contents) <= 3
+    assert requests(server, shop) == 2_041
 
 
 def test_the_form_and_the_raw_envelope_are_the_same_envelope(server: ServerProcess, shop: WebService) -> None:
