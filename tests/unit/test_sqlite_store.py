@@ -74,6 +74,14 @@ def test_a_file_of_a_later_format_is_left_alone(store: SqliteStore, tmp_path: Pa
         open_store(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["log.db", "views.db"])
+def test_a_file_that_is_no_database_is_named(store: SqliteStore, tmp_path: Path, name: str) -> None:
+    store.close()
+    (tmp_path / name).write_bytes(b"no database" * 1000)
+    with pytest.raises(Damaged, match=f"{name}: file is not a database; restore it"):
+        open_store(tmp_path)
+
+
 def test_what_was_appended_but_not_counted_is_counted_after_a_restart(
     store: SqliteStore, tmp_path: Path
 ) -> None:
