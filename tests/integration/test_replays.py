@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -152,17 +153,20 @@ def test_the_same_bytes_from_many_across_kills_count_once(server: ServerProcess,
     sealed = [shop.seal([EVENT] * size) for size in (1, 2_000, 40)]
 
     def deliver(number: int) -> list[Answer]:
-        answers = []
+        answers: list[Answer] = []
         # Some of the answers never come.
         with contextlib.closing(server.connect()) as connection, contextlib.suppress(OSError, HTTPException):
             for at in range(6):
-                answers.append(connection.collect(shop.wsid, sealed[(number + at) % 3]))
+                answers += [connection.collect(shop.wsid, sealed[(number + at) % 3])]
+                answered.set()
         return answers
 
     answers: list[Answer] = []
     for _ in range(3):
+        answered = threading.Event()
         with ThreadPoolExecutor(6) as threads:
             delivered = threads.map(deliver, range(6))
+            assert answered.wait(60)
             server.kill()
         answers += [answer for part in delivered for answer in part]
         server.start()
