@@ -29,6 +29,7 @@ from .serving import ZONE
 
 DAYS: Final = 365
 KEPT_DAYS: Final = 400
+EXPIRING_EACH_DAYS: Final = 7
 BATCH: Final = 500
 GROUP: Final = 20
 AHEAD_EVENTS: Final = 200_000
@@ -60,7 +61,7 @@ def fill(data: Path, wsid: int, corpus: Corpus, events: int) -> Filled:
     pipeline = Pipeline(standard_steps(Locator(geoip_files())))
     service = Service(wsid, "Harbour", (), calendar(), "none", KEPT_DAYS, 100_000)
     requests = corpus.requests(events, now - DAYS * 86_400, now)
-    midnight_ms = 0
+    now_ms = expiring_ms = 0
     numbers = itertools.count(1)
     try:
         while group := list(itertools.islice(requests, BATCH * GROUP)):
@@ -75,17 +76,23 @@ def fill(data: Path, wsid: int, corpus: Corpus, events: int) -> Filled:
             pipeline_s += judged - started
             append_s += appended - judged
             now_ms = envelopes[-1].received_ms
-            if now_ms >= midnight_ms:
-                midnight_ms = now_ms + DAY_MS
-                store.close_days(now_ms)
-                while store.expire(now_ms, {wsid: KEPT_DAYS}):
-                    pass
+            store.close_days(now_ms)
+            if now_ms >= expiring_ms:
+                expiring_ms = now_ms + EXPIRING_EACH_DAYS * DAY_MS
+                _expire(store, following, now_ms, wsid)
             following.wait(AHEAD_EVENTS)
-        following.finish()
+        _expire(store, following, now_ms, wsid)
         return Filled(events, pipeline_s, append_s, following.seconds, time.perf_counter() - begin)
     finally:
         following.stop()
         store.close()
+
+
+def _expire(store: Store, following: _Following, now_ms: int, wsid: int) -> None:
+    """Delete all that is due, once the views have caught up: they are not waited for by what is deleted."""
+    following.wait(0)
+    while store.expire(now_ms, {wsid: KEPT_DAYS}):
+        pass
 
 
 def _envelope(pipeline: Pipeline, service: Service, requests: list[Request], number: int) -> Envelope:
@@ -138,9 +145,6 @@ class _Following(threading.Thread):
             if self._failure is not None:
                 raise RuntimeError("the views do not follow") from self._failure
             time.sleep(0.02)
-
-    def finish(self) -> None:
-        self.wait(0)
 
     def stop(self) -> None:
         self._stopping = True

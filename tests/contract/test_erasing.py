@@ -108,6 +108,17 @@ def test_closed_days_are_erased_as_well(store: Store) -> None:
     )
 
 
+def test_a_closed_day_that_an_erasure_left_with_fewer_keys_takes_no_new_ones_beside_its_remainder(
+    store: Store,
+) -> None:
+    store.sync_views(by_name(USERNAME))
+    append(store, by("anna", 1), by("anna", 2), by("", 1), by("", 2), by("carl", 3))
+    store.close_days(ms("2026-11-26T00:00"))
+    store.erase_username(WSID, "anna", NOW + 3 * DAY_MS)
+    append(store, by("dora"))
+    assert store.ranking("username", TODAY, 5) == ([("", Measures(4, 4))], Measures(2, 1))
+
+
 def test_counts_whose_events_have_gone_are_erased_as_well(store: Store) -> None:
     store.sync_views(by_name(USERNAME))
     append(store, by("anna", 1))
