@@ -215,6 +215,10 @@ def test_an_erasure_survives_opening_the_store_again(store: Store, reopen: Calla
         ("a\nb", '{"username": "a\\nb"}'),
         ("a.*b", '{"username": "a.*b"'),
         ("anna", 'no JSON " at all "anna" "'),
+        ("anna", '{"username": "anna'),
+        ("anna", r'"{\"username\": \"anna\", "'),
+        ("J\u00f6rg", r'"{\"username\": \"J\\u00f6rg"'),
+        ('a"b\\c/d', r'"{\"username\": \"a\\\"b\\\\c/d\""'),
     ],
 )
 def test_an_erased_name_is_blank_in_the_quarantine_however_it_is_spelled(
@@ -223,7 +227,7 @@ def test_an_erased_name_is_blank_in_the_quarantine_however_it_is_spelled(
     append(store, envelope(event(), payloads=[("missing", payload)]))
     assert store.erase_username(WSID, name, NOW) == Erased(events=0, quarantined=1)
     [row] = store.quarantine(WSID, 5)
-    assert '""' in row.payload
+    assert '""' in row.payload or r"\"\"" in row.payload
     assert not any(part in row.payload for part in ("ann", "rg", "\U0001f980", "ud83e", "a.*b", "b"))
 
 

@@ -168,7 +168,7 @@ def test_the_first_page_says_how_to_send_data_and_whose_locations_it_shows(brows
 
 
 @pytest.mark.parametrize(("role", "sees"), [("owner", True), ("manager", True), ("viewer", False)])
-def test_the_first_page_shows_dsns_to_those_who_may_have_them(
+def test_the_first_page_shows_dsns_and_the_quarantine_to_those_who_may_have_them(
     browser: Any, user: Any, role: str, sees: bool
 ) -> None:
     from tmon.server.tenants import accounts
@@ -184,6 +184,7 @@ def test_the_first_page_shows_dsns_to_those_who_may_have_them(
     assert f"&lt;b&gt;shop of {user.username}&lt;/b&gt;" in page
     assert (made.secret.hex() in page) is sees
     assert f'href="/{made.webservice.wsid}/data/summary"' in page
+    assert (f'href="/{made.webservice.wsid}/data/quarantine"' in page) is sees
     assert "no-store" in response["Cache-Control"]
 
 

@@ -96,7 +96,8 @@ def envelopes(wsid: int) -> list[Envelope]:
         ),
         Envelope(
             wsid=wsid, id=b"2" * 16, received_ms=received - 250, events=second, source="web-2", run="77ab03ce",
-            seq=1, sent=6, lost={"queue_full": 2}, rejected=[Rejected(2, "url is missing", "url")],
+            seq=1, sent=6, lost={"queue_full": 2}, rejected=[Rejected(2, "url: missing", "url missing")],
+            payloads=[("url missing", '{"path":"/cart","ip":"[address]","useragent":null}')],
         ),
     ]  # fmt: skip
 
@@ -141,7 +142,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 def test_there_are_examples_of_every_endpoint() -> None:
     paths = " ".join(path for path, _ in EXAMPLES)
-    for part in ("users/", "requests/", "summary", "events", "sources"):
+    for part in ("users/", "requests/", "summary", "events", "sources", "quarantine"):
         assert f"/7/data/{part}" in paths
 
 

@@ -13,14 +13,15 @@ import pytest
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import read_views
-from tmon.server.events import Agent, Event
+from tmon.server.events import Agent, Event, Rejected
 from tmon.server.store.base import Envelope
 from tmon.server.store.sqlite import open_store
 from tmon.settings.paths import shipped
 
 NOW = 1_715_768_430.0
 
-READERS = ("owner", "manager", "viewer", "token", "token of the web service")
+MANAGERS = ("owner", "manager", "token", "token of a manager")
+READERS = (*MANAGERS, "viewer", "token of the web service")
 STRANGERS = ("stranger", "token of a stranger", "token of another web service", "administrator")
 NOBODY = (
     "anonymous",
@@ -41,6 +42,7 @@ def per_asker(readers: int, strangers: int, nobody: int) -> dict[str, int]:
 
 
 DATA = per_asker(200, 404, 401)
+MANAGED = {**per_asker(403, 404, 401), **dict.fromkeys(MANAGERS, 200)}
 ADMIN = {**dict.fromkeys(ASKERS, 302), "administrator": 200}
 EVERYBODY = dict.fromkeys(ASKERS, 200)
 LOGGED_IN = ("owner", "manager", "viewer", "stranger", "administrator", "revoked token beside a login")
@@ -55,6 +57,7 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "<wsid:wsid>/data/summary": ("/{wsid}/data/summary", DATA),
     "<wsid:wsid>/data/events": ("/{wsid}/data/events", DATA),
     "<wsid:wsid>/data/sources": ("/{wsid}/data/sources", DATA),
+    "<wsid:wsid>/data/quarantine": ("/{wsid}/data/quarantine", MANAGED),
 }
 ADMINISTRATION = "admin/"
 
@@ -121,6 +124,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "manager": logged_in("manager"),
         "viewer": logged_in("viewer"),
         "token": bearer(token),
+        "token of a manager": bearer(accounts.create_token(users["manager"])[1]),
         "token of the web service": bearer(accounts.create_token(users["viewer"], wsid)[1]),
         "stranger": logged_in("stranger"),
         "token of a stranger": bearer(accounts.create_token(users["stranger"])[1]),
@@ -138,9 +142,9 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     for number, (one, path) in enumerate([(wsid, "/secret-of-the-owner"), (foreign, "/of-the-stranger")]):
         calendar = Calendar([(float("-inf"), "UTC")])
         event = Event(ts_ms=int(NOW * 1000), hour=calendar.hour(NOW), agent=Agent(useragent="x"), path=path)
-        store.append(
-            [Envelope(wsid=one, id=bytes([number] * 16), received_ms=int(NOW * 1000), events=[event])]
-        )
+        envelope = Envelope(wsid=one, id=bytes([number] * 16), received_ms=int(NOW * 1000), events=[event])
+        envelope.rejected, envelope.payloads = [Rejected(1, "no url", "url missing")], [("url missing", path)]
+        store.append([envelope])
     keyring = Keyring()
     keyring.refresh()
 
@@ -207,6 +211,21 @@ def test_readers_see_their_own_web_service_only(matrix: Matrix, asker: str) -> N
     own = matrix.askers[asker].get(f"/{matrix.wsid}/data/users/url")
     assert [row["key"] for row in json.loads(own.content)["results"]] == ["/secret-of-the-owner"]
     assert matrix.askers[asker].get(f"/{matrix.foreign}/data/users/url").status_code == 404
+
+
+@pytest.mark.parametrize("asker", MANAGERS)
+def test_managers_see_their_own_quarantine_only(matrix: Matrix, asker: str) -> None:
+    own = matrix.askers[asker].get(f"/{matrix.wsid}/data/quarantine")
+    assert [row["payload"] for row in json.loads(own.content)["results"]] == ["/secret-of-the-owner"]
+    assert matrix.askers[asker].get(f"/{matrix.foreign}/data/quarantine").status_code == 404
+
+
+def test_a_viewer_is_told_whose_the_quarantine_is(matrix: Matrix) -> None:
+    refused = matrix.askers["viewer"].get(f"/{matrix.wsid}/data/quarantine")
+    assert json.loads(refused.content) == {
+        "status_code": 403,
+        "message": "This is for the managers and the owner of this web service.",
+    }
 
 
 def test_a_stranger_reads_his_own(matrix: Matrix) -> None:

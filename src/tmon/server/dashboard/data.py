@@ -21,6 +21,7 @@ from tmon.server.query import (
     Unavailable,
 )
 from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
+from tmon.server.tenants.rights import Role
 
 from .services import wired
 
@@ -31,14 +32,14 @@ Given = Mapping[str, list[str]]
 
 
 @gzip_page
-@reads_webservice
+@reads_webservice()
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
     """`/<wsid>/data/users/<view>`."""
     return _answered(request, lambda questions, subject, given: questions.ranking(subject, view, given))
 
 
 @gzip_page
-@reads_webservice
+@reads_webservice()
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
     return _answered(
@@ -47,24 +48,31 @@ def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
 
 
 @gzip_page
-@reads_webservice
+@reads_webservice()
 def summary(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/summary`."""
     return _answered(request, Questions.summary)
 
 
 @gzip_page
-@reads_webservice
+@reads_webservice()
 def events(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/events`."""
     return _answered(request, Questions.events)
 
 
 @gzip_page
-@reads_webservice
+@reads_webservice()
 def sources(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sources`."""
     return _answered(request, Questions.sources)
+
+
+@gzip_page
+@reads_webservice(Role.MANAGER)
+def quarantine(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/quarantine`, which is not for viewers: a rejected payload may hold anything."""
+    return _answered(request, Questions.quarantine)
 
 
 def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], Answer]) -> HttpResponse:

@@ -26,6 +26,7 @@ from . import failures
 
 RESULTS = ("summary", "users/country", "users/url", "requests/hour/24", "events", "sources")
 """Results of the JSON API that the first page links to."""
+RESULTS_OF_MANAGERS = (*RESULTS, "quarantine")
 IP_ADDRESSES = {"none": "dropped", "truncated": "kept truncated", "full": "kept in full"}
 
 
@@ -36,7 +37,7 @@ def index(request: HttpRequest) -> HttpResponseBase:
     base_url = base_url_of(request)
     services = _services_of(request.user, base_url) if isinstance(request.user, User) else []
     scheme, _, host = base_url.partition("://")
-    context = {"services": services, "scheme": scheme, "host": host, "results": RESULTS}
+    context = {"services": services, "scheme": scheme, "host": host}
     return render(request, "index.html", context)
 
 
@@ -51,6 +52,7 @@ def _services_of(user: User, base_url: str) -> list[dict[str, Any]]:
                 "role": role.name.lower(),
                 "manages": role >= Role.MANAGER,
                 "dsns": _dsns(active[webservice.wsid], base_url),
+                "results": RESULTS_OF_MANAGERS if role >= Role.MANAGER else RESULTS,
                 "ip_addresses": IP_ADDRESSES[webservice.ip_policy],
             }
         )

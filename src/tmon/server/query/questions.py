@@ -16,7 +16,17 @@ from typing import Any
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import View
-from tmon.server.store.base import Filter, Grain, Measures, Period, Store, StoredEvent, UnknownView
+from tmon.server.store.base import (
+    QUARANTINE_KEPT_MS,
+    Filter,
+    Grain,
+    Measures,
+    Period,
+    Quarantined,
+    Store,
+    StoredEvent,
+    UnknownView,
+)
 
 from . import answers, parameters
 from .answers import Answer
@@ -36,6 +46,7 @@ Given = Mapping[str, Sequence[str]]
 SETTLE_S = 0.9
 RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
+QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
 LATENCY = "latency"
 """The view that percentiles are read from."""
 MOST_CLASSES = 2_000
@@ -192,6 +203,21 @@ class Questions:
             totals=totals,
         )
 
+    def quarantine(self, subject: Subject, given: Given) -> Answer:
+        """The latest rejected payloads, newest first. Raises QuestionError, StoreError."""
+        asked = parameters.read(given, frozenset({"limit"}))
+        limit = limited(asked.limit, QUARANTINE_LIMIT, MOST_QUARANTINED)
+        now = self._clock()
+        found = self._store.quarantine(subject.wsid, limit)
+        kept_from_ms = int(now * 1000) - QUARANTINE_KEPT_MS  # what is older goes with the next periodic work
+        return Answer(
+            results=[_quarantined(row) for row in found if row.received_ms > kept_from_ms],
+            since=None,
+            until=None,
+            complete_from=None,
+            as_of=_stamp(subject, int(now * 1000)),
+        )
+
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
         return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
 
@@ -216,16 +242,29 @@ def _answer(
 
 
 def _event(event: StoredEvent) -> dict[str, Any]:
-    received = dt.datetime.fromtimestamp(event.received_ms // 1000, dt.UTC)
-    received += dt.timedelta(milliseconds=event.received_ms % 1000)
-    own = {"seq": event.seq, "received": received.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    own = {"seq": event.seq, "received": _utc(event.received_ms)}
     # First in the answer, and last to be set: a sender may call fields of his own so.
     return {**own, **event.fields, **own}
+
+
+def _quarantined(row: Quarantined) -> dict[str, str]:
+    return {
+        "received": _utc(row.received_ms),
+        "source": row.source,
+        "reason": row.reason,
+        "payload": row.payload,
+    }
 
 
 def _date(subject: Subject, start: int | None) -> str | None:
     """The date of the local day that starts then."""
     return None if start is None else subject.calendar.day(start).date.isoformat()
+
+
+def _utc(ms: int) -> str:
+    """Unix milliseconds as ISO 8601 in UTC."""
+    moment = dt.datetime.fromtimestamp(ms // 1000, dt.UTC) + dt.timedelta(milliseconds=ms % 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _stamp(subject: Subject, ms: int) -> str:

@@ -73,28 +73,33 @@ def json_error(status: int, message: str | None = None) -> JsonResponse:
     return response
 
 
-def reads_webservice(view: View) -> View:
-    """Guard a view of the JSON API, `view(request, …)`, for a route with `<wsid:wsid>`. GET and HEAD only.
+def reads_webservice(least: Role = Role.VIEWER) -> Callable[[View], View]:
+    """Guard a view of the JSON API, `view(request, …)`, that asks for the role `least`, for a route with `<wsid:wsid>`.
 
-    The id is not passed on: the view takes it from `request.webservice.wsid`.
+    GET and HEAD only. The id is not passed on: the view takes it from `request.webservice.wsid`.
     """
 
-    @wraps(view)
-    def guarded(request: HttpRequest, wsid: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        asking = _asking(request)
-        if asking is None:
-            return _private(json_error(401))
-        if not _admit(request, asking, wsid):
-            return _private(json_error(404))
-        if request.method not in READ_ONLY:
-            refused = json_error(405)
-            refused.headers["Allow"] = ", ".join(READ_ONLY)
-            return _private(refused)
-        return _private(view(request, *args, **kwargs))
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, wsid: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            asking = _asking(request)
+            if asking is None:
+                return _private(json_error(401))
+            if not _admit(request, asking, wsid):
+                return _private(json_error(404))
+            if request.role < least:  # type: ignore[attr-defined]
+                return _private(json_error(403, _too_small(least)))
+            if request.method not in READ_ONLY:
+                refused = json_error(405)
+                refused.headers["Allow"] = ", ".join(READ_ONLY)
+                return _private(refused)
+            return _private(view(request, *args, **kwargs))
 
-    # Nothing here changes anything, so a POST needs no token against forgery to be told 405.
-    guarded.csrf_exempt = True  # type: ignore[attr-defined]
-    return guarded
+        # Nothing here changes anything, so a POST needs no token against forgery to be told 405.
+        guarded.csrf_exempt = True  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
 
 
 def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
@@ -114,12 +119,21 @@ def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
             if not _admit(request, asking, wsid):
                 raise Http404
             if request.role < least:  # type: ignore[attr-defined]
-                raise PermissionDenied(f"This is for every {least.name.lower()} of this web service.")
+                raise PermissionDenied(_too_small(least))
             return _private(view(request, *args, **kwargs))
 
         return guarded
 
     return decorate
+
+
+def _too_small(least: Role) -> str:
+    """What whoever may see the rest of the web service is told."""
+    return (
+        "This is for the managers and the owner of this web service."
+        if least < Role.OWNER
+        else "This is for its owner."
+    )
 
 
 def _bearer_text(request: HttpRequest) -> str | None:
