@@ -167,6 +167,7 @@ class History:
             payloads=[("missing", '{"username": "anna"}')] * random.choice([0, 0, 1, 2]),
             refused=None if events else random.choice([None, "not_json"]),
             source=random.choice(["", "web-1", "web-2"]),
+            key=random.choice([None, 1, 1, 2]),
             run=random.choice(["", "r"]),
             seq=self.sent if sequenced else None,
             sent=10 * self.sent if sequenced else None,

@@ -215,3 +215,58 @@ def test_the_runs_that_were_seen_last_stay(store: Store, monkeypatch: pytest.Mon
     while store.expire(NOW, {}, 2):
         pass
     assert [run.run for run in store.runs(WSID)] == ["r7", "r6", "r5"]
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def keys(store: Store, wsid: int = WSID) -> dict[str, int | None]:
+    """The key of each run."""
+    store.settle()
+    return {run.run: run.key for run in store.runs(wsid)}
+
+
+def test_a_run_has_the_key_that_opened_its_last_envelope(
+    store: Store, reopen: Callable[[Store], Store]
+) -> None:
+    store.append([sent(run="moved", key=1), sent(run="stays", key=1), sent(run="unknown")])
+    store.append([sent(run="moved", key=1), sent(run="moved", key=2), sent(run="stays", key=1)])
+    store.append([sent(run="moved", key=1, wsid=8), sent(run="stays", source="web-2", wsid=8, key=3)])
+    assert keys(store) == {"moved": 2, "stays": 1, "unknown": None}
+    store = reopen(store)
+    assert keys(store) == {"moved": 2, "stays": 1, "unknown": None}
+    assert keys(store, 8) == {"moved": 1, "stays": 3}
+    store.append([sent(run="stays", key=2)])
+    assert keys(store) == {"moved": 2, "stays": 2, "unknown": None}
+
+
+def test_an_envelope_that_is_refused_shows_the_key_too(store: Store) -> None:
+    store.append([sent(run="r", key=1), sent(run="r", key=2, refused="not JSON")])
+    assert keys(store) == {"r": 2}
+
+
+def test_a_replay_of_an_old_envelope_does_not_bring_the_old_key_back(store: Store) -> None:
+    store.append([sent(event(), run="r", key=1, name="old"), sent(event(), run="r", key=2)])
+    store.append([sent(event(), run="r", key=1, name="old")])
+    assert keys(store) == {"r": 2}
+
+
+def test_the_keys_of_runs_that_are_no_longer_kept_make_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("memory.ledger", "sqlite.expiry", "sqlite.run_keys"):
+        monkeypatch.setattr(f"tmon.server.store.{module}.LEDGER_RUNS", 3)
+    monkeypatch.setattr("tmon.server.store.sqlite.run_keys.TRIM_EVERY", 2)
+    for number in range(8):
+        store.append([sent(run=f"r{number}", key=number, received_ms=NOW + number)])
+    store.settle()
+    while store.expire(NOW, {}, 2):
+        pass
+    assert keys(store) == {"r7": 7, "r6": 6, "r5": 5}
+
+
+def test_a_deleted_web_service_leaves_no_keys(store: Store) -> None:
+    store.append([sent(run="r", key=1), sent(run="r", key=1, wsid=8)])
+    store.delete_webservice(WSID, NOW)
+    assert keys(store) == {}
+    assert keys(store, 8) == {"r": 1}

@@ -96,7 +96,7 @@ def envelopes(wsid: int) -> list[Envelope]:
         ),
         Envelope(
             wsid=wsid, id=b"2" * 16, received_ms=received - 250, events=second, source="web-2", run="77ab03ce",
-            seq=1, sent=6, lost={"queue_full": 2}, rejected=[Rejected(2, "url: missing", "url missing")],
+            key=1, seq=1, sent=6, lost={"queue_full": 2}, rejected=[Rejected(2, "url: missing", "url missing")],
             payloads=[("url missing", '{"path":"/cart","ip":"[address]","useragent":null}')],
         ),
     ]  # fmt: skip
@@ -123,10 +123,11 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     from django.test import Client
 
     from tmon.server.dashboard import services
-    from tmon.server.tenants import Keyring, accounts
+    from tmon.server.tenants import Keyring, accounts, keys
 
     owner = User.objects.create(username="documented")
     wsid = accounts.create_webservice("documented", owner, "Europe/Vienna").webservice.wsid
+    keys.issue(wsid)  # its number is not 1, which the examples have for the old one
     store = open_store(tmp_path_factory.mktemp("documented"))
     store.sync_views(read_views([shipped("views")]))
     store.append(envelopes(wsid))

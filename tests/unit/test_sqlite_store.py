@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing as closing_connection
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,3 +216,35 @@ def test_a_question_that_takes_too_long_is_given_up(
     monkeypatch.setattr(sqlite, "DEADLINE_S", 20.0)
     store.settle()
     assert store.totals(TODAY).requests == 2_000
+
+
+def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path: Path) -> None:
+    store.append([envelope(event(path="/a"), source="web-1", run="r")])
+    store.close()
+    for name in ("log.db", "views.db"):
+        with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
+            connection.execute("DROP TABLE IF EXISTS run_keys")
+            connection.execute("PRAGMA user_version = 1")
+    again = open_store(tmp_path)
+    again.append([envelope(event(path="/a"), source="web-1", run="r", key=5)])
+    again.settle()
+    assert [(run.stored, run.key) for run in again.runs(WSID)] == [(2, 5)]
+    again.close()
+
+
+def test_a_key_whose_envelope_was_not_stored_is_not_remembered(store: SqliteStore) -> None:
+    def append(*keys: int) -> None:
+        store.append([envelope(event(), source="web-1", run="r", key=key) for key in keys])
+
+    append(1)
+    store._log_connection.execute(
+        "CREATE TEMP TRIGGER full BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        append(2)
+    store._log_connection.execute("DROP TRIGGER full")
+    store.settle()
+    assert [run.key for run in store.runs(WSID)] == [1]
+    append(2)
+    store.settle()
+    assert [run.key for run in store.runs(WSID)] == [2]

@@ -7,6 +7,7 @@ The commands work on the accounts database, also while the server runs: it notic
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from .errors import WrongUsage
@@ -54,6 +55,9 @@ def register(subparsers: Subparsers) -> None:
     revoke.add_argument(
         "key", metavar="KEY", type=int, nargs="?", help="its id (default: the older one of two)"
     )
+
+    known = add_command(group, "keys", _keys, "list the active keys and which sources use them", as_json=True)
+    known.add_argument("wsid", metavar="WSID", type=wsid)
 
     member = group.add_parser("member", help="who else may read a web service", description="members")
     members = member.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -153,6 +157,35 @@ def _revoke_key(arguments: argparse.Namespace, _: Settings) -> int:
 
     key = keys.revoke(arguments.wsid, arguments.key)
     print(f"key {key.pk} of web service {arguments.wsid} revoked")
+    return 0
+
+
+@prepared
+def _keys(arguments: argparse.Namespace, settings: Settings) -> int:
+    from tmon.server.tenants import accounts, keys
+
+    accounts.webservice(arguments.wsid)
+    active = keys.active(arguments.wsid)
+    users = _ask_store(settings, {"do": "key-users", "wsid": arguments.wsid})["users"]
+    rows = []
+    for key in active:
+        sources = [user for user in users if user["key"] == key.pk]
+        rows.append(
+            {
+                "key": key.pk,
+                "created": utc(key.created),
+                "state": "newest" if key is active[0] else "old",
+                "sources": [
+                    {
+                        "source": user["source"],
+                        "runs": user["runs"],
+                        "last_seen": utc(dt.datetime.fromtimestamp(user["last_seen_ms"] // 1000, dt.UTC)),
+                    }
+                    for user in sources
+                ],
+            }
+        )
+    show_rows(rows, arguments.json)
     return 0
 
 

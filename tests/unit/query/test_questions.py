@@ -335,6 +335,8 @@ def test_the_ledger_shows_that_sent_is_stored_and_repeated_and_rejected_and_miss
         "refused": 0,
         "closed": False,
         "unconfirmed": False,
+        "key": None,
+        "old_key": False,
     }
     assert answer["totals"] == {
         "sent": 6,
@@ -346,6 +348,7 @@ def test_the_ledger_shows_that_sent_is_stored_and_repeated_and_rejected_and_miss
         "lost": {"queue_full": 1},
         "refused": 0,
         "unconfirmed": 0,
+        "old_key": 0,
     }
 
 

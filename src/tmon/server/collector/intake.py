@@ -64,11 +64,12 @@ class Sealed(NamedTuple):
 
 
 class Unlocked(NamedTuple):
-    """An envelope that a key of its web service has opened; the codec is not undone yet."""
+    """An envelope that a key of its web service, with the number `key`, has opened; the codec is not undone yet."""
 
     service: Service
     sealed: Sealed
     payload: bytes
+    key: int
 
 
 class Judged(NamedTuple):
@@ -104,10 +105,10 @@ def unlock(keyring: Keyring, sealed: Sealed) -> Unlocked | None:
     service = keyring.get(sealed.wsid)
     keys = [_prepared(key.secret) for key in service.keys] if service is not None else None
     try:
-        _, payload = wire.decrypt(sealed.parsed, keys or (_nobodys_key,), sealed.wsid)
+        position, payload = wire.decrypt(sealed.parsed, keys or (_nobodys_key,), sealed.wsid)
     except wire.NotAuthentic:
         return None
-    return Unlocked(service, sealed, payload) if service is not None else None
+    return Unlocked(service, sealed, payload, service.keys[position].id) if service is not None else None
 
 
 def _much(message: Message) -> bool:
@@ -150,10 +151,13 @@ class Judge:
         SaltMissing where a salt has to be fetched. Without, it raises Refusal 503 where one cannot be.
         Either way it raises Refusal 413 for what is too much.
         """
-        service, sealed, payload = unlocked
+        service, sealed, payload, key = unlocked
         received_ms = int(self._clock() * 1000)
         envelope = Envelope(
-            wsid=service.wsid, id=wire.envelope_id(sealed.envelope, service.wsid), received_ms=received_ms
+            wsid=service.wsid,
+            id=wire.envelope_id(sealed.envelope, service.wsid),
+            received_ms=received_ms,
+            key=key,
         )
         try:
             most = SMALL_BYTES if small else wire.MAX_PLAINTEXT

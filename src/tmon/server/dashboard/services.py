@@ -27,7 +27,9 @@ class Services:
         if service is None:
             self.keyring.refresh()
             service = self.keyring.get(wsid)
-        return None if service is None else Subject(wsid, service.calendar)
+        if service is None:
+            return None
+        return Subject(wsid, service.calendar, service.keys[0].id if service.keys else None)
 
 
 _wired: Services | None = None

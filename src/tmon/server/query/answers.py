@@ -71,7 +71,8 @@ class LedgerRow(msgspec.Struct, kw_only=True):
     """A run of a source: sent = stored + repeated + rejected + missing, in events.
 
     `reasons` says why events were rejected. `lost` is what the sender reported lost, by reason: part of `missing`.
-    `refused` counts envelopes that were refused as a whole.
+    `refused` counts envelopes that were refused as a whole. `key` opened the last envelope; `old_key` says that it is
+    not the web service's newest one.
     """
 
     source: str
@@ -88,10 +89,12 @@ class LedgerRow(msgspec.Struct, kw_only=True):
     refused: int
     closed: bool
     unconfirmed: bool
+    key: int | None
+    old_key: bool
 
 
 class LedgerTotals(msgspec.Struct, kw_only=True):
-    """The sums over all runs; `unconfirmed` counts runs."""
+    """The sums over all runs; `unconfirmed` counts runs, and so does `old_key`, without those that have closed."""
 
     sent: int
     stored: int
@@ -102,6 +105,7 @@ class LedgerTotals(msgspec.Struct, kw_only=True):
     lost: dict[str, int]
     refused: int
     unconfirmed: int
+    old_key: int
 
 
 def row(key: str | None, measures: Measures) -> Row:

@@ -15,10 +15,13 @@ SILENT_MS = 3_600_000
 
 
 def ledger(
-    runs: Iterable[Run], now_ms: int, stamp: Callable[[int], str]
+    runs: Iterable[Run], now_ms: int, stamp: Callable[[int], str], newest_key: int | None
 ) -> tuple[list[LedgerRow], LedgerTotals]:
-    """The runs in their order, and their sums. `stamp` writes Unix milliseconds as a time."""
-    rows = [_row(run, now_ms, stamp) for run in runs]
+    """The runs in their order, and their sums.
+
+    `stamp` writes Unix milliseconds as a time; `newest_key` is the number of the key that senders are to use.
+    """
+    rows = [_row(run, now_ms, stamp, newest_key) for run in runs]
     reasons: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     for row in rows:
@@ -34,10 +37,11 @@ def ledger(
         lost=dict(sorted(lost.items())),
         refused=sum(row.refused for row in rows),
         unconfirmed=sum(row.unconfirmed for row in rows),
+        old_key=sum(row.old_key and not row.closed for row in rows),
     )
 
 
-def _row(run: Run, now_ms: int, stamp: Callable[[int], str]) -> LedgerRow:
+def _row(run: Run, now_ms: int, stamp: Callable[[int], str], newest_key: int | None) -> LedgerRow:
     return LedgerRow(
         source=run.source,
         run=run.run,
@@ -53,4 +57,6 @@ def _row(run: Run, now_ms: int, stamp: Callable[[int], str]) -> LedgerRow:
         refused=run.refused,
         closed=run.closed,
         unconfirmed=not run.closed and now_ms - run.last_seen_ms >= SILENT_MS,
+        key=run.key,
+        old_key=run.key is not None and run.key != newest_key,
     )

@@ -60,10 +60,14 @@ ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The web service that a question is about."""
+    """The web service that a question is about.
+
+    `newest_key` is the number of the key that its senders are to use, None if it has none.
+    """
 
     wsid: int
     calendar: Calendar
+    newest_key: int | None = None
 
 
 class Questions:
@@ -193,7 +197,8 @@ class Questions:
         parameters.read(given, frozenset())
         now = self._clock()
         as_of_ms = self._current(now)
-        rows, totals = ledger(self._store.runs(subject.wsid), int(now * 1000), lambda ms: _stamp(subject, ms))
+        runs = self._store.runs(subject.wsid)
+        rows, totals = ledger(runs, int(now * 1000), lambda ms: _stamp(subject, ms), subject.newest_key)
         return Answer(
             results=rows,
             since=None,

@@ -98,7 +98,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     """An opened envelope, judged and enriched, as the collector hands it to the writer.
 
     `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
-    be told apart, are all in `rejected`. `payloads` holds what goes to quarantine: (reason, text).
+    be told apart, are all in `rejected`. `payloads` holds what goes to quarantine: (reason, text). `key` is the number
+    of the key that opened it, where that is known.
     """
 
     wsid: int
@@ -116,6 +117,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     lost: dict[str, int] = {}
     close: bool = False
     stream: str | None = None
+    key: int | None = None
 
 
 class Outcome(msgspec.Struct, kw_only=True, frozen=True):
@@ -218,6 +220,7 @@ class Run:
 
     `sent` is what the sender says it had sealed or lost, or what arrived from one that says nothing. `missing` is
     what has not arrived: sent - stored - repeated - rejected. `lost` is the part that the sender reported, by reason.
+    `key` opened the envelope that was appended last, None where that is not known.
     """
 
     source: str
@@ -232,6 +235,7 @@ class Run:
     lost: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     closed: bool = False
+    key: int | None = None
 
     @property
     def missing(self) -> int:

@@ -48,6 +48,8 @@ def carry_out(
     {"do": "ping"}                                nothing
     {"do": "erase", "wsid": 7, "username": "x"}   blank the user name: {"events", "quarantined"}
     {"do": "delete", "wsid": 7}                   drop all that is stored of the web service: the same
+    {"do": "key-users", "wsid": 7}                which sources use which key: {"users": [{"key", "source", "runs",
+                                                  "last_seen_ms"}]}, without runs that have closed, last seen first
     {"do": "views-sync"}                          read the views' files again: {"views": [names that changed]}
 
     Raises CommandFailed for what it does not know or cannot do.
@@ -64,11 +66,22 @@ def carry_out(
                 forget(wsid)
                 erased = store.delete_webservice(wsid, now_ms)
                 return {"events": erased.events, "quarantined": erased.quarantined}
+            case {"do": "key-users", "wsid": int(wsid)}:
+                return {"users": _key_users(store, wsid)}
             case {"do": "views-sync"}:
                 return {"views": store.sync_views(read_views())}
     except (StoreError, ValueError) as error:
         raise CommandFailed(str(error)) from error
     raise CommandFailed(f"this version of T-Mon does not know the command {command.get('do')!r}")
+
+
+def _key_users(store: Store, wsid: int) -> list[Answer]:
+    users: dict[tuple[int, str], Answer] = {}
+    for run in store.runs(wsid):
+        if run.key is not None and not run.closed:
+            first = {"key": run.key, "source": run.source, "runs": 0, "last_seen_ms": run.last_seen_ms}
+            users.setdefault((run.key, run.source), first)["runs"] += 1
+    return list(users.values())
 
 
 class Control:
@@ -167,6 +180,7 @@ def _directly(command: Command, open_store: Callable[[], Store], read_views: Cal
     except StoreError as error:
         raise CommandFailed(str(error)) from error
     try:
+        store.settle()  # a crash may have left the views behind
         answer = carry_out(store, command, read_views)
         store.settle()
         return answer

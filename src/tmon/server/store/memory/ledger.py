@@ -70,6 +70,7 @@ class Ledger:
             run.lost = dict(largest[:LOST_REASONS])
         run.refused += outcome.status != 200
         run.closed = run.closed or envelope.close
+        run.key = run.key if envelope.key is None else envelope.key
         if envelope.sent is not None:
             account.said = max(account.said or 0, envelope.sent)
         run.sent = run.stored + run.repeated + run.rejected if account.said is None else account.said

@@ -69,8 +69,9 @@ class Erasure:
         def delete() -> Erased:
             (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
             quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
-            for table in ("streams", "gone"):
+            for table in ("streams", "gone", "run_keys"):
                 self._db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))
+            self._log.forget()
             upto = self._log.entry_of_ours(DELETION, wsid, now_ms)
             self._db.execute(
                 "INSERT INTO dropped VALUES (?1, 0, ?2) ON CONFLICT DO UPDATE SET upto = ?2", (wsid, upto)

@@ -117,8 +117,10 @@ class Questions:
         ):
             reasons.setdefault((source, run), {})[reason] = events
         rows = self._db.execute(
-            "SELECT source, run, first_seen, last_seen, coalesce(sent, arrived), stored, repeated, rejected, lost, "
-            "refused, closed FROM runs WHERE wsid = ? ORDER BY last_seen DESC, source, run",
+            "SELECT r.source, r.run, first_seen, last_seen, coalesce(sent, arrived), stored, repeated, rejected, lost, "
+            "refused, closed, k.key FROM runs r LEFT JOIN log.run_keys k "
+            "ON k.wsid = r.wsid AND k.source = r.source AND k.run = r.run "
+            "WHERE r.wsid = ? ORDER BY last_seen DESC, r.source, r.run",
             (wsid,),
         )
         return [
@@ -135,6 +137,7 @@ class Questions:
                 lost=msgspec.json.decode(row[8], type=dict[str, int]),
                 refused=row[9],
                 closed=bool(row[10]),
+                key=row[11],
             )
             for row in rows
         ]

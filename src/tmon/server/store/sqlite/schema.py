@@ -13,7 +13,7 @@ from pathlib import Path
 from ...events import key_text
 from ..base import Damaged
 
-FORMAT = 1
+FORMAT = 2
 
 LOG = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -66,6 +66,11 @@ CREATE INDEX IF NOT EXISTS days_open ON days(bucket) WHERE closed IS NULL;
 
 CREATE TABLE IF NOT EXISTS streams(
     wsid INTEGER NOT NULL, stream TEXT NOT NULL, highest INTEGER NOT NULL, PRIMARY KEY(wsid, stream)) WITHOUT ROWID;
+-- The key that opened the last envelope of a run; the higher the id, the later that was.
+CREATE TABLE IF NOT EXISTS run_keys(
+    id INTEGER PRIMARY KEY, wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, key INTEGER NOT NULL,
+    UNIQUE(wsid, source, run));
+CREATE INDEX IF NOT EXISTS run_keys_of ON run_keys(wsid);
 CREATE TABLE IF NOT EXISTS quarantine(
     id INTEGER PRIMARY KEY AUTOINCREMENT, wsid INTEGER NOT NULL, received INTEGER NOT NULL, source TEXT NOT NULL,
     reason TEXT NOT NULL, payload TEXT NOT NULL);
