@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from django.db import connections
+from django.db import Error, connections
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 
 from tmon.server.collector import (
@@ -33,7 +33,7 @@ from tmon.server.dashboard import services
 from tmon.server.dashboard.wsgi import application
 from tmon.server.pipeline import Locator, Pipeline, SaltOf, known_salts, standard_steps
 from tmon.server.store import StoreError, open_store
-from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable, deletions
+from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable, deletions, sessions
 from tmon.server.writer import Control, Follower, StoreFigures, Writer, WriterError, carry_out
 from tmon.settings import Settings
 from tmon.settings.paths import geoip_files
@@ -76,8 +76,9 @@ class Running:
                 Job("close days", lambda _: self._close_days()),
                 Job("expire", self._expire),
                 Job("finish deletions", lambda _: self._finish_deletions()),
+                Job("clear sessions", lambda _: sessions.clear_expired()),
             ],
-            foreseen=(StoreError, WriterError, SaltsUnavailable),
+            foreseen=(StoreError, WriterError, SaltsUnavailable, Error),
             ended=connections.close_all,
             registry=self.registry,
         )
