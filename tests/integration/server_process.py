@@ -208,13 +208,15 @@ class ServerProcess:
 
     # -- accounts -----------------------------------------------------------------------------------------------------
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, stdin: str = "") -> str:
         """Run a `tmon` command on the data folder and return what it prints."""
-        return self.run(*_TMON, *arguments)
+        return self.run(*_TMON, *arguments, stdin=stdin)
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, stdin: str = "") -> str:
         """Run a program with the server's settings and return what it prints."""
-        done = subprocess.run(command, env=self._environ, capture_output=True, check=False, text=True)
+        done = subprocess.run(
+            command, input=stdin, env=self._environ, capture_output=True, check=False, text=True
+        )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
 
@@ -225,6 +227,10 @@ class ServerProcess:
             self.command("user", "create", OWNER)
             self._token = json.loads(self.command("token", "create", OWNER, "--json"))["token"]
         return self._token
+
+    def share_accounts(self, other: ServerProcess) -> None:
+        """Have the owner and the token of a server that uses the same accounts database."""
+        self._token = other.token
 
     def webservice(self, name: str, zone: str = "UTC") -> WebService:
         """Make a web service; the owner of all is made with the first."""

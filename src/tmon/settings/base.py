@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 
-from . import declared, secret_key
+from . import caching, declared, secret_key
 from .paths import shipped
 from .startup import ACCOUNTS
 
@@ -91,15 +91,8 @@ _database["CONN_MAX_AGE"] = 60
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
-        "LOCATION": TMON.memcached,
-        "KEY_PREFIX": "tmon",
-    }
-    if TMON.memcached
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+CACHES = caching.caches(TMON.memcached)
+SESSION_ENGINE = caching.session_engine(TMON.memcached)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

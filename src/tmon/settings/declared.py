@@ -97,8 +97,9 @@ class Settings:
     memcached: str | None = _setting(
         "TMON_MEMCACHED",
         parsing.host_and_port,
-        "host:port of a memcached that several processes share as their cache.",
-        default_in_words="a cache in each process",
+        """host:port of a memcached in which several processes look logins up before they ask the accounts
+        database. One that is away ends no login. Let only these processes reach it.""",
+        default_in_words="none; the accounts database alone",
     )
     secret_key: str | None = _setting(
         "TMON_SECRET_KEY",
