@@ -254,6 +254,18 @@ def test_without_durations_or_without_the_latency_view_percentiles_are_null(worl
     assert (results["requests"], results["p50_ms"], results["p99_ms"]) == (2, None, None)
 
 
+def test_percentiles_under_a_millisecond_are_the_mean_and_named_as_approximate(world: World) -> None:
+    world.add(*(world.event("2024-05-15 12:00", duration_us=us) for us in (100, 200, 900)))
+    answer = shown(world.questions.summary(world.subject, {}))
+    assert (answer["results"]["p50_ms"], answer["results"]["p99_ms"]) == (0.4, 0.4)
+    assert answer["approximate"] == ["p50_ms", "p95_ms", "p99_ms"]
+
+
+def test_percentiles_within_the_classes_are_not_approximate(world: World) -> None:
+    world.add(*(world.event("2024-05-15 12:00", duration_us=us) for us in (900, 5_000, 5_000)))
+    assert "approximate" not in shown(world.questions.summary(world.subject, {}))
+
+
 def test_events_are_the_latest_first_and_after_a_number_the_nearest_first(world: World) -> None:
     for n in range(5):
         world.add(world.event("2024-05-15 10:00", path=f"/{n}"))

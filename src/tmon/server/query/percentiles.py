@@ -7,16 +7,25 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from tmon.server.catalogue import Classes
 from tmon.server.events import key_text
 from tmon.server.store.base import Measures
 
 
-def percentiles(
-    classes: Classes, counts: Mapping[str, Measures], percents: Sequence[int]
-) -> list[float | None]:
-    """The nearest-rank percentiles of the durations in ms that `counts` holds by class key; None without any.
+class Percentiles(NamedTuple):
+    """Percentiles in the order in which they were asked for, None without any duration.
+
+    `loose` are the percents whose value lies in a class without two bounds, among others: it may be any of that class.
+    """
+
+    values: list[float | None]
+    loose: list[int]
+
+
+def percentiles(classes: Classes, counts: Mapping[str, Measures], percents: Sequence[int]) -> Percentiles:
+    """The nearest-rank percentiles of the durations in ms that `counts` holds by class key.
 
     The value of rank ceil(p/100 * n) lies between the bounds of its class, l <= value < u. What is returned is the
     harmonic mean 2lu/(l+u), whose relative error is at most (u-l)/(u+l) wherever in the class the value lies: 4.8%
@@ -24,14 +33,27 @@ def percentiles(
     fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019). The class below the first bound and
     the one above the last have no such bounds; there it is the class's exact mean.
     """
-    found = []
+    found: list[_Class] = []
     for key, estimate in _classes(classes):
         measures = counts.get(key)
         if measures is not None and measures.timed > 0:
             mean = measures.duration_us / measures.timed / 1000
-            found.append((measures.timed, mean if estimate is None else estimate))
-    total = sum(count for count, _ in found)
-    return [_at(found, math.ceil(total * percent / 100)) if total else None for percent in percents]
+            loose = estimate is None and measures.timed > 1
+            found.append(_Class(measures.timed, mean if estimate is None else estimate, loose))
+    if not found:
+        return Percentiles([None] * len(percents), [])
+    ranks = list(accumulate(one.timed for one in found))
+    at = [found[bisect_left(ranks, math.ceil(ranks[-1] * percent / 100))] for percent in percents]
+    return Percentiles(
+        [round(one.estimate_ms, 3) for one in at],
+        [percent for percent, one in zip(percents, at, strict=True) if one.loose],
+    )
+
+
+class _Class(NamedTuple):
+    timed: int
+    estimate_ms: float
+    loose: bool
 
 
 def _classes(classes: Classes) -> list[tuple[str, float | None]]:
@@ -39,9 +61,3 @@ def _classes(classes: Classes) -> list[tuple[str, float | None]]:
     bounds = classes.bounds
     inner = [(key_text(low), 2 * low * high / (low + high)) for low, high in pairwise(bounds)]
     return [("0", None), *inner, (key_text(bounds[-1]), None)]
-
-
-def _at(found: list[tuple[int, float]], rank: int) -> float:
-    """The value of that rank, counted from 1."""
-    ranks = list(accumulate(count for count, _ in found))
-    return round(found[bisect_left(ranks, rank)][1], 3)

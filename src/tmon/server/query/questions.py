@@ -154,9 +154,9 @@ class Questions:
                 pass
             else:
                 as_of_ms = min(as_of_ms, latency_as_of_ms)
-                found = percentiles(latency.classes, dict(ranking.rows), PERCENTS)
-                if ranking.other is not None and ranking.other.timed:
-                    approximate = [f"p{percent}_ms" for percent in PERCENTS]
+                found, loose = percentiles(latency.classes, dict(ranking.rows), PERCENTS)
+                unknown = ranking.other is not None and ranking.other.timed
+                approximate = [f"p{percent}_ms" for percent in (PERCENTS if unknown else loose)]
         results = answers.Summary(
             requests=totals.requests,
             visitors=totals.visitors,
