@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tests.contract.build import NOW, TODAY, WSID, envelope, event, identity, ms, rejected
+from tests.contract.build import DAY_MS, NOW, TODAY, WSID, envelope, event, identity, ms, rejected
 
 from tmon.server.events import SESSION, Event
 from tmon.server.store import Envelope, Outcome, Store
@@ -403,3 +403,34 @@ def test_a_store_does_not_change_what_it_is_given(store: Store) -> None:
     store.append([Envelope(wsid=WSID, id=b"another one" * 2, received_ms=NOW, events=given.events)])
     store.erase_username(WSID, "anna", NOW)
     assert msgspec.structs.asdict(given) == before
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------
+
+
+def test_sizes_are_added_up_by_web_service_and_day_of_receipt(
+    store: Store, reopen: Callable[[Store], Store]
+) -> None:
+    today = NOW // DAY_MS
+    old = envelope(event(), received_ms=NOW - DAY_MS, size=30)
+    store.append([envelope(event(), size=100, name="a"), envelope(size=20), old])
+    store.append([envelope(event(), size=100, name="a"), envelope(event(), size=7, wsid=8), envelope(wsid=9)])
+    store = reopen(store)
+    assert store.sizes() == {WSID: {today - 1: 30, today: 120}, 8: {today: 7}}
+    store.delete_webservice(WSID, NOW)
+    assert store.sizes() == {8: {today: 7}}
+
+
+def test_sizes_of_days_without_events_go(store: Store) -> None:
+    today = NOW // DAY_MS
+    for days in (31, 30, 15, 14, 0):
+        store.append([envelope(size=1, received_ms=NOW - days * DAY_MS)])
+    store.settle()
+
+    def kept(retention_days: dict[int, int]) -> list[int]:
+        while store.expire(NOW, retention_days):
+            pass
+        return sorted(today - day for day in store.sizes()[WSID])
+
+    assert kept({8: 30}) == [0, 14, 15, 30]
+    assert kept({}) == [0, 14]

@@ -168,6 +168,7 @@ class History:
             refused=None if events else random.choice([None, "not_json"]),
             source=random.choice(["", "web-1", "web-2"]),
             key=random.choice([None, 1, 1, 2]),
+            size=random.choice([0, 100, 250]),
             run=random.choice(["", "r"]),
             seq=self.sent if sequenced else None,
             sent=10 * self.sent if sequenced else None,
@@ -297,6 +298,7 @@ class History:
         self.settle()
         self.alike(lambda store: store.views())
         self.alike(lambda store: store.outcomes(sorted(self.ids)))
+        self.alike(lambda store: store.sizes())
         self.alike(lambda store: store.opened(self.days))
         self.alike(lambda store: store.closed(self.days))
         self.alike(self.positions)

@@ -254,9 +254,9 @@ def test_a_replay_of_an_old_envelope_does_not_bring_the_old_key_back(store: Stor
 def test_the_keys_of_runs_that_are_no_longer_kept_make_room(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("memory.ledger", "sqlite.expiry", "sqlite.run_keys"):
+    for module in ("memory.ledger", "sqlite.expiry", "sqlite.noting"):
         monkeypatch.setattr(f"tmon.server.store.{module}.LEDGER_RUNS", 3)
-    monkeypatch.setattr("tmon.server.store.sqlite.run_keys.TRIM_EVERY", 2)
+    monkeypatch.setattr("tmon.server.store.sqlite.noting.TRIM_EVERY", 2)
     for number in range(8):
         store.append([sent(run=f"r{number}", key=number, received_ms=NOW + number)])
     store.settle()

@@ -11,7 +11,7 @@ from tests.collecting import Server
 
 from tmon.cli import serving
 from tmon.server.core import Job, Periodic
-from tmon.server.writer import StoreFigures
+from tmon.server.writer import DiskShares, Share, StoreFigures
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SERVING = (DOCS / "serving.md").read_text("utf-8")
@@ -21,6 +21,7 @@ SENDING = (DOCS / "sending.md").read_text("utf-8")
 def test_every_metric_is_described_and_none_that_does_not_exist() -> None:
     with Server() as server:
         StoreFigures(server.store, server.registry)
+        DiskShares(server.writer, server.store, lambda wsid: Share(1, 14), registry=server.registry)
         Periodic([Job("expire", lambda stopping: None)], registry=server.registry)
         text = server.request("GET", "/metrics").content.decode()
     families = re.findall(r"^# TYPE (tmon_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE)

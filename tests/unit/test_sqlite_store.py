@@ -224,6 +224,7 @@ def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path
     for name in ("log.db", "views.db"):
         with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
             connection.execute("DROP TABLE IF EXISTS run_keys")
+            connection.execute("DROP TABLE IF EXISTS sizes")
             connection.execute("PRAGMA user_version = 1")
     again = open_store(tmp_path)
     again.append([envelope(event(path="/a"), source="web-1", run="r", key=5)])

@@ -34,7 +34,16 @@ from tmon.server.dashboard.wsgi import application
 from tmon.server.pipeline import Locator, Pipeline, SaltOf, known_salts, standard_steps
 from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable, deletions, sessions
-from tmon.server.writer import Control, Follower, StoreFigures, Writer, WriterError, carry_out
+from tmon.server.writer import (
+    Control,
+    DiskShares,
+    Follower,
+    Share,
+    StoreFigures,
+    Writer,
+    WriterError,
+    carry_out,
+)
 from tmon.settings import Settings
 from tmon.settings.paths import geoip_files
 
@@ -51,6 +60,8 @@ LAG_S: Final = 30.0
 SILENT_S: Final = 10.0
 FREE_BYTES: Final = 64 * 1024 * 1024
 DEFAULT_EVENTS_PER_SECOND: Final = 100_000
+RETENTION_DAYS: Final = 14
+MEGABYTE: Final = 1_000_000
 
 
 class Running:
@@ -71,8 +82,10 @@ class Running:
         self.writer = Writer(
             self.store, self._events_per_second, committed=self.follower.wake, registry=self.registry
         )
+        self.shares = DiskShares(self.writer, self.store, self._share, registry=self.registry)
         self.periodic = Periodic(
             [
+                Job("look at sizes", lambda _: self.shares.look()),
                 Job("close days", lambda _: self._close_days()),
                 Job("expire", self._expire),
                 Job("finish deletions", lambda _: self._finish_deletions()),
@@ -139,7 +152,7 @@ class Running:
         collector = Collector(
             keyring=self.keyring,
             judge=judge,
-            writer=self.writer,
+            writer=self.shares,
             refresher=Refresher(self.keyring.refresh, self.refreshing),
             workers=self.workers,
             failures=Failures(),
@@ -166,6 +179,13 @@ class Running:
     def _events_per_second(self, wsid: int) -> int:
         service = self.keyring.get(wsid)
         return service.events_per_second if service is not None else DEFAULT_EVENTS_PER_SECOND
+
+    def _share(self, wsid: int) -> Share:
+        service = self.keyring.get(wsid)
+        standard = self.settings.log_megabytes * MEGABYTE
+        if service is None:
+            return Share(standard, RETENTION_DAYS)
+        return Share(standard if service.log_bytes is None else service.log_bytes, service.retention_days)
 
     def _fetched_salts(self, wsid: int) -> SaltOf:
         def salt_of(day: int) -> bytes | None:

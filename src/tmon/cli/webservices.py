@@ -45,6 +45,12 @@ def register(subparsers: Subparsers) -> None:
     )
     change.add_argument("--retention-days", metavar="N", type=int, help="for how long single events are kept")
     change.add_argument("--events-per-second", metavar="N", type=int, help="its budget")
+    change.add_argument(
+        "--log-megabytes",
+        metavar="N",
+        type=int,
+        help="what it may have in the log, as megabytes of JSON; 0: what TMON_LOG_MEGABYTES says",
+    )
 
     rotate = add_command(
         group, "rotate-key", _rotate_key, "make a second key and print its DSN", as_json=True
@@ -116,6 +122,7 @@ def _webservice_row(row: WebService, keys: list[Key]) -> dict[str, Any]:
         "ip_policy": row.ip_policy,
         "retention_days": row.retention_days,
         "events_per_second": row.events_per_second,
+        "log_megabytes": row.log_megabytes,
         "keys": [{"key": key.pk, "created": utc(key.created)} for key in keys],
     }
 
@@ -124,10 +131,12 @@ def _webservice_row(row: WebService, keys: list[Key]) -> dict[str, Any]:
 def _webservice_set(arguments: argparse.Namespace, _: Settings) -> int:
     from tmon.server.tenants import accounts
 
-    names = ("name", "timezone", "ip_policy", "retention_days", "events_per_second")
+    names = ("name", "timezone", "ip_policy", "retention_days", "events_per_second", "log_megabytes")
     fields = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.owner is not None:
         fields["owner"] = accounts.user_named(arguments.owner)
+    if fields.get("log_megabytes") == 0:
+        fields["log_megabytes"] = None
     if not fields:
         raise WrongUsage("nothing to change was given; tmon webservice set --help shows what can be")
     row = accounts.change_webservice(arguments.wsid, **fields)

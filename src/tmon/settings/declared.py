@@ -149,6 +149,14 @@ class Settings:
         "An API token, for `tmon verify` to check also that what it sent can be read.",
         secret=True,
     )
+    log_megabytes: int = _setting(
+        "TMON_LOG_MEGABYTES",
+        parsing.count,
+        """How much each web service may have in the log at once, as megabytes of JSON, unless
+        `tmon webservice set WSID --log-megabytes N` says otherwise for it. What is beyond is refused with status
+        429.""",
+        default="100000",
+    )
     log_level: str = _setting(
         "TMON_LOG_LEVEL",
         parsing.log_level,

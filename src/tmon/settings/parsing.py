@@ -40,6 +40,13 @@ def text(value: str) -> str:
     return value
 
 
+def count(value: str) -> int:
+    """A whole number from 1 to a thousand million."""
+    if not (re.fullmatch("[0-9]{1,10}", value.strip()) and 1 <= int(value) <= 1_000_000_000):
+        raise ValueError(f"{value!r} is no whole number from 1 to 1000000000")
+    return int(value)
+
+
 def path(value: str) -> Path:
     """A path, made absolute against the present working directory; `~` is the user's home."""
     return Path(value).expanduser().absolute()

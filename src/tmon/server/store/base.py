@@ -99,7 +99,7 @@ class Envelope(msgspec.Struct, kw_only=True):
 
     `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
     be told apart, are all in `rejected`. `payloads` holds what goes to quarantine: (reason, text). `key` is the number
-    of the key that opened it, where that is known.
+    of the key that opened it, where that is known. `size` is that of its plaintext in bytes.
     """
 
     wsid: int
@@ -118,6 +118,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     close: bool = False
     stream: str | None = None
     key: int | None = None
+    size: int = 0
 
 
 class Outcome(msgspec.Struct, kw_only=True, frozen=True):
@@ -372,6 +373,13 @@ class Store(ABC):
     @abstractmethod
     def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
         """The latest rejected payloads, newest first."""
+
+    @abstractmethod
+    def sizes(self) -> dict[int, dict[int, int]]:
+        """Bytes of plaintext that were appended, by web service and UTC day of receipt (days since 1970).
+
+        Days stay at least as long as one of their events can be there. Costs no look at events.
+        """
 
     @abstractmethod
     def complete_from(self, period: Period, view: str | None = None) -> int | None:

@@ -105,7 +105,7 @@ def create_webservice(name: str, owner: User, timezone: str = "UTC") -> Created:
 
 
 def change_webservice(wsid: int, **fields: object) -> WebService:
-    """Change some of timezone, ip_policy, retention_days, events_per_second, name or owner."""
+    """Change some of timezone, ip_policy, retention_days, events_per_second, log_megabytes, name or owner."""
     with transaction.atomic():
         row = webservice(wsid)
         for name, value in fields.items():

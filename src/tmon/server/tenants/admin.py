@@ -77,7 +77,10 @@ class WebServiceAdmin(_WebServicePages):
 
     def get_fieldsets(self, request: HttpRequest, obj: WebService | None = None) -> Any:
         """A new web service has no id and no key yet."""
-        chosen = ("name", "owner", "timezone", "ip_policy", "retention_days", "events_per_second")
+        chosen = (
+            *("name", "owner", "timezone", "ip_policy"),
+            *("retention_days", "events_per_second", "log_megabytes"),
+        )
         if obj is None:
             return ((None, {"fields": chosen, "description": "Its id and its secret are created on save."}),)
         return ((None, {"fields": ("wsid", "dsns", *chosen, "zone_history", "created")}),)

@@ -21,6 +21,7 @@ from tmon.server.calendar import Calendar
 log = structlog.get_logger(__name__)
 
 REFRESH_S = 0.5
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Service:
     """none, truncated or full."""
     retention_days: int
     events_per_second: int
+    log_bytes: int | None = None
+    """What it may have in the log, as bytes of plaintext; None: what the setting says."""
 
 
 class Keyring:
@@ -142,6 +145,7 @@ class Keyring:
                 ip_policy=row.ip_policy,
                 retention_days=row.retention_days,
                 events_per_second=row.events_per_second,
+                log_bytes=None if row.log_megabytes is None else row.log_megabytes * MEGABYTE,
             )
         in_use = {service.calendar.zones for service in services.values()}
         self._calendars = {history: self._calendars[history] for history in in_use}

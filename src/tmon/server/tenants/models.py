@@ -87,6 +87,14 @@ class WebService(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(10_000_000)],
         help_text="Its budget; what is beyond is refused with status 429.",
     )
+    log_megabytes = models.PositiveIntegerField(
+        "share of the disk",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000_000)],
+        help_text="Megabytes of JSON that it may have in the log; what is beyond is refused with status 429. "
+        "Empty: what TMON_LOG_MEGABYTES says.",
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,12 +14,14 @@ from .errors import (
     NotStored,
     NotTaken,
     OverBudget,
+    OverShare,
     WriterError,
 )
 from .figures import StoreFigures
 from .follower import Follower
 from .group_commit import Bounds, Writer
 from .lock import WriterLock
+from .shares import DiskShares, Share
 
 __all__ = [
     "Bounds",
@@ -27,6 +29,7 @@ __all__ = [
     "CommandFailed",
     "Control",
     "Deleted",
+    "DiskShares",
     "Envelope",
     "Follower",
     "Locked",
@@ -35,7 +38,9 @@ __all__ = [
     "NotTaken",
     "Outcome",
     "OverBudget",
+    "OverShare",
     "Rejected",
+    "Share",
     "StoreFigures",
     "Writer",
     "WriterError",

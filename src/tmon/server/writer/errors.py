@@ -5,6 +5,7 @@ WriterError
 ├── NotTaken            the envelope is not stored; the sender may try again after `retry_after_s`
 │   ├── Busy            the queue is full, or the writer is stopping
 │   ├── OverBudget      the web service's event budget is used up
+│   │   └── OverShare   its share of the disk is used up
 │   └── NotStored       the store is away or failed
 ├── Locked              another process owns the data directory
 ├── NoAnswer            a process owns the data directory but does not answer on its socket
@@ -32,6 +33,10 @@ class Busy(NotTaken):
 
 class OverBudget(NotTaken):
     """The web service reported more events than its budget allows."""
+
+
+class OverShare(OverBudget):
+    """The web service has as much in the log as it may; what is new waits for what is old to go."""
 
 
 class NotStored(NotTaken):

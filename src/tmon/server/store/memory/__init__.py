@@ -239,6 +239,10 @@ class MemoryStore(Store):
         with self._lock:
             return list(self._log.quarantine.get(wsid, ()))[::-1][:limit]
 
+    def sizes(self) -> dict[int, dict[int, int]]:
+        with self._lock:
+            return copy.deepcopy(self._log.sizes)
+
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         with self._lock:
             counts = self._totals if view is None else self._counts(view)

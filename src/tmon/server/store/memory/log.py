@@ -51,6 +51,7 @@ class Log:
         self.last_seq = 0
         self.days: dict[tuple[int, int], OpenedDay] = {}
         self.days_gone: dict[int, dict[int, int]] = {}
+        self.sizes: dict[int, dict[int, int]] = {}
         self.quarantine: dict[int, deque[Quarantined]] = {}
         self._limits = limits
         self._items: list[Item] = []
@@ -80,6 +81,10 @@ class Log:
         taken = self._beyond(envelope)
         outcome = outcome_of(envelope, len(envelope.events) - len(taken))
         self._outcomes[identity] = (envelope.received_ms, outcome)
+        day = envelope.received_ms // DAY_MS
+        if envelope.size:
+            days = self.sizes.setdefault(envelope.wsid, {})
+            days[day] = days.get(day, 0) + envelope.size
         self._items.append(Received(self._next(), envelope.wsid, envelope.received_ms, envelope, outcome))
         for event in taken:
             self._append_event(envelope, event)
@@ -152,6 +157,7 @@ class Log:
         self._outcomes = {one: kept for one, kept in self._outcomes.items() if one[0] != wsid}
         self._streams = {one: kept for one, kept in self._streams.items() if one[0] != wsid}
         self.days_gone.pop(wsid, None)
+        self.sizes.pop(wsid, None)
         self._items.append(Deletion(self._next(), wsid))
         return erased
 
@@ -168,6 +174,12 @@ class Log:
             while rows and deleted < most and rows[0].received_ms + QUARANTINE_KEPT_MS <= now_ms:
                 rows.popleft()
                 deleted += 1
+        kept_from = now_ms // DAY_MS - max(RETENTION_DAYS, *retention_days.values(), 1)
+        kept = {
+            wsid: {day: size for day, size in days.items() if day >= kept_from}
+            for wsid, days in self.sizes.items()
+        }
+        self.sizes = {wsid: days for wsid, days in kept.items() if days}
         return deleted
 
     def _expire_items(self, now_ms: int, retention_days: Mapping[int, int], passed: int, most: int) -> int:

@@ -39,9 +39,9 @@ from ..base import (
 from .counting import IN_STEP, Counted, counted_views
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
+from .noting import NotingLog
 from .questions import Questions
 from .registry import Registry
-from .run_keys import KeyedLog
 from .schema import open_log, open_reader, open_views, overwritten
 from .views import Follower
 
@@ -66,7 +66,7 @@ class SqliteStore(Store):
         log = open_log(self._log_path)
         views = open_views(self._views_path, self._log_path)
         self._log_connection, self._views_connection = log, views
-        self._log = KeyedLog(log, limits)
+        self._log = NotingLog(log, limits)
         self._erasure = Erasure(log, self._log)
         self._log_expiry = LogExpiry(log, self._log.forget)
         self._views_lock = threading.Lock()
@@ -190,6 +190,10 @@ class SqliteStore(Store):
     def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
         with self._questions() as ask:
             return ask.quarantine(wsid, limit)
+
+    def sizes(self) -> dict[int, dict[int, int]]:
+        with self._questions() as ask:
+            return ask.sizes()
 
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         number = None if view is None else self._view(view)[0]

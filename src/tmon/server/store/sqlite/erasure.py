@@ -69,7 +69,7 @@ class Erasure:
         def delete() -> Erased:
             (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
             quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
-            for table in ("streams", "gone", "run_keys"):
+            for table in ("streams", "gone", "run_keys", "sizes"):
                 self._db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))
             self._log.forget()
             upto = self._log.entry_of_ours(DELETION, wsid, now_ms)

@@ -33,6 +33,7 @@ class LogExpiry:
             or self._deleted_webservices(passed)
             or self._entries(now_ms, most, passed)
             or self._quarantine(now_ms, most)
+            or self._sizes(now_ms, retention_days)
             or self._dictionaries(most)
         )
 
@@ -147,6 +148,11 @@ class LogExpiry:
             ).rowcount
             > 0
         )
+
+    def _sizes(self, now_ms: int, retention_days: Mapping[int, int]) -> bool:
+        """Sizes of days of which no web service has events any more; they are few, so they go at once."""
+        longest = max(DEFAULT_RETENTION_DAYS, *retention_days.values(), 1)
+        return self._db.execute("DELETE FROM sizes WHERE day < ?", (now_ms // DAY_MS - longest,)).rowcount > 0
 
     def _dictionaries(self, most: int) -> bool:
         """Shared values that were last used before the receipt of the oldest entry, so that nothing refers to them."""

@@ -152,6 +152,13 @@ class Questions:
             )
         ]
 
+    def sizes(self) -> dict[int, dict[int, int]]:
+        """See Store.sizes."""
+        found: dict[int, dict[int, int]] = {}
+        for wsid, day, size in self._db.execute("SELECT wsid, day, bytes FROM log.sizes"):
+            found.setdefault(wsid, {})[day] = size
+        return found
+
     # -- completeness ---------------------------------------------------------------------------------------------
 
     def complete_from(self, period: Period, number: int | None) -> int | None:

@@ -70,6 +70,9 @@ CREATE TABLE IF NOT EXISTS streams(
 CREATE TABLE IF NOT EXISTS run_keys(
     id INTEGER PRIMARY KEY, wsid INTEGER NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, key INTEGER NOT NULL,
     UNIQUE(wsid, source, run));
+-- Bytes of plaintext by the day of their receipt (since 1970).
+CREATE TABLE IF NOT EXISTS sizes(
+    day INTEGER NOT NULL, wsid INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(day, wsid)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS run_keys_of ON run_keys(wsid);
 CREATE TABLE IF NOT EXISTS quarantine(
     id INTEGER PRIMARY KEY AUTOINCREMENT, wsid INTEGER NOT NULL, received INTEGER NOT NULL, source TEXT NOT NULL,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which key the last envelope of each run was opened, written together with the envelope.
+"""What the log notes besides entries and events, in the same transaction: keys of runs, and how much was received.
 
 A run uses the same key for a long time, so it is written when it changes and once an hour, and not with each envelope.
+Sizes are added up per web service and day, in one row per commit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..base import LEDGER_RUNS, Envelope, Limits, Outcome
+from ..base import DAY_MS, LEDGER_RUNS, Envelope, Limits, Outcome
 from .log import Log
 
 HOUR_MS: Final = 3_600_000
@@ -70,20 +71,31 @@ class RunKeys:
         del self._since_trimmed[wsid]
 
 
-class KeyedLog(Log):
-    """The log, which also notes by which key each run's last envelope was opened."""
+class NotingLog(Log):
+    """The log, which also notes by which key each run's last envelope was opened, and sizes."""
 
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         super().__init__(connection, limits)
+        self._connection = connection
         self._run_keys = RunKeys(connection)
 
     def _append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         outcomes = super()._append(envelopes)
-        # what was stored before says nothing about the key that is in use now
-        self._run_keys.note(
+        fresh = [
             envelope for envelope, outcome in zip(envelopes, outcomes, strict=True) if not outcome.duplicate
-        )
+        ]
+        self._run_keys.note(fresh)
+        self._note_sizes(fresh)
         return outcomes
+
+    def _note_sizes(self, envelopes: Iterable[Envelope]) -> None:
+        sizes: Counter[tuple[int, int]] = Counter()
+        for envelope in envelopes:
+            sizes[envelope.received_ms // DAY_MS, envelope.wsid] += envelope.size
+        self._connection.executemany(
+            "INSERT INTO sizes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes",
+            [(*of, size) for of, size in sizes.items() if size],
+        )
 
     def forget(self) -> None:
         """See Log.forget."""
