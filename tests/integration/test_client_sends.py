@@ -611,6 +611,15 @@ def test_the_largest_batch_stays_below_what_the_server_takes(
     assert len(collector.posts[0].body) < 8 * 1024 * 1024
 
 
+@pytest.mark.parametrize("stream", ["", "x" * 201, "\ud800"])
+def test_a_stream_that_the_server_would_refuse_is_not_sent(
+    client: Client, collector: ScriptedCollector, stream: str
+) -> None:
+    with pytest.raises(ValueError, match="stream"):
+        client.send_batch([{"n": 1, "offset": 1}], stream=stream)
+    assert collector.posts == []
+
+
 def test_a_closed_client_sends_no_batch(client: Client) -> None:
     client.close()
     with pytest.raises(ValueError, match="closed"):
@@ -713,7 +722,7 @@ def test_no_dsn_is_an_error_at_construction(monkeypatch: pytest.MonkeyPatch) -> 
     "settings",
     [
         {"source": "\ud800"},
-        {"source": "x" * 1025},
+        {"source": "x" * 201},
         {"batch_events": 0},
         {"timeout_s": 0},
         {"batch_age_s": -1},

@@ -34,6 +34,7 @@ from tmon.server.dashboard.wsgi import application
 from tmon.server.pipeline import Locator, Pipeline, SaltOf, known_salts, standard_steps
 from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable, deletions, sessions
+from tmon.server.tenants.keyring import MEGABYTE
 from tmon.server.writer import (
     Control,
     DiskShares,
@@ -61,7 +62,6 @@ SILENT_S: Final = 10.0
 FREE_BYTES: Final = 64 * 1024 * 1024
 DEFAULT_EVENTS_PER_SECOND: Final = 100_000
 RETENTION_DAYS: Final = 14
-MEGABYTE: Final = 1_000_000
 
 
 class Running:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_BATCH_EVENTS: Final = 10_000
 # Sealed, and whether it compresses or not, this stays below the 8 MiB that the server takes.
 MAX_BATCH_BYTES: Final = 8 * 1024 * 1024 - 64 * 1024
+MAX_NAME: Final = 200
+"""Characters of a source or a stream; the server refuses envelopes with longer ones."""
 
 
 class Client:
@@ -175,7 +177,7 @@ def _checked(name: str, what: str) -> str:
     except UnicodeEncodeError:
         usable = False
     else:
-        usable = 0 < len(name) <= 1024
+        usable = 0 < len(name) <= MAX_NAME
     if not usable:
-        raise ValueError(f"{what} is text of 1 to 1,024 characters")
+        raise ValueError(f"{what} is text of 1 to {MAX_NAME} characters")
     return name
