@@ -67,8 +67,8 @@ def post(headers: str, body: bytes = b"", target: str = PATH, version: str = "HT
     return lines.encode("latin1") + body
 
 
-# What is written, and the statuses that may be answered; None where the connection may be closed instead.
-WEIRD: dict[str, tuple[bytes, tuple[int | None, ...]]] = {
+# What is written, and the statuses that may be answered.
+WEIRD: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "a length that is a word": (post("Content-Length: abc\r\n"), (400,)),
     "an empty length": (post("Content-Length: \r\n"), (400,)),
     "a negative length": (post("Content-Length: -1\r\n"), (400,)),
@@ -88,45 +88,45 @@ WEIRD: dict[str, tuple[bytes, tuple[int | None, ...]]] = {
     "gzip as a transfer coding": (post("Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n"), (400,)),
     "chunked twice": (post("Transfer-Encoding: chunked, chunked\r\n", b"0\r\n\r\n"), (400,)),
     "no chunk": (post("Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"), (400,)),
-    "a chunk with an extension": (post("Transfer-Encoding: chunked\r\n", b"2;a=b\r\nx=\r\n0\r\n\r\n"), (400, None)),
-    "a chunk of a wrong size": (post("Transfer-Encoding: chunked\r\n", b"1\r\nx=\r\n0\r\n\r\n"), (400, None)),
-    "a chunk without a size": (post("Transfer-Encoding: chunked\r\n", b"xyz\r\n0\r\n\r\n"), (400, None)),
-    "a chunk of a negative size": (post("Transfer-Encoding: chunked\r\n", b"-1\r\n0\r\n\r\n"), (400, None)),
-    "a chunk of a huge size": (post("Transfer-Encoding: chunked\r\n", b"F" * 18 + b"\r\nx="), (400, 413, None)),
-    "a chunk's size that does not end": (post("Transfer-Encoding: chunked\r\n", b"0" * 100_000), (400, None)),
+    "a chunk with an extension": (post("Transfer-Encoding: chunked\r\n", b"2;a=b\r\nx=\r\n0\r\n\r\n"), (400,)),
+    "a chunk of a wrong size": (post("Transfer-Encoding: chunked\r\n", b"1\r\nx=\r\n0\r\n\r\n"), (400,)),
+    "a chunk without a size": (post("Transfer-Encoding: chunked\r\n", b"xyz\r\n0\r\n\r\n"), (400,)),
+    "a chunk of a negative size": (post("Transfer-Encoding: chunked\r\n", b"-1\r\n0\r\n\r\n"), (400,)),
+    "a chunk of a huge size": (post("Transfer-Encoding: chunked\r\n", b"F" * 18 + b"\r\nx="), (400,)),
+    "a chunk's size that does not end": (post("Transfer-Encoding: chunked\r\n", b"0" * 100_000), (400,)),
     "an expectation that is refused": (post(f"Content-Length: {9 * MIB}\r\nExpect: 100-continue\r\n"), (413,)),
     "an expectation that nobody knows": (post("Content-Length: 2\r\nExpect: miracles\r\n", b"x="), (400,)),
-    "a header without a colon": (post("Content-Length\r\n"), (400, None)),
-    "a header without a name": (post(": 7\r\nContent-Length: 0\r\n"), (400, None)),
-    "a header with a NUL": (post("X-Y: a\0b\r\nContent-Length: 0\r\n"), (400, None)),
-    "a header over two lines": (post("X-Y: a\r\n b\r\nContent-Length: 0\r\n"), (400, None)),
-    "a space before a colon": (post("Content-Length : 0\r\n"), (400, None)),
+    "a header without a colon": (post("Content-Length\r\n"), (400,)),
+    "a header without a name": (post(": 7\r\nContent-Length: 0\r\n"), (400,)),
+    "a header with a NUL": (post("X-Y: a\0b\r\nContent-Length: 0\r\n"), (400,)),
+    "a header over two lines": (post("X-Y: a\r\n b\r\nContent-Length: 0\r\n"), (400,)),
+    "a space before a colon": (post("Content-Length : 0\r\n"), (400,)),
     "bytes that are not ASCII": (post("X-Y: \xff\xfe\r\nContent-Length: 0\r\n"), (400,)),
     "a header of 20,000 bytes": (post("X-Y: " + "y" * 20_000 + "\r\nContent-Length: 0\r\n"), (400,)),
-    "a header of 200,000 bytes": (post("X-Y: " + "y" * 200_000 + "\r\nContent-Length: 0\r\n"), (400, 431, None)),
+    "a header of 200,000 bytes": (post("X-Y: " + "y" * 200_000 + "\r\nContent-Length: 0\r\n"), (431,)),
     "1,000 headers": (post("".join(f"X{n}: y\r\n" for n in range(1_000)) + "Content-Length: 0\r\n"), (400,)),
-    "100,000 headers": (post("X: y\r\n" * 100_000), (400, 431, None)),
+    "100,000 headers": (post("X: y\r\n" * 100_000), (431,)),
     "no Host": (f"POST {PATH} HTTP/1.1\r\nContent-Length: 0\r\n\r\n".encode(), (400,)),
     "two Hosts": (post("Host: other.example\r\nContent-Length: 0\r\n"), (400,)),
     "HTTP/1.0": (post("Content-Length: 0\r\n", version="HTTP/1.0"), (400,)),
-    "HTTP/1.7": (post("Content-Length: 0\r\n", version="HTTP/1.7"), (400, 505, None)),
-    "HTTP/2.0": (post("Content-Length: 0\r\n", version="HTTP/2.0"), (400, 505, None)),
-    "HTTP/x": (post("Content-Length: 0\r\n", version="HTTP/x"), (400, None)),
-    "no version": (f"POST {PATH}\r\n\r\n".encode(), (400, None)),
-    "two spaces": (post("Content-Length: 0\r\n", target=f" {PATH}"), (400, None)),
-    "line feeds alone": (post("Content-Length: 0\r\n").replace(b"\r\n", b"\n"), (400, None)),
-    "HTTP/2 from the start": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (None, 400, 404, 405)),
+    "HTTP/1.7": (post("Content-Length: 0\r\n", version="HTTP/1.7"), (400,)),
+    "HTTP/2.0": (post("Content-Length: 0\r\n", version="HTTP/2.0"), (400,)),
+    "HTTP/x": (post("Content-Length: 0\r\n", version="HTTP/x"), (400,)),
+    "no version": (f"POST {PATH}\r\n\r\n".encode(), (400,)),
+    "two spaces": (post("Content-Length: 0\r\n", target=f" {PATH}"), (400,)),
+    "line feeds alone": (post("Content-Length: 0\r\n").replace(b"\r\n", b"\n"), (400,)),
+    "HTTP/2 from the start": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400,)),
     "an upgrade": (post("Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n"), (400,)),
     "an absolute target": (post("Content-Length: 0\r\n", target=f"http://tmon.example{PATH}"), (400,)),
     "a target with a query": (post("Content-Length: 0\r\n", target=f"{PATH}?wsid=7&data=x"), (400,)),
     "a target with a fragment": (post("Content-Length: 0\r\n", target=f"{PATH}#x"), (400, 404)),
-    "a target with a NUL": (post("Content-Length: 0\r\n", target=f"{PATH}/\0"), (400, None)),
-    "a target that is not ASCII": (post("Content-Length: 0\r\n", target=f"{PATH}/\xff"), (400, None)),
+    "a target with a NUL": (post("Content-Length: 0\r\n", target=f"{PATH}/\0"), (400,)),
+    "a target that is not ASCII": (post("Content-Length: 0\r\n", target=f"{PATH}/\xff"), (400,)),
     "a target with an escape that is none": (post("Content-Length: 0\r\n", target=f"{PATH}/%zz"), (400,)),
     "a target of 20,000 bytes": (post("Content-Length: 0\r\n", target=f"{PATH}/" + "7" * 20_000), (400,)),
     "a target with dots": (post("Content-Length: 0\r\n", target=f"{PATH}/../7"), (400,)),
-    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) + b"\r\n\r\n", (400, None)),
-    "empty lines first": (b"\r\n\r\n" + post("Content-Length: 0\r\n"), (400, None)),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) + b"\r\n\r\n", (400,)),
+    "empty lines first": (b"\r\n\r\n" + post("Content-Length: 0\r\n"), (400,)),
 }  # fmt: skip
 
 
@@ -134,14 +134,11 @@ WEIRD: dict[str, tuple[bytes, tuple[int | None, ...]]] = {
 def test_weird_http(endpoint: Endpoint, name: str) -> None:
     sent, expected = WEIRD[name]
     answers = talk(endpoint, sent)
-    assert [answer.status for answer in answers[:1]] or None in expected
+    assert answers
     for answer in answers:
         assert answer.status in expected
-        if answer.body:
-            assert answer.json()["status_code"] == answer.status
-            assert answer.headers["content-type"] == "application/json"
-        else:
-            assert None in expected, "an answer without our JSON"
+        assert answer.json()["status_code"] == answer.status
+        assert answer.headers["content-type"] == "application/json"
 
 
 METHODS = [

@@ -322,6 +322,6 @@ def test_an_answer_that_nobody_takes_ends_the_connection(monkeypatch: pytest.Mon
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 200"
         until = time.monotonic() + 10
-        while server.front._sending or server.front._server._connections:
+        while server.front._sending or server.front._connections:
             assert time.monotonic() < until
             time.sleep(0.01)

@@ -56,8 +56,8 @@ class TrustedProxies:
 def client_address(peer: str, headers: Mapping[str, str], trusted: TrustedProxies) -> str:
     """The address of whoever made this request, as text without port or zone.
 
-    `peer` is the other end of the connection; `headers` is asked for "X-Forwarded-For" only if the peer is a
-    trusted proxy. Where the header is garbage, the last proxy that can be named is the answer. A peer that is not
+    `peer` is the other end of the connection; `headers`, which has names in lower case or takes them in any, is asked
+    for X-Forwarded-For only if the peer is a trusted proxy. Where the header is garbage, the last proxy that can be named is the answer. A peer that is not
     an address (a Unix socket) is answered as it is.
     """
     nearest = _address(peer)
@@ -65,7 +65,7 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: TrustedProxie
         return peer
     if nearest not in trusted:
         return str(nearest)
-    hops = (headers.get("X-Forwarded-For") or "").rsplit(",", HOPS)[-HOPS:]
+    hops = (headers.get("x-forwarded-for") or "").rsplit(",", HOPS)[-HOPS:]
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
@@ -80,7 +80,7 @@ def came_by_https(peer: str, headers: Mapping[str, str], trusted: TrustedProxies
     """Whether a trusted proxy says that the client's own connection was encrypted."""
     return (
         peer in trusted
-        and (headers.get("X-Forwarded-Proto") or "").rsplit(",", 1)[-1].strip().lower() == "https"
+        and (headers.get("x-forwarded-proto") or "").rsplit(",", 1)[-1].strip().lower() == "https"
     )
 
 

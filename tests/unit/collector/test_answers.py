@@ -8,7 +8,16 @@ import json
 
 import pytest
 
-from tmon.server.collector.answers import Answer, accepts_gzip, of_not_taken, of_outcome, of_refusal, rendered
+from tmon.server.collector.answers import (
+    Answer,
+    Response,
+    accepts_gzip,
+    as_bytes,
+    of_not_taken,
+    of_outcome,
+    of_refusal,
+    rendered,
+)
 from tmon.server.collector.refusals import Refusal
 from tmon.server.writer import Busy, Deleted, NotStored, Outcome, OverBudget
 
@@ -93,11 +102,36 @@ def test_whether_a_client_accepts_gzip(header: str | None, accepted: bool) -> No
 
 
 def test_long_answers_are_gzipped_and_short_ones_are_not() -> None:
-    start, headers, body = rendered(Answer(200, b"x" * 1025), "gzip")
-    assert start.code == 200
+    response = rendered(Answer(200, b"x" * 1025), "gzip")
+    assert response.status == 200
+    headers = dict(response.headers)
     assert headers["Content-Encoding"] == "gzip"
     assert headers["Vary"] == "Accept-Encoding"
-    assert headers["Content-Length"] == str(len(body))
-    assert gzip.decompress(body) == b"x" * 1025
-    assert rendered(Answer(200, b"x" * 1024), "gzip")[2] == b"x" * 1024
-    assert rendered(Answer(200, b"x" * 1025), None)[2] == b"x" * 1025
+    assert gzip.decompress(response.body) == b"x" * 1025
+    assert rendered(Answer(200, b"x" * 1024), "gzip").body == b"x" * 1024
+    assert rendered(Answer(200, b"x" * 1025), None).body == b"x" * 1025
+
+
+def test_a_response_as_it_goes_out() -> None:
+    sent = as_bytes(Response(200, "OK", [("X-Own", "1")], b"body"), connection="close", without_body=False)
+    head, _, body = sent.partition(b"\r\n\r\n")
+    first, date, *rest = head.split(b"\r\n")
+    assert (first, body) == (b"HTTP/1.1 200 OK", b"body")
+    assert date.startswith(b"Date: ")
+    assert rest == [b"X-Own: 1", b"Content-Length: 4", b"Connection: close"]
+
+
+def test_a_response_to_head_has_a_length_and_no_body() -> None:
+    sent = as_bytes(Response(200, "OK", [], b"body"), connection=None, without_body=True)
+    assert sent.endswith(b"\r\nContent-Length: 4\r\n\r\n")
+
+
+def test_no_content_has_no_length() -> None:
+    sent = as_bytes(Response(204, "No Content", [], b""), connection=None, without_body=False)
+    assert b"Content-Length" not in sent
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b"])
+def test_a_header_cannot_end_its_line(value: str) -> None:
+    with pytest.raises(ValueError, match="end of a line"):
+        as_bytes(Response(200, "OK", [("X-Own", value)], b""), connection=None, without_body=False)

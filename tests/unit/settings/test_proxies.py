@@ -17,7 +17,7 @@ PROXIES = TrustedProxies.parse("127.0.0.1, 10.0.0.0/8, 2001:db8::/32")
 
 
 def forwarded(value: str) -> dict[str, str]:
-    return {"X-Forwarded-For": value, "X-Forwarded-Proto": "https"}
+    return {"x-forwarded-for": value, "x-forwarded-proto": "https"}
 
 
 def test_nobody_is_believed_by_default() -> None:
@@ -65,7 +65,7 @@ def test_a_peer_without_an_address_is_answered_as_it_is() -> None:
 
 
 def test_only_the_nearest_proxys_word_counts_for_https() -> None:
-    assert not came_by_https("127.0.0.1", {"X-Forwarded-Proto": "https, http"}, PROXIES)
+    assert not came_by_https("127.0.0.1", {"x-forwarded-proto": "https, http"}, PROXIES)
     assert not came_by_https("127.0.0.1", {}, PROXIES)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -14,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from tornado.httputil import HTTPHeaders, ResponseStartLine
 
 from tmon.server.writer import Deleted, NotTaken, Outcome, OverBudget
 
@@ -22,13 +22,12 @@ from .refusals import Refusal
 
 JSON: Final = "application/json"
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+WITHOUT_BODY: Final = frozenset({204, 304})
 GZIP_FROM_BYTES: Final = 1024
 """Smaller answers fit into one packet as they are."""
 
 _encode = msgspec.json.Encoder().encode
-_START_LINES: Final = {
-    status: ResponseStartLine("HTTP/1.1", status, reason) for status, reason in responses.items()
-}
+_BREAKS_A_LINE: Final = re.compile(r"[\r\n\0]")
 
 
 class Answer(NamedTuple):
@@ -38,6 +37,15 @@ class Answer(NamedTuple):
     body: bytes
     headers: Mapping[str, str] = NO_HEADERS
     content_type: str = JSON
+
+
+class Response(NamedTuple):
+    """An HTTP response with all of its headers but Date, Content-Length and Connection."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 def of_outcome(outcome: Outcome, *, stream: bool, debug: bool) -> Answer:
@@ -90,32 +98,40 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
     return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", False)))
 
 
-def rendered(answer: Answer, accept_encoding: str | None) -> tuple[ResponseStartLine, HTTPHeaders, bytes]:
-    """Start line, headers and body of an answer to a request with this Accept-Encoding header."""
+def rendered(answer: Answer, accept_encoding: str | None) -> Response:
+    """The response to a request with this Accept-Encoding header."""
     body = answer.body
-    headers = HTTPHeaders()
-    headers["Content-Type"] = answer.content_type
-    headers["Cache-Control"] = "no-store"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Date"] = _date(int(time.time()))
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
     if len(body) > GZIP_FROM_BYTES:
-        headers["Vary"] = "Accept-Encoding"
+        headers.append(("Vary", "Accept-Encoding"))
         if accepts_gzip(accept_encoding):
             body = gzip.compress(body, 6, mtime=0)
-            headers["Content-Encoding"] = "gzip"
-    for name, value in answer.headers.items():
-        headers[name] = value
-    headers["Content-Length"] = str(len(body))
-    return _START_LINES[answer.status], headers, body
+            headers.append(("Content-Encoding", "gzip"))
+    if answer.headers:
+        headers += answer.headers.items()
+    return Response(answer.status, responses[answer.status], headers, body)
 
 
-def as_bytes(answer: Answer, *, head: bool) -> bytes:
-    """The whole answer as it goes over a connection that ends with it; without the body if the request was HEAD."""
-    start, headers, body = rendered(answer, None)
-    headers["Connection"] = "close"
-    lines = [f"HTTP/1.1 {start.code} {start.reason}"]
-    lines += [f"{name}: {value}" for name, value in headers.get_all()]
-    return "\r\n".join(lines).encode("latin1") + b"\r\n\r\n" + (b"" if head else body)
+def as_bytes(response: Response, *, connection: str | None, without_body: bool) -> bytes:
+    """The response as it goes out; `connection` is what it says about the connection, `without_body` is for HEAD.
+
+    Raises ValueError where a header would end its line.
+    """
+    status, reason, headers, body = response
+    lines = [f"HTTP/1.1 {status} {reason}", f"Date: {_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if status not in WITHOUT_BODY:
+        lines.append(f"Content-Length: {len(body)}")
+    if connection is not None:
+        lines.append(f"Connection: {connection}")
+    if any(map(_BREAKS_A_LINE.search, lines)):
+        raise ValueError("a header holds the end of a line")
+    head = "\r\n".join(lines).encode("latin1", "replace") + b"\r\n\r\n"
+    return head if without_body or status in WITHOUT_BODY else head + body
 
 
 @lru_cache(maxsize=1)

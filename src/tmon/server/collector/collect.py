@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from prometheus_client import Counter
-from tornado.httputil import HTTPHeaders, RequestStartLine
 
 from tmon.server.pipeline import SaltMissing
 from tmon.server.tenants.keyring import Keyring
@@ -25,7 +24,7 @@ from tmon.server.writer import Envelope, NotTaken, Outcome
 from tmon.settings.proxies import TrustedProxies, client_address
 
 from .answers import of_not_taken, of_outcome
-from .exchange import Exchange
+from .exchange import Exchange, Head
 from .failures import Failures
 from .intake import MAX_BODY, SMALL_BYTES, Body, Judge, Judged, Sealed, Unlocked, read, unlock
 from .refreshing import Refresher
@@ -64,6 +63,7 @@ class Collect:
     """One request to collect."""
 
     most = MAX_BODY
+    allow = "POST"
 
     def __init__(self, collector: Collector, exchange: Exchange) -> None:
         self._collector = collector
@@ -76,13 +76,13 @@ class Collect:
 
     # -- the exchange calls these -------------------------------------------------------------------------------------
 
-    def begin(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
+    def begin(self, head: Head) -> None:
         """Judge the head. A refusal waits until the body is read, unless the client waits for leave to send it."""
         try:
-            self._judge_head(start, headers)
+            self._judge_head(head)
         except Refusal as refusal:
             self._verdict = refusal
-            if headers.get("Expect", "").lower() == "100-continue":
+            if head.headers.get("expect", "").lower() == "100-continue":
                 self._exchange.refuse(refusal)
 
     def data(self, chunk: bytes) -> None:
@@ -119,11 +119,12 @@ class Collect:
 
     # -- the head -----------------------------------------------------------------------------------------------------
 
-    def _judge_head(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
-        if start.method != "POST":
-            raise Refusal(405, "envelopes are sent with POST", allow="POST")
-        path = start.path.partition("?")[0]
-        content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    def _judge_head(self, head: Head) -> None:
+        if head.method != "POST":
+            raise Refusal(405, "envelopes are sent with POST", allow=self.allow)
+        headers = head.headers
+        path = head.target.partition("?")[0]
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if path == PATH:
             if content_type != FORM:
                 raise Refusal(400, f"the Content-Type here is {FORM}; {RAW} goes to {PATH}/<wsid>")
@@ -131,7 +132,7 @@ class Collect:
             self._wsid = path.removeprefix(f"{PATH}/")
             if content_type != RAW:
                 raise Refusal(400, f"the Content-Type here is {RAW}; {FORM} goes to {PATH}")
-        coding = headers.get("Content-Encoding", "identity").strip().lower()
+        coding = headers.get("content-encoding", "identity").strip().lower()
         if coding not in {"gzip", "x-gzip", "identity"}:
             raise Refusal(400, "the only Content-Encoding is gzip")
         self._gzipped = coding != "identity"

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP request and its answer, under the routes: what is refused before any route sees it, and its bounds.
-
-Tornado's HTTPServer parses HTTP and calls this module directly, without tornado.web in between, which costs about a
-third of the time of a small request. What Tornado itself would refuse with an empty answer (a body that is too large,
-a length that is no number) is found here first and answered in JSON.
-"""
+"""One HTTP request and its answer, under the routes: what is refused before any route sees it, and its bounds."""
 
 from __future__ import annotations
 
@@ -12,26 +7,28 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Coroutine, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
-from tornado import httputil
-from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, ResponseStartLine
-from tornado.iostream import IOStream, StreamClosedError
 
-from .answers import Answer, as_bytes, of_refusal, rendered
+from .answers import Answer, Response, as_bytes, of_refusal, rendered
 from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
-DISCARD_BYTES: Final = 64 * 1024 * 1024
-DISCARD_S: Final = 10.0
-"""How much of a body that is refused is still read, so that a client that sends first and reads later gets the
-answer instead of a reset."""
 LENGTH_DIGITS: Final = 18
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+class Head(NamedTuple):
+    """The head of a request. Names of headers are in lower case; what came several times is joined by commas."""
+
+    method: str
+    target: str
+    version: str
+    """"1.0" or "1.1"."""
+    headers: dict[str, str]
 
 
 class Handler(Protocol):
@@ -39,9 +36,11 @@ class Handler(Protocol):
 
     most: int
     """How many bytes a body may have."""
+    allow: str
+    """The methods there are."""
 
-    def begin(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
-        """The head has arrived. May raise Refusal, or HTTPInputError where the head breaks HTTP."""
+    def begin(self, head: Head) -> None:
+        """The head has arrived. May raise Refusal."""
 
     def data(self, chunk: bytes) -> None:
         """A part of the body has arrived. May raise Refusal."""
@@ -53,8 +52,27 @@ class Handler(Protocol):
         """The client is gone, or the request was refused: `end` will not follow."""
 
 
+class Line(Protocol):
+    """What an exchange needs of its connection."""
+
+    peer: str
+
+    @property
+    def keeps(self) -> bool:
+        """Whether another request may follow."""
+
+    def proceed(self) -> None:
+        """Tell the client to send the body that it holds back."""
+
+    def answered(self, response: bytes) -> None:
+        """Send the response."""
+
+    def close(self) -> None:
+        """End the connection at once."""
+
+
 class House(Protocol):
-    """What an exchange tells the server that it is part of, and asks it."""
+    """What connections and exchanges tell the server that they are part of, and ask it."""
 
     debug: bool
     stopping: bool
@@ -81,67 +99,65 @@ class House(Protocol):
     def left(self, exchange: Exchange, status: int | None) -> None:
         """A request is answered with `status`, or its client is gone."""
 
-    def sending(self, exchange: Exchange, taken: asyncio.Future[None]) -> None:
+    def sending(self, line: Any, taken: asyncio.Future[None]) -> None:
         """An answer is on its way; `taken` is done once the client's system has all of it."""
+
+    def closed(self, line: Any) -> None:
+        """A connection has ended."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else."""
 
 
-class Exchange(httputil.HTTPMessageDelegate):
+class Exchange:
     """One request on its way in and its answer on its way out."""
 
-    def __init__(self, front: House, connection: HTTP1Connection) -> None:
+    def __init__(self, front: House, line: Line, head: Head) -> None:
+        if not head.target.startswith("/"):
+            head = head._replace(target=_origin_form(head.target))
         self.front = front
-        self.connection = connection
-        self.started = 0.0
+        self.line = line
+        self.head = head
+        self.headers = head.headers
+        self.started = time.monotonic()
+        self.complete = False
+        """Whether all of the request has arrived."""
         self._handler: Handler | None = None
         self._answered = False
-        self._cut = False
         self._size = 0
         self._held = 0
+        front.arrived(self)
 
     @property
     def peer(self) -> str:
         """The address at the other end of the connection; "" behind a Unix socket."""
-        return str(getattr(self.connection.context, "remote_ip", ""))
+        return self.line.peer
 
-    # -- Tornado calls these --------------------------------------------------------------------------------------
+    # -- the connection calls these -----------------------------------------------------------------------------------
 
-    def headers_received(
-        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
+    def begin(self) -> None:
         """Judge the head and pass it to the route."""
-        assert isinstance(start_line, RequestStartLine)
-        if not start_line.path.startswith("/"):
-            start_line = start_line._replace(path=_origin_form(start_line.path))
-        self.start_line, self.headers = start_line, headers
-        self.started = time.monotonic()
-        self.front.arrived(self)
         try:
-            length = _body_length(headers)
-            handler = self._handler = self.front.route(self, start_line.path)
+            length = _body_length(self.headers)
+            handler = self._handler = self.front.route(self, self.head.target)
             if length > handler.most:
                 raise Refusal(413, f"the body has more than the {handler.most} bytes allowed")
-            handler.begin(start_line, headers)
+            handler.begin(self.head)
         except Refusal as refusal:
-            self._detach(refusal)
-        except HTTPInputError as error:
-            self._detach(Refusal(400, str(error)))
+            self._cut_short(refusal)
         except Exception:
             log.exception("a request failed")
-            self._detach(_failed())
-        return None
+            self._cut_short(_failed())
+        else:
+            if not self._answered and self.headers.get("expect", "").lower() == "100-continue":
+                self.line.proceed()
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+    def data(self, chunk: bytes) -> None:
         """Count and pass on a part of the body."""
         self._size += len(chunk)
-        if self._answered:
-            if self._cut and self._size > DISCARD_BYTES:
-                self.connection.finish()
-            return None
         handler = self._handler
-        assert handler is not None
+        if self._answered or handler is None:
+            return
         try:
             if self._size > handler.most:
                 raise Refusal(413, f"the body has more than the {handler.most} bytes allowed")
@@ -151,30 +167,34 @@ class Exchange(httputil.HTTPMessageDelegate):
         except Exception:
             log.exception("a request failed")
             self._cut_short(_failed())
-        return None
 
-    def finish(self) -> None:
+    def end(self) -> None:
         """The request is complete."""
+        self.complete = True
         self.front.received(self)
-        if self._cut:
-            self._end(close=True)
-        elif not self._answered:
-            assert self._handler is not None
-            try:  # as `answering` does, which costs a small request two microseconds more
-                self._handler.end()
-            except Refusal as refusal:
-                self.refuse(refusal)
-            except Exception:
-                log.exception("a request failed")
-                self.refuse(_failed())
+        handler = self._handler
+        if self._answered or handler is None:
+            return
+        try:  # as `answering` does, which costs a small request two microseconds more
+            handler.end()
+        except Refusal as refusal:
+            self.refuse(refusal)
+        except Exception:
+            log.exception("a request failed")
+            self.refuse(_failed())
 
-    def on_connection_close(self) -> None:
-        """The client is gone before its request was complete."""
+    def gone(self) -> None:
+        """The connection has ended before the answer."""
         self.front.received(self)
         if not self._answered:
             if self._handler is not None:
                 self._handler.gone()
             self._leave(None)
+
+    def refuse_method(self) -> None:
+        """Answer 405, whatever else the request may bring."""
+        handler = self.front.route(self, self.head.target)
+        self.refuse(Refusal(405, "there is no such method here", allow=handler.allow))
 
     # -- routes call these ----------------------------------------------------------------------------------------
 
@@ -200,17 +220,21 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def answer(self, answer: Answer) -> None:
         """Send an answer, unless the client is gone or one was sent already."""
-        self.respond(*rendered(answer, self.headers.get("Accept-Encoding")))
+        self.respond(rendered(answer, self.headers.get("accept-encoding")))
 
-    def respond(self, start: ResponseStartLine, headers: HTTPHeaders, body: bytes) -> None:
-        """Send a response of which the caller has made every part."""
+    def respond(self, response: Response) -> None:
+        """Send a response of which the caller has made every part. Raises ValueError where a header breaks HTTP."""
         if self._answered:
             return
-        self._leave(start.code)
-        close = self.front.stopping
-        with contextlib.suppress(StreamClosedError):
-            self._write(start, headers, body, close=close)
-            self._end(close=close)
+        keeps, head = self.line.keeps, self.head
+        connection = None
+        if not keeps:
+            connection = "close"
+        elif head.version == "1.0":
+            connection = "keep-alive"
+        sent = as_bytes(response, connection=connection, without_body=head.method == "HEAD")
+        self._leave(response.status)
+        self.line.answered(sent)
 
     def refuse(self, refusal: Refusal) -> None:
         """Send the answer that a refusal stands for."""
@@ -227,45 +251,17 @@ class Exchange(httputil.HTTPMessageDelegate):
             log.exception("a request failed")
             self.refuse(_failed())
 
-    # -- refusing before the request is complete --------------------------------------------------------------------
-
     def _cut_short(self, refusal: Refusal) -> None:
-        """Answer now, and read on for a while without keeping anything; then the connection ends."""
-        self._cut = True
-        assert self._handler is not None
-        self._handler.gone()
-        self._leave(refusal.status)
-        with contextlib.suppress(StreamClosedError):
-            answer = of_refusal(refusal, debug=self.front.debug)
-            self._write(*rendered(answer, self.headers.get("Accept-Encoding")), close=True)
-
-    def _detach(self, refusal: Refusal) -> None:
-        """Take the connection from Tornado, answer, read on for a while, and end it."""
+        """Answer before the request is complete; the connection ends with that."""
         if self._handler is not None:
             self._handler.gone()
-        self.front.received(self)
-        self._leave(refusal.status)
-        body = as_bytes(of_refusal(refusal, debug=self.front.debug), head=self.start_line.method == "HEAD")
-        self.front.spawn(_say_goodbye(self.connection.detach(), body))
+        self.refuse(refusal)
 
     def _leave(self, status: int | None) -> None:
         self._answered = True
+        self.front.received(self)
         self.release()
         self.front.left(self, status)
-
-    def _end(self, *, close: bool) -> None:
-        """The answer is written; with `close` the connection ends unless part of it is still on its way."""
-        self.connection.finish()
-        if close and not self.connection.stream.writing():
-            self.connection.close()
-
-    def _write(self, start: ResponseStartLine, headers: HTTPHeaders, body: bytes, *, close: bool) -> None:
-        if close:
-            headers["Connection"] = "close"
-        without_body = self.start_line.method == "HEAD" or start.code in {204, 304}
-        taken = self.connection.write_headers(start, headers, None if without_body else body)
-        if not taken.done():
-            self.front.sending(self, taken)
 
 
 def _failed() -> Refusal:
@@ -278,32 +274,18 @@ def _origin_form(target: str) -> str:
     return path if path == target or path.startswith("/") else f"/{path}"
 
 
-def _body_length(headers: HTTPHeaders) -> int:
+def _body_length(headers: dict[str, str]) -> int:
     """What the head says about the body's length in bytes; 0 if nothing, or if it comes in chunks.
 
     Raises Refusal where two parties could disagree about where the body ends (RFC 9112, section 6.3).
     """
-    text = headers.get("Content-Length")
-    if "Transfer-Encoding" in headers:
-        if text is not None or headers["Transfer-Encoding"].lower() != "chunked":
+    text = headers.get("content-length")
+    if "transfer-encoding" in headers:
+        if text is not None or headers["transfer-encoding"].lower() != "chunked":
             raise Refusal(400, "send a Content-Length, or Transfer-Encoding: chunked and nothing else")
         return 0
     if text is None:
         return 0
-    if "," in text:  # the same length twice is what some proxies send
-        lengths = {part.strip() for part in text.split(",")}
-        text = lengths.pop() if len(lengths) == 1 else ""
     if not (text.isascii() and text.isdigit()):
         raise Refusal(400, "the Content-Length is not a number")
     return int(text) if len(text) <= LENGTH_DIGITS else 10**LENGTH_DIGITS
-
-
-async def _say_goodbye(stream: IOStream, answer: bytes) -> None:
-    """Send `answer` and end the connection, in the order that lets the client read it (RFC 9112, section 9.6)."""
-    with contextlib.suppress(StreamClosedError, TimeoutError, OSError):
-        async with asyncio.timeout(DISCARD_S):
-            await stream.write(answer)
-            discarded = 0
-            while discarded < DISCARD_BYTES:
-                discarded += len(await stream.read_bytes(65_536, partial=True))
-    stream.close()

@@ -13,12 +13,11 @@ from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from tornado import httputil
-from tornado.http1connection import HTTP1Connection
-from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.tcpserver import TCPServer
 
-from .answers import as_bytes, of_refusal
+from .answers import as_bytes, of_refusal, rendered
+from .connection import Connection
 from .exchange import Exchange, Handler
 from .refusals import Refusal
 
@@ -28,7 +27,6 @@ IDLE_S: Final = 75.0
 """How long a connection may wait for the head of its next request."""
 BODY_S: Final = 120.0
 """How long the body of a request may take to arrive, and an answer to be taken."""
-HEAD_BYTES: Final = 32 * 1024
 BACKLOG: Final = 1024
 SWEEP_S: Final = 5.0
 HELD_BYTES: Final = 96 * 1024 * 1024
@@ -41,7 +39,7 @@ OTHER_FILES: Final = 128
 Route = Callable[[Exchange], Handler]
 
 
-class Front(httputil.HTTPServerConnectionDelegate):
+class Front:
     """Hands requests to routes: `routes` by the whole path, `prefixes` by how it begins, `fallback` for the rest."""
 
     def __init__(
@@ -61,9 +59,10 @@ class Front(httputil.HTTPServerConnectionDelegate):
         self.held = 0
         self._under_way: set[Exchange] = set()
         self._receiving: dict[Exchange, None] = {}
-        self._sending: dict[asyncio.Future[None], tuple[Exchange, float]] = {}
+        self._connections: set[Connection] = set()
+        self._sending: dict[asyncio.Future[None], tuple[Connection, float]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._server: HTTPServer | None = None
+        self._server: TCPServer | None = None
         self._nothing_under_way = asyncio.Event()
         registry = registry or CollectorRegistry()
         answers = Counter("tmon_answers", "Answers by HTTP status.", ["status"], registry=registry)
@@ -76,14 +75,21 @@ class Front(httputil.HTTPServerConnectionDelegate):
             lambda: self.held
         )
 
-    # -- Tornado calls this ---------------------------------------------------------------------------------------
+    # -- the server calls this ------------------------------------------------------------------------------------
 
-    def start_request(
-        self, server_conn: object, request_conn: httputil.HTTPConnection
-    ) -> httputil.HTTPMessageDelegate:
-        """A connection is about to receive a request."""
-        assert isinstance(request_conn, HTTP1Connection)
-        return Exchange(self, request_conn)
+    def connected(self, stream: IOStream, peer: str) -> None:
+        """Take a connection, or end it with 503 where there are too many: each takes a file and memory."""
+        if len(self._connections) < most_connections():
+            connection = Connection(self, stream, peer)
+            self._connections.add(connection)
+            connection.read()
+            return
+        refusal = of_refusal(Refusal(503, "too many connections", retry_after_s=5), debug=self.debug)
+        with contextlib.suppress(StreamClosedError):
+            _ = stream.write(as_bytes(rendered(refusal, None), connection="close", without_body=False))
+        stream.close()
+
+    # -- connections and exchanges call these ---------------------------------------------------------------------
 
     @property
     def full(self) -> bool:
@@ -94,8 +100,6 @@ class Front(httputil.HTTPServerConnectionDelegate):
     def overfull(self) -> bool:
         """Whether bodies take as much memory as even small ones may."""
         return self.held > 2 * HELD_BYTES
-
-    # -- exchanges call these -------------------------------------------------------------------------------------
 
     def route(self, exchange: Exchange, target: str) -> Handler:
         """The handler for a request target."""
@@ -131,10 +135,14 @@ class Front(httputil.HTTPServerConnectionDelegate):
         if self.stopping and not self._under_way:
             self._nothing_under_way.set()
 
-    def sending(self, exchange: Exchange, taken: asyncio.Future[None]) -> None:
+    def sending(self, line: Connection, taken: asyncio.Future[None]) -> None:
         """An answer is on its way; `taken` is done once the client's system has all of it."""
-        self._sending[taken] = (exchange, time.monotonic())
+        self._sending[taken] = (line, time.monotonic())
         taken.add_done_callback(lambda future: self._sending.pop(future, None))
+
+    def closed(self, line: Connection) -> None:
+        """A connection has ended."""
+        self._connections.discard(line)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else."""
@@ -147,13 +155,7 @@ class Front(httputil.HTTPServerConnectionDelegate):
     def listen(self, host: str, port: int) -> int:
         """Listen on `host`; `port` 0 lets the system choose. Returns the port. Raises OSError."""
         sockets = _bound(host, port)
-        self._server = _Server(
-            self,
-            idle_connection_timeout=IDLE_S,
-            max_header_size=HEAD_BYTES,
-            max_body_size=2**62,  # bodies are bounded by Exchange, which answers
-            max_buffer_size=1024 * 1024,
-        )
+        self._server = _Server(self)
         self._server.add_sockets(sockets)
         self.spawn(self._sweep())
         return int(sockets[0].getsockname()[1])
@@ -175,39 +177,43 @@ class Front(httputil.HTTPServerConnectionDelegate):
             except TimeoutError:
                 finished = False
                 log.warning("requests were cut off", requests=len(self._under_way))
-        await self._server.close_all_connections()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self._connections):
+            connection.close()
         return finished
 
     async def _sweep(self) -> None:
-        """End connections whose request takes too long to arrive, or whose answer to be taken."""
+        """End connections whose request takes too long to arrive, whose answer to be taken, or that are not used."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            latest = time.monotonic() - BODY_S
+            now = time.monotonic()
             for exchange in list(self._receiving):
-                if exchange.started > latest:
+                if exchange.started > now - BODY_S:
                     break
-                exchange.connection.close()
-            for taken, (exchange, since) in list(self._sending.items()):
-                if since <= latest or exchange.connection.stream.closed():
+                exchange.line.close()
+            for taken, (connection, since) in list(self._sending.items()):
+                if since <= now - BODY_S or connection.closed:
                     self._sending.pop(taken, None)  # nobody tells the future of a connection that was closed
-                    exchange.connection.close()
+                    connection.close()
+            for connection in list(self._connections):
+                if connection.exchange is None and connection.since <= now - IDLE_S and connection.taken:
+                    connection.close()
 
 
-class _Server(HTTPServer):
-    """Tornado's server with a bound on its connections: each takes a file and memory, and may do nothing for long."""
+class _Server(TCPServer):
+    """Tornado's server, which hands connections to a front."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(max_buffer_size=1024 * 1024)
+        self._front = front
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        """Take a connection, or end it with 503 where there are too many."""
-        if len(self._connections) < most_connections():
-            super().handle_stream(stream, address)
-            return
-        refusal = Refusal(503, "too many connections", retry_after_s=5)
-        with contextlib.suppress(StreamClosedError):
-            _ = stream.write(as_bytes(of_refusal(refusal, debug=True), head=False))
-        stream.close()
+        """Hand on a connection; there is no address behind a Unix socket."""
+        if stream.socket.family in {socket.AF_INET, socket.AF_INET6}:
+            stream.set_nodelay(True)
+        self._front.connected(stream, str(address[0]) if address else "")
 
 
 def most_connections() -> int:

@@ -12,19 +12,18 @@ from typing import Any, Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from tornado.httputil import HTTPHeaders, RequestStartLine
 
 from tmon.settings.proxies import TrustedProxies, client_address
 
 from .answers import Answer, of_content
-from .exchange import Exchange
+from .exchange import Exchange, Head
 from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
 CHECK_S: Final = 5.0
 """What a check takes longer than counts as failed."""
-FORWARDED: Final = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
+FORWARDED: Final = ("x-forwarded-for", "x-real-ip", "forwarded")
 
 Check = Callable[[], str | None]
 """Returns why the server cannot do its work, None if it can. May block."""
@@ -89,7 +88,7 @@ class Operations:
 
     def _may_see_metrics(self, exchange: Exchange) -> bool:
         headers, peer = exchange.headers, exchange.peer
-        scheme, _, given = headers.get("Authorization", "").partition(" ")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
         if self._token and scheme.lower() == "bearer":
             return hmac.compare_digest(given.strip().encode(), self._token.encode())
         if peer not in self._trusted and any(name in headers for name in FORWARDED):
@@ -107,12 +106,13 @@ class Operation:
     """One GET request for an operation."""
 
     most = 64 * 1024
+    allow = "GET, HEAD"
 
     def __init__(self, exchange: Exchange, work: Callable[[Exchange], Coroutine[Any, Any, Answer]]) -> None:
         self._exchange = exchange
         self._work = work
 
-    def begin(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
+    def begin(self, head: Head) -> None:
         """Nothing to judge before the end."""
 
     def data(self, chunk: bytes) -> None:
@@ -120,10 +120,10 @@ class Operation:
 
     def end(self) -> None:
         """Answer GET and HEAD."""
-        if self._exchange.start_line.method in {"GET", "HEAD"}:
+        if self._exchange.head.method in {"GET", "HEAD"}:
             self._exchange.front.spawn(self._run())
         else:
-            self._exchange.refuse(Refusal(405, "this is read with GET", allow="GET, HEAD"))
+            self._exchange.refuse(Refusal(405, "this is read with GET", allow=self.allow))
 
     def gone(self) -> None:
         """Nobody waits for an answer."""

@@ -11,10 +11,11 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine
 from tornado.wsgi import WSGIContainer
 
-from .exchange import Exchange
+from .answers import Response
+from .exchange import Exchange, Head
 from .refusals import Refusal
 
 if TYPE_CHECKING:
@@ -32,10 +33,15 @@ LOGGED_PATH: Final = 200
 """Characters of a path that are logged."""
 
 
-class _Response(NamedTuple):
-    start: ResponseStartLine
-    headers: HTTPHeaders
-    body: bytes
+class _Context(NamedTuple):
+    """What a request says of its connection, under the names that Tornado has for it."""
+
+    remote_ip: str
+    protocol: str = "http"
+
+
+class _Connection(NamedTuple):
+    context: _Context
 
 
 class Pages:
@@ -50,7 +56,7 @@ class Pages:
         """The route of a front."""
         return Page(self, exchange)
 
-    async def run(self, request: HTTPServerRequest) -> _Response:
+    async def run(self, request: HTTPServerRequest) -> Response:
         """The application's response."""
         # A header with an underscore would look like the one with a hyphen, for instance X_Forwarded_For.
         for name in [name for name in request.headers if "_" in name]:
@@ -67,7 +73,7 @@ class Pages:
         """End the threads once they are idle."""
         self._threads.shutdown()
 
-    def _call(self, environ: dict[str, Any]) -> _Response:
+    def _call(self, environ: dict[str, Any]) -> Response:
         started: list[tuple[str, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
@@ -91,20 +97,15 @@ class Pages:
                 close()
         (status, given), body = started[0], b"".join(written)
         code = int(status[:3])
-        headers = HTTPHeaders()
-        for name, value in given:
-            headers.add(name, value)
-        if "Content-Length" not in headers and code not in {204, 304}:
-            headers["Content-Length"] = str(len(body))
-        return _Response(
-            ResponseStartLine("HTTP/1.1", code, status[4:] or responses.get(code, "")), headers, body
-        )
+        headers = [(name, value) for name, value in given if name.lower() != "content-length"]
+        return Response(code, status[4:] or responses.get(code, ""), headers, body)
 
 
 class Page:
     """One request for the application."""
 
     most = MAX_BODY
+    allow = "GET, HEAD, POST"
 
     def __init__(self, pages: Pages, exchange: Exchange) -> None:
         self._pages = pages
@@ -112,11 +113,19 @@ class Page:
         self._chunks: list[bytes] = []
         self._request: HTTPServerRequest | None = None
 
-    def begin(self, start: RequestStartLine, headers: HTTPHeaders) -> None:
-        """Make the request. Raises HTTPInputError, for instance where there is no Host."""
-        self._request = HTTPServerRequest(
-            connection=self._exchange.connection, start_line=start, headers=headers
-        )
+    def begin(self, head: Head) -> None:
+        """Make the request. Raises Refusal 400, for instance where there is no Host."""
+        headers = HTTPHeaders()
+        try:
+            for name, value in head.headers.items():
+                headers[name] = value
+            self._request = HTTPServerRequest(
+                connection=_Connection(_Context(self._exchange.peer)),  # type: ignore[arg-type]
+                start_line=RequestStartLine(head.method, head.target, f"HTTP/{head.version}"),
+                headers=headers,
+            )
+        except HTTPInputError as error:
+            raise Refusal(400, str(error)) from None
 
     def data(self, chunk: bytes) -> None:
         """Keep a part of the body. Raises Refusal 503 where bodies take too much memory already."""
@@ -141,8 +150,8 @@ class Page:
         status = 503
         with exchange.answering():  # the application answers its own errors; this is about its surroundings
             response = await self._pages.run(request)
-            exchange.respond(*response)
-            status = response.start.code
+            exchange.respond(response)
+            status = response.status
         # Queries and headers may hold what is nobody's business, so neither is logged.
         # What strangers ask for wrongly is said to nobody by default, and never at length: it would fill disks.
         write = log.error if status >= 500 else log.debug if status >= 400 else log.info
