@@ -405,6 +405,14 @@ def test_distinct_visitors_of_any_field_are_counted_alike(store: Store, field: s
     assert visitors(ranking) == {str(one): 3, str(two): 2}
 
 
+def test_a_visitor_by_two_campaigns_of_one_source_is_one_visitor_of_the_source(store: Store) -> None:
+    store.sync_views(by_name(View("source", "Sources", "utm_source"), View("medium", "Media", "utm_medium")))
+    fill(store, event(visitor=1, utm_source="news", utm_medium="mail"), event(visitor=1))
+    fill(store, event(visitor=1, utm_source="news", utm_medium="web"), event(visitor=1, utm_source="news"))
+    assert visitors(store.ranking("source", TODAY, 5)) == {"news": 1, "": 1}
+    assert visitors(store.ranking("medium", TODAY, 5)) == {"mail": 1, "web": 1, "": 1}
+
+
 def test_the_largest_visitor_numbers_are_told_apart(store: Store) -> None:
     fill(store, *(event(visitor=number) for number in (2**63 - 1, -(2**63), 2**63 - 2, 0, -1)))
     assert store.totals(TODAY).visitors == 5

@@ -249,3 +249,37 @@ def test_a_key_whose_envelope_was_not_stored_is_not_remembered(store: SqliteStor
     append(2)
     store.settle()
     assert [run.key for run in store.runs(WSID)] == [2]
+
+
+def test_a_number_that_a_later_value_takes_over_is_not_counted_under_the_earlier_one(
+    store: SqliteStore,
+) -> None:
+    store.append([envelope(event(path="/early"))])
+    store.settle()
+    later = NOW + 40 * DAY_MS
+    while store.expire(later, {}):
+        pass
+    late = event(later, path="/late")
+    store.append([envelope(late, received_ms=later)])
+    store.settle()
+    (counts,) = store._views_connection.execute(
+        "SELECT count(*) FROM counts c JOIN keys k ON k.id = c.key WHERE k.text = '/late'"
+    ).fetchone()
+    assert counts == 3  # its hour, day and month
+
+
+def test_what_a_pass_that_failed_found_out_is_found_out_again(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk full")
+
+    store.append([envelope(event(path="/a", visitor=1))])
+    with monkeypatch.context() as failing:
+        failing.setattr("tmon.server.store.sqlite.counting.Counting._add_to_buckets", fail)
+        with pytest.raises(Unavailable, match="disk full"):
+            store.advance()
+    store.append([envelope(event(path="/b", visitor=1))])
+    store.settle()
+    assert requests(store.ranking("url", TODAY, 10)) == {"/a": 1, "/b": 1}
+    assert store.totals(TODAY).visitors == 1

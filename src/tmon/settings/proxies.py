@@ -56,9 +56,9 @@ class TrustedProxies:
 def client_address(peer: str, headers: Mapping[str, str], trusted: TrustedProxies) -> str:
     """The address of whoever made this request, as text without port or zone.
 
-    `peer` is the other end of the connection; `headers`, which has names in lower case or takes them in any, is asked
-    for X-Forwarded-For only if the peer is a trusted proxy. Where the header is garbage, the last proxy that can be named is the answer. A peer that is not
-    an address (a Unix socket) is answered as it is.
+    `peer` is the other end of the connection. `headers`, which has names in lower case or takes them in any, is asked
+    for X-Forwarded-For only if the peer is a trusted proxy. Where the header is garbage, the last proxy that can be
+    named is the answer. A peer that is not an address (a Unix socket) is answered as it is.
     """
     nearest = _address(peer)
     if nearest is None:

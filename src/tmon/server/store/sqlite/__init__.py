@@ -36,9 +36,10 @@ from ..base import (
     Unavailable,
     UnknownView,
 )
-from .counting import IN_STEP, Counted, counted_views
+from .counting import IN_STEP, counted_views
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
+from .grouping import Counted
 from .noting import NotingLog
 from .questions import Questions
 from .registry import Registry
@@ -68,7 +69,7 @@ class SqliteStore(Store):
         self._log_connection, self._views_connection = log, views
         self._log = NotingLog(log, limits)
         self._erasure = Erasure(log, self._log)
-        self._log_expiry = LogExpiry(log, self._log.forget)
+        self._log_expiry = LogExpiry(log, self._log.values_changed)
         self._views_lock = threading.Lock()
         self._follower = Follower(views, limits)
         self._views_expiry = ViewsExpiry(views)

@@ -10,21 +10,27 @@ from __future__ import annotations
 import sqlite3
 
 from ..base import Limits
+from .batch import Batch
 
-REMAINDER = 0
+TOTALS = 0
 TRACKED = 50_000
 
 
 BUSY = """
-SELECT h.hour FROM hours h LEFT JOIN counts c ON c.bucket = h.hour AND c.view = 0 AND c.key = 1
-WHERE coalesce(c.requests, 0) + (SELECT count(*) FROM batch) > ?
-OR EXISTS (SELECT 1 FROM batch WHERE session = 1)
+SELECT h.hour AS hour, h.day AS day FROM hours h LEFT JOIN counts c ON c.bucket = h.hour AND c.view = 0 AND c.key = 1
+WHERE coalesce(c.requests, 0) + ? > ? OR h.sessions
 """
 """Hours in which some view may have too many keys: not those with fewer requests. Sessions are in no total."""
 
 
+OF_DAY = "hour IN (SELECT hour FROM hours WHERE day = ?2)"
+
+
 class Admission:
-    """Sets `hour_key` and `day_key` of the temporary table `groups` to the remainder where a key gets no row."""
+    """Sets `hour_key` and `day_key` of the temporary table `groups` to the remainder where a key gets no row.
+
+    They are NULL where it gets one.
+    """
 
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         self._db = connection
@@ -36,20 +42,20 @@ class Admission:
         """Forget the bounds: a transaction was rolled back, or rows were moved."""
         self._at_most.clear()
 
-    def admit(self, owner: int) -> None:
+    def admit(self, owner: int, batch: Batch) -> None:
         """Judge the groups of a batch, in the order of their first events."""
         closed = {
             row[0]
             for row in self._db.execute(
-                "SELECT DISTINCT g.day FROM groups g JOIN closed c ON c.owner = ? AND c.day = g.day", (owner,)
+                "SELECT DISTINCT h.day FROM hours h JOIN closed c ON c.owner = ? AND c.day = h.day", (owner,)
             )
         }
         if len(self._at_most) > TRACKED:
             self._at_most.clear()
         for view, hour, day, keys in self._db.execute(
-            "SELECT g.view, g.hour, g.day, count(*) FROM groups g WHERE g.view <> 0 "
-            f"AND g.hour IN ({BUSY}) GROUP BY g.view, g.hour",
-            (self._limits.hour_keys,),
+            f"SELECT g.view, b.hour, b.day, count(*) FROM ({BUSY}) b CROSS JOIN groups g ON g.hour = b.hour "
+            "WHERE g.view <> 0 GROUP BY b.hour, g.view",
+            (batch.events, self._limits.hour_keys),
         ).fetchall():
             if day in closed:
                 continue
@@ -65,13 +71,13 @@ class Admission:
             self._at_most[view, hour] = before + keys
         for day in closed:
             for (view,) in self._db.execute(
-                "SELECT DISTINCT view FROM groups WHERE day = ? AND view <> 0", (day,)
+                f"SELECT DISTINCT view FROM groups WHERE view <> ?1 AND {OF_DAY}", (TOTALS, day)
             ).fetchall():
-                self._admit_closed("day", "day_key", day, view)
+                self._admit_closed(OF_DAY, "day_key", day, view)
                 for (hour,) in self._db.execute(
-                    "SELECT DISTINCT hour FROM groups WHERE day = ? AND view = ?", (day, view)
+                    f"SELECT DISTINCT hour FROM groups WHERE view = ?1 AND {OF_DAY}", (view, day)
                 ).fetchall():
-                    self._admit_closed("hour", "hour_key", hour, view)
+                    self._admit_closed("hour = ?2", "hour_key", hour, view)
 
     def _keys(self, bucket: int, view: int) -> int:
         (keys,) = self._db.execute(
@@ -89,15 +95,15 @@ class Admission:
             (view, hour, room),
         )
 
-    def _admit_closed(self, column: str, key_column: str, bucket: int, view: int) -> None:
+    def _admit_closed(self, of_bucket: str, key_column: str, bucket: int, view: int) -> None:
         """Late events: keys without a row get one while there are few rows and no remainder."""
         has_remainder = self._db.execute(
             "SELECT 1 FROM counts WHERE bucket = ? AND view = ? AND key = 0", (bucket, view)
         ).fetchone()
         room = 0 if has_remainder else max(0, self._limits.day_keys - self._keys(bucket, view))
         self._db.execute(
-            f"UPDATE groups SET {key_column} = 0 WHERE view = ?1 AND {column} = ?2 AND key IN ("
-            f"SELECT key FROM groups g WHERE view = ?1 AND {column} = ?2 AND NOT EXISTS ("
+            f"UPDATE groups SET {key_column} = 0 WHERE view = ?1 AND {of_bucket} AND key IN ("
+            f"SELECT key FROM groups g WHERE view = ?1 AND {of_bucket} AND NOT EXISTS ("
             "SELECT 1 FROM counts c WHERE c.bucket = ?2 AND c.view = ?1 AND c.key = g.key) "
             "GROUP BY key ORDER BY min(seq) LIMIT -1 OFFSET ?3)",
             (view, bucket, room),

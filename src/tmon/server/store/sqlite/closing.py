@@ -7,9 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from ..base import Limits
-from .counting import ADD, EMPTY, SUMMED, SUMS, Counted
+from .counting import EMPTY
+from .grouping import Counted
 from .log import CLOSING, DELETION, ERASURE
 from .schema import HOUR
+from .sums import ADD, SUMMED, SUMS
 
 NEW_KEYS = 100_000
 """Since the last sweep of keys, before a closed day has another one made: some 100 MB at most."""

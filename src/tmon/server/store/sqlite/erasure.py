@@ -39,7 +39,7 @@ class Erasure:
                     (wsid, name),
                 )
                 self._forget_text(name)
-                self._log.forget()
+                self._log.values_changed()
             quarantined = 0
             for number, payload in self._db.execute(
                 "SELECT id, payload FROM quarantine WHERE wsid = ?", (wsid,)

@@ -19,10 +19,10 @@ DICTIONARIES = ("profiles", "texts", "places", "agents", "campaigns")
 class LogExpiry:
     """What expires in log.db; used on the writer's connection, inside its transaction."""
 
-    def __init__(self, log: sqlite3.Connection, forget: Callable[[], None]) -> None:
-        """`forget` is called when shared values were deleted whose numbers might be remembered."""
+    def __init__(self, log: sqlite3.Connection, values_changed: Callable[[], None]) -> None:
+        """`values_changed` is called when shared values were deleted whose numbers might be remembered."""
         self._db = log
-        self._forget = forget
+        self._values_changed = values_changed
         self._cursor = 0
         """Entries up to here were looked at in this round."""
 
@@ -104,7 +104,7 @@ class LogExpiry:
         self._db.execute("UPDATE dropped SET purged = ? WHERE wsid = ?", (reached, wsid))
         if reached == upto:
             self._db.execute("DELETE FROM profiles WHERE wsid = ?", (wsid,))
-            self._forget()
+            self._values_changed()
         return True
 
     def _entries(self, now_ms: int, most: int, passed: int) -> bool:
@@ -167,7 +167,7 @@ class LogExpiry:
                 (day, most),
             ).rowcount
             if deleted > 0:
-                self._forget()
+                self._values_changed()
                 return True
         return False
 

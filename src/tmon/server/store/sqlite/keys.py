@@ -9,22 +9,30 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...catalogue import View
+from ...catalogue import Classes, View
 from ...events import key_text
 
 
 class Dimension(NamedTuple):
-    """`value` is SQL over an event `b`, never NULL; `table` holds the shared values by that number, if it is one."""
+    """`value` is SQL over an event `b`, never NULL: a number or a text.
+
+    `table` holds the shared values by that number, if it is one of theirs.
+    """
 
     value: str
     table: str | None = None
+    numbered: bool = True
 
 
 class Key(NamedTuple):
-    """`dimension` of a view and `text`: SQL for the key over the dimension value `r.dim` and its shared row `d`."""
+    """`dimension` of a view and `text`: SQL for the key over the dimension value `r.dim` and its shared row `d`.
+
+    `alike`, of keys from profiles, is SQL for whether the profiles `d` and `p` have the same key, without its text.
+    """
 
     dimension: Dimension
     text: str
+    alike: str = ""
 
 
 PROFILE = Dimension("b.profile", "profiles")
@@ -36,8 +44,21 @@ def _text(column: str) -> Key:
     return Key(Dimension(f"coalesce(b.{column}, 0)", "texts"), "coalesce(d.text, '')")
 
 
+def _profile_text(column: str) -> Key:
+    """Texts have one number each, and no number is the empty text."""
+    text = f"coalesce((SELECT text FROM log.texts WHERE id = d.{column}), '')"
+    return Key(PROFILE, text, f"d.{column} IS p.{column}")
+
+
+def _campaign(column: str) -> Key:
+    def text(profile: str) -> str:
+        return f"coalesce((SELECT {column} FROM log.campaigns WHERE id = {profile}.campaign), '')"
+
+    return Key(PROFILE, text("d"), f"iif(d.campaign IS p.campaign, 1, {text('d')} = {text('p')})")
+
+
 def _own(sql: str) -> Key:
-    return Key(Dimension(sql), "r.dim")
+    return Key(Dimension(sql, numbered=False), "r.dim")
 
 
 KEYS: dict[str, Key] = {
@@ -49,7 +70,7 @@ KEYS: dict[str, Key] = {
     },
     "bot": Key(_AGENT, "iif(d.bot, 'true', 'false')"),
     **{
-        field: Key(PROFILE, f"coalesce((SELECT text FROM log.texts WHERE id = d.{column}), '')")
+        field: _profile_text(column)
         for field, column in (
             ("source", "source"),
             ("host", "host"),
@@ -58,13 +79,8 @@ KEYS: dict[str, Key] = {
             ("referrer_site", "site"),
         )
     },
-    **{
-        f"utm_{column}": Key(
-            PROFILE, f"coalesce((SELECT {column} FROM log.campaigns WHERE id = d.campaign), '')"
-        )
-        for column in ("source", "medium", "campaign", "term", "content")
-    },
-    "status": Key(PROFILE, "coalesce(CAST(d.status AS TEXT), '')"),
+    **{f"utm_{column}": _campaign(column) for column in ("source", "medium", "campaign", "term", "content")},
+    "status": Key(PROFILE, "coalesce(CAST(d.status AS TEXT), '')", "d.status IS p.status"),
     "path": _text("path"),
     "referrer": _text("referrer"),
     "bytes": _own("coalesce(CAST(b.bytes AS TEXT), '')"),
@@ -92,7 +108,7 @@ def key_of(view: View) -> Key:
                 if field not in KEYS
                 else "NULL"
             )
-        return _own(_class(view, number))
+        return _classes(view.classes, number)
     known = KEYS.get(field)
     if known is not None:
         return known
@@ -103,16 +119,22 @@ def key_of(view: View) -> Key:
     )
 
 
-def _class(view: View, number: str) -> str:
-    """The class of a number: a search by halves written out as CASE, exact because the bounds are literals."""
-    assert view.classes is not None
-    bounds = view.classes.bounds
+def _classes(classes: Classes, number: str) -> Key:
+    """The key of a number's class. Classes are numbered: 0 for no number, 1 below the first bound.
+
+    A class is found by halves, written out as CASE; exact because the bounds are literals.
+    """
 
     def branch(low: int, high: int) -> str:
         """SQL for a number that is at least bounds[low - 1] and less than bounds[high]."""
         if low == high:
-            return f"'{key_text(bounds[low - 1]) if low else '0'}'"
+            return str(low + 1)
         middle = (low + high) // 2
         return f"CASE WHEN {number} < {bounds[middle]!r} THEN {branch(low, middle)} ELSE {branch(middle + 1, high)} END"
 
-    return f"CASE WHEN {number} IS NULL THEN '' ELSE {branch(0, len(bounds))} END"
+    bounds = classes.bounds
+    texts = "".join(f" WHEN {n} THEN '{key_text(bound)}'" for n, bound in enumerate(bounds, start=2))
+    return Key(
+        Dimension(f"CASE WHEN {number} IS NULL THEN 0 ELSE {branch(0, len(bounds))} END"),
+        f"CASE r.dim WHEN 0 THEN '' WHEN 1 THEN '0'{texts} END",
+    )

@@ -93,9 +93,17 @@ class Log:
         return result
 
     def forget(self) -> None:
-        """Forget the numbers of shared values: some were changed or deleted in this transaction."""
+        """Forget the numbers of shared values."""
         for dictionary in self._dictionaries:
             dictionary.forget()
+
+    def values_changed(self) -> None:
+        """Say in this transaction that shared values were changed or deleted: their numbers may come to mean others.
+
+        Forgets them here; the follower looks at the count of changes.
+        """
+        self.forget()
+        self._db.execute("INSERT INTO meta VALUES ('changes', 1) ON CONFLICT DO UPDATE SET value = value + 1")
 
     # -- envelopes ------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ import msgspec
 
 from ...catalogue import View
 from ..base import StoreError
-from .counting import IN_STEP, SUMS
+from .counting import IN_STEP
 from .schema import DAY
+from .sums import SUMS
 
 COUNTED_BY = ("field", "kind", "visitors", "classes")
 """What a view's counts depend on: changing one of these needs a raised version."""

@@ -112,8 +112,8 @@ CREATE TABLE IF NOT EXISTS seen(
     owner INTEGER NOT NULL, session INTEGER NOT NULL, day INTEGER NOT NULL, visitor INTEGER NOT NULL,
     profile INTEGER NOT NULL, PRIMARY KEY(owner, session, day, visitor, profile)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS members(
-    day INTEGER NOT NULL, view INTEGER NOT NULL, key INTEGER NOT NULL, visitor INTEGER NOT NULL,
-    PRIMARY KEY(day, view, key, visitor)) WITHOUT ROWID;
+    day INTEGER NOT NULL, view INTEGER NOT NULL, visitor INTEGER NOT NULL, key INTEGER NOT NULL,
+    PRIMARY KEY(day, view, visitor, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed(
     owner INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY(owner, day)) WITHOUT ROWID;
 -- When a bucket's counts go, Unix milliseconds; and the buckets whose counts are gone, with the end of their last day.

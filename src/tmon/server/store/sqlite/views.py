@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from ..base import Damaged, Limits
 from .closing import Closing
-from .counting import IN_STEP, Counted, Counting
+from .counting import IN_STEP, Counting
+from .grouping import Counted
+from .sums import MOST_EVENTS
 
 
 class Follower:
@@ -53,7 +55,7 @@ class Follower:
             )
             self._db.execute("COMMIT")
         except BaseException:
-            self._counting.admission.forget()
+            self._counting.forget()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -69,7 +71,7 @@ class Follower:
         if position < upto:
             last = self._db.execute(
                 "SELECT seq, accepted FROM log.entries WHERE seq > ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
-                (position, min(upto, position + most)),
+                (position, min(upto, position + min(most, MOST_EVENTS))),
             ).fetchone()
             if last is None:  # entries that have expired before any follower needed them
                 following = self._db.execute(
@@ -83,7 +85,7 @@ class Follower:
             assert special is not None
             reached = special[0]
             self._closing.apply(owner, counted, *special[1:])
-            self._counting.admission.forget()
+            self._counting.forget()
         self._db.execute("UPDATE followers SET position = ? WHERE owner = ?", (reached, owner))
         if owner != IN_STEP and reached == end:
             self._join(owner)
