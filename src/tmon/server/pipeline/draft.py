@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -21,20 +21,24 @@ from tmon.server.events import (
     type_of_extra,
 )
 
-from .fields import NOTHING, RequestFields, SessionFields
+from .fields import NOTHING, PlainRequest, RequestFields, SessionFields
 
 SaltOf = Callable[[int], bytes | None]
 """The salt of the local day that begins at this UTC second, None if it is destroyed. May raise SaltMissing."""
 
 
+AHEAD_MS: Final = 600_000
+"""How far an event may be ahead of its receipt."""
+
+
 class Draft(msgspec.Struct, gc=False):
-    """An event in the making: `raw` is the sender's JSON value, the rest is filled in step by step.
+    """An event in the making: `raw` is the sender's JSON value or what was read of it, the rest is filled in.
 
     `address` is the sender's `ip` in its usual form, `ip` what is kept of it. The other names are those of Event.
     """
 
     raw: Any
-    given: RequestFields | SessionFields = NOTHING
+    given: RequestFields | SessionFields | PlainRequest = NOTHING
     kind: str = REQUEST
     address: str | None = None
     extra: dict[str, type_of_extra] = {}
@@ -56,34 +60,35 @@ class Draft(msgspec.Struct, gc=False):
         given = self.given
         assert self.hour is not None, "the step times is missing"
         assert self.agent is not None, "the step identify is missing"
-        return Event(
-            kind=self.kind,
-            ts_ms=self.ts_ms,
-            hour=self.hour,
-            path=self.path,
-            query=self.query,
-            place=self.place,
-            agent=self.agent,
-            referrer=self.referrer,
-            campaign=self.campaign,
-            host=given.host,
-            method=given.method,
-            status=given.status,
-            duration_us=None if given.duration_ms is None else round(given.duration_ms * 1000),
-            bytes=given.bytes,
-            username=given.username,
-            ip=self.ip,
-            visitor=self.visitor,
-            extra=self.extra,
-            truncated=self.truncated,
-            offset=self.offset,
+        duration_ms = given.duration_ms
+        return Event(  # by position: 0.3 µs, by name 1.2
+            self.ts_ms,
+            self.hour,
+            self.agent,
+            self.kind,
+            self.path,
+            self.query,
+            self.place,
+            self.referrer,
+            self.campaign,
+            given.host,
+            given.method,
+            given.status,
+            None if duration_ms is None else round(duration_ms * 1000),
+            given.bytes,
+            given.username,
+            self.ip,
+            self.visitor,
+            self.extra,
+            self.truncated,
+            self.offset,
         )
 
 
 class Delivery:
     """What holds for all events of one envelope, and what one event's steps leave for the next one's.
 
-    `positioned` says that its events carry offsets of a stream.
+    `positioned` says that its events carry offsets of a stream. No event may be later than `latest_ms`.
     """
 
     __slots__ = (
@@ -104,6 +109,7 @@ class Delivery:
         self.calendar = calendar
         self.ip_policy = ip_policy
         self.received_ms = received_ms
+        self.latest_ms = received_ms + AHEAD_MS
         self.positioned = positioned
         self.salt_of = salt_of
         self.hour: Hour | None = None
