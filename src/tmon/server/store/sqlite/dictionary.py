@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -98,9 +99,10 @@ class Dictionary(Generic[Value]):
         }
         added = list(new.values())
         for part in parts(len(added)):
-            last = self._add.insert(self._log, added[part])
-            for back, row in enumerate(reversed(added[part])):
-                found[row[0]] = last - back
+            rows = added[part]
+            last = self._add.insert(self._log, len(rows), list(chain.from_iterable(rows)))
+            for number, row in enumerate(rows, last - len(rows) + 1):
+                found[row[0]] = number
         for value, digest in zip(values, digests, strict=True):
             self.numbers[value] = found[digest]
         self._cached_bytes += sum(map(len, encoded)) + 100 * size

@@ -34,15 +34,15 @@ class Inserts:
             size: f"INSERT INTO {table}({columns}) VALUES {', '.join([row] * size)}" for size in SIZES
         }
 
-    def insert(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> int:
-        """Insert the rows, as many as one of SIZES, in one statement. Returns the last one's rowid, if it has one.
+    def insert(self, connection: sqlite3.Connection, size: int, values: Sequence[Any]) -> int:
+        """Insert `size` rows, one of SIZES, in one statement; `values` has those of one row after the other.
 
-        Rowids that the rows do not bring are given out one after the other.
+        Returns the last one's rowid, if it has one. Rowids that the rows do not bring are given out one after the
+        other.
         """
-        values = list(chain.from_iterable(rows))
-        return connection.execute(self._statements[len(rows)], values).lastrowid or 0
+        return connection.execute(self._statements[size], values).lastrowid or 0
 
     def insert_all(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Insert any number of rows."""
         for part in parts(len(rows)):
-            self.insert(connection, rows[part])
+            self.insert(connection, part.stop - part.start, list(chain.from_iterable(rows[part])))

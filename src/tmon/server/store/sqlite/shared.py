@@ -47,12 +47,11 @@ class Shared:
         for dictionary in self._all:
             dictionary.forget()
 
-    def learn_profiles(self, profiles: Iterable[Profile]) -> None:
-        """Learn these profiles, and what they are made of."""
+    def learn_parts_of(self, profiles: Iterable[Profile]) -> None:
+        """Learn what those of these profiles are made of that have no number: do so before learning them."""
         unknown = self.profiles.unknown(profiles)
         self.texts.learn(text for profile in unknown for text in _texts_of(profile) if text)
         self._campaigns.learn(profile[7] for profile in unknown if profile[7] != NO_CAMPAIGN)
-        self.profiles.learn(unknown)
 
     def _profile_row(self, profile: Profile) -> tuple[Any, ...]:
         wsid, source, host, method, status, username, site, campaign = profile
