@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -25,10 +25,6 @@ from .fields import NOTHING, PlainRequest, RequestFields, SessionFields
 
 SaltOf = Callable[[int], bytes | None]
 """The salt of the local day that begins at this UTC second, None if it is destroyed. May raise SaltMissing."""
-
-
-AHEAD_MS: Final = 600_000
-"""How far an event may be ahead of its receipt."""
 
 
 class Draft(msgspec.Struct, gc=False):
@@ -85,36 +81,20 @@ class Draft(msgspec.Struct, gc=False):
         )
 
 
-class Delivery:
+class Delivery(msgspec.Struct, kw_only=True):
     """What holds for all events of one envelope, and what one event's steps leave for the next one's.
 
-    `positioned` says that its events carry offsets of a stream. No event may be later than `latest_ms`.
+    `positioned` says that its events carry offsets of a stream.
     """
 
-    __slots__ = (
-        "calendar",
-        "hour",
-        "ip_policy",
-        "latest_ms",
-        "pads",
-        "positioned",
-        "received_ms",
-        "salt_of",
-        "visitors",
-    )
-
-    def __init__(
-        self, *, calendar: Calendar, ip_policy: str, received_ms: int, positioned: bool, salt_of: SaltOf
-    ) -> None:
-        self.calendar = calendar
-        self.ip_policy = ip_policy
-        self.received_ms = received_ms
-        self.latest_ms = received_ms + AHEAD_MS
-        self.positioned = positioned
-        self.salt_of = salt_of
-        self.hour: Hour | None = None
-        self.pads: dict[int, tuple[bytes, bytes] | None] = {}
-        self.visitors: dict[tuple[int, str, str | None], int] = {}
+    calendar: Calendar
+    ip_policy: str
+    received_ms: int
+    positioned: bool
+    salt_of: SaltOf
+    hour: Hour | None = None
+    pads: dict[int, tuple[bytes, bytes] | None] = {}
+    visitors: dict[tuple[int, str, str | None], int] = {}
 
 
 Step = Callable[[Draft, Delivery], Draft]

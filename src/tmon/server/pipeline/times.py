@@ -13,6 +13,9 @@ from .fields import rule
 EARLIEST_MS: Final = 631_152_000_000
 """1990-01-01T00:00:00Z."""
 
+AHEAD_MS: Final = 600_000
+"""How far an event may be ahead of its receipt."""
+
 FAR_S: Final = 1e15
 """Beyond this a number of seconds is taken for this, so that it fits into 64 bits."""
 
@@ -29,7 +32,7 @@ def times(draft: Draft, delivery: Delivery) -> Draft:
         ts_ms = _from_iso(ts)
     else:
         ts_ms = round(ts * 1000) if -FAR_S < ts < FAR_S else int(FAR_S * 1000) * (1 if ts > 0 else -1)
-    if not EARLIEST_MS <= ts_ms <= delivery.latest_ms:
+    if not EARLIEST_MS <= ts_ms <= delivery.received_ms + AHEAD_MS:
         raise _out_of_range(ts_ms, delivery.received_ms, isinstance(ts, str))
     draft.ts_ms = ts_ms
     second = ts_ms // 1000
