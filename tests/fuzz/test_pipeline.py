@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -204,6 +205,46 @@ def test_any_change_of_a_valid_event(
     batch = run(pipeline, json.dumps(plaintext).encode(), policy)
     assert batch is not None
     check(batch, policy)
+
+
+numbers = (
+    st.integers(-(2**70), 2**70) | st.integers(-5, 1000) | st.floats(allow_nan=False, allow_infinity=False)
+)
+plain_requests = st.fixed_dictionaries(
+    {
+        "url": st.text(max_size=20),
+        "ip": st.none() | st.ip_addresses().map(str),
+        "useragent": st.none() | st.text(),
+    },
+    optional={
+        "kind": st.none() | st.just("request"),
+        "ts": st.none() | numbers | st.integers(600_000_000, 1_795_342_200) | st.just("2026-11-22T10:00:00Z"),
+        "status": st.none() | numbers | st.sampled_from([0, 200, 200.0, 999, 1000, -0.0]),
+        "duration_ms": st.none() | numbers | st.sampled_from([0, 0.5, 2_592_000_000, 2_592_000_001]),
+        "bytes": st.none() | numbers | st.sampled_from([1e3, 10**12]),
+        "offset": st.none() | numbers | st.sampled_from([1e3, 2**62, 2**62 + 1]),
+        "host": st.none() | st.text(max_size=20),
+        "method": st.none() | st.sampled_from(["GET", "x" * 1025]),
+        "referrer": st.none() | st.sampled_from(["https://a.example/b", "-"]),
+    },
+)
+
+
+@given(st.lists(plain_requests, min_size=1, max_size=3), st.booleans())
+@example([{"url": "/", "ip": None, "useragent": None, "offset": 5}], False)
+@example([{"url": "/", "ip": None, "useragent": None, "offset": 5}], True)
+@example([{"url": "/", "ip": None, "useragent": None, "ts": 1_795_399_999}], False)
+@example([{"url": "/", "ip": None, "useragent": None, "bytes": 5e2, "duration_ms": 3}], False)
+def test_what_is_read_at_once_is_what_its_json_values_would_make(
+    pipeline: Pipeline, events: list[dict[str, Any]], positioned: bool
+) -> None:
+    service = Service(7, "shop", (), Calendar([(-math.inf, "Europe/Vienna")]), "none", 14, 100_000)
+    message = decode(
+        json.dumps({"events": events} | ({"stream": "log"} if positioned else {})).encode(), NOW_MS
+    )
+    as_json = msgspec.structs.replace(message, events=message.as_sent(), plaintext=None)
+    batches = [pipeline.run(one, service, NOW_MS, lambda day: b"salt") for one in (message, as_json)]
+    assert batches[0] == batches[1]
 
 
 @given(nearly_valid, st.data())

@@ -195,7 +195,7 @@ def test_remembered_shared_values_are_bounded_in_bytes(
     monkeypatch.setattr(dictionary, "CACHED_BYTES", 100_000)
     for number in range(50):
         store.append([envelope(*[event(path=f"/{number}/{page}" + "x" * 1_000) for page in range(50)])])
-    assert len(store._log._texts._ids) <= 150
+    assert len(store._log._shared.texts.numbers) <= 150
 
 
 def test_expiring_waits_for_no_long_pass_of_the_views(store: SqliteStore) -> None:

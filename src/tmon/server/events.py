@@ -29,7 +29,7 @@ OWNED: Final = frozenset(
 """Names that the server fills in; an event that brings one is rejected, as is any name that starts with `utm_`."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Where an address is. `country` is ISO 3166-1 alpha-2; "" and None mean unknown."""
 
     country: str = ""
@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     lon: float | None = None
 
 
-class Agent(msgspec.Struct, frozen=True, gc=False):
+class Agent(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A user agent and what was read from it. `device` is phone, tablet, desktop, bot or other."""
 
     useragent: str | None = None
@@ -50,14 +50,14 @@ class Agent(msgspec.Struct, frozen=True, gc=False):
     bot: bool = False
 
 
-class Referrer(msgspec.Struct, frozen=True, gc=False):
+class Referrer(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The page that a request came from, and its site (host without `www.`)."""
 
     referrer: str
     site: str = ""
 
 
-class Campaign(msgspec.Struct, frozen=True, gc=False):
+class Campaign(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """The utm parameters of a URL."""
 
     source: str = ""
@@ -71,7 +71,7 @@ NOWHERE: Final = Place()
 NO_CAMPAIGN: Final = Campaign()
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, gc=False):
     """One event, validated and enriched.
 
     `ts_ms` is its time in Unix milliseconds and `hour` the local hour of the web service that it falls into.
@@ -81,13 +81,13 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     field of the event. `truncated` names the fields that were cut. `offset` is the position in a stream.
     """
 
-    kind: str = REQUEST
     ts_ms: int
     hour: Hour
+    agent: Agent
+    kind: str = REQUEST
     path: str = ""
     query: str | None = None
     place: Place = NOWHERE
-    agent: Agent
     referrer: Referrer | None = None
     campaign: Campaign = NO_CAMPAIGN
     host: str | None = None

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tmon.server.pipeline.addresses import ADDRESSES, NETWORKS
 
@@ -24,6 +28,21 @@ from tmon.server.pipeline.addresses import ADDRESSES, NETWORKS
 )
 def test_an_address_has_one_form(text: str, expected: str) -> None:
     assert ADDRESSES[text] == expected
+
+
+groups = st.lists(st.sampled_from([0, 1, 0xFFFF]) | st.integers(0, 0xFFFF), min_size=8, max_size=8)
+
+
+@given(groups, st.booleans())
+def test_an_ipv6_address_has_one_form_however_it_is_written(groups: list[int], shortened: bool) -> None:
+    address = ipaddress.IPv6Address(b"".join(group.to_bytes(2, "big") for group in groups))
+    text = str(address) if shortened else ":".join(f"{group:x}" for group in groups)
+    assert ADDRESSES[text] == str(address.ipv4_mapped or address)
+
+
+@given(st.ip_addresses(v=4).map(str))
+def test_an_ipv4_address_is_taken_as_it_is(text: str) -> None:
+    assert ADDRESSES[text] == text
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from tmon.server.pipeline import Message, Refused, TooMany, decode
+from tmon.server.pipeline.fields import PlainRequest
 
 NOW_MS = 1_795_341_600_250
 EVENT = {"url": "/", "ip": None, "useragent": None}
+PLAIN = PlainRequest(url="/", ip=None, useragent=None)
 
 
 def read(value: Any) -> Message:
-    return decode(json.dumps(value).encode(), NOW_MS)
+    message = decode(json.dumps(value).encode(), NOW_MS)
+    assert message.plaintext in (None, json.dumps(value).encode())
+    return msgspec.structs.replace(message, plaintext=None)
 
 
 def refusal(plaintext: bytes) -> Refused:
@@ -25,7 +30,8 @@ def refusal(plaintext: bytes) -> Refused:
 
 
 def test_an_object_is_one_event_without_bookkeeping() -> None:
-    assert read(EVENT) == Message(events=[EVENT], bookkeeping=False)
+    assert read(EVENT) == Message(events=[PLAIN], bookkeeping=False)
+    assert read(EVENT | {"plan": "pro"}) == Message(events=[EVENT | {"plan": "pro"}], bookkeeping=False)
 
 
 def test_a_list_is_several_events_without_bookkeeping() -> None:
@@ -59,6 +65,39 @@ def test_an_object_with_a_list_of_events_carries_bookkeeping() -> None:
         close=True,
         stream="access.log",
     )
+
+
+def test_requests_with_nothing_unusual_are_read_while_they_are_decoded() -> None:
+    event = {"url": "/", "ip": "192.0.2.1", "useragent": None, "status": 200, "duration_ms": 5, "offset": 7}
+    for plaintext in ([event], {"source": "web-1", "stream": "access.log", "events": [event]}):
+        assert read(plaintext).events == [
+            PlainRequest(url="/", ip="192.0.2.1", useragent=None, status=200, duration_ms=5.0, offset=7)
+        ]
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"plan": "pro"},
+        {"server": "a"},
+        {"kind": "session"},
+        {"status": "200"},
+        {"host": "x" * 1025},
+        {"host": "a\0b"},
+    ],
+)
+def test_one_unusual_event_leaves_all_of_its_envelope_as_json(unusual: dict[str, Any]) -> None:
+    events = decode(json.dumps([EVENT, EVENT | unusual]).encode(), NOW_MS).events
+    assert [type(event) for event in events] == [dict, dict]
+
+
+def test_what_was_read_can_be_had_as_it_was_sent() -> None:
+    sent = b'{"useragent":null,"url":"/","duration_ms":5,"ip":null,"host":null}'
+    as_json = {"useragent": None, "url": "/", "duration_ms": 5, "ip": None, "host": None}
+    for plaintext in (sent, b"[" + sent + b"]", b'{"source":"a","events":[' + sent + b"]}"):
+        message = decode(plaintext, NOW_MS)
+        assert type(message.events[0]) is PlainRequest
+        assert message.as_sent() == [as_json]
 
 
 def test_bookkeeping_may_come_without_events_and_events_without_bookkeeping() -> None:

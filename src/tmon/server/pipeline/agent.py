@@ -14,7 +14,7 @@ from tmon.server.events import Agent
 
 from .bots import is_bot
 from .draft import Delivery, Draft
-from .fields import cut
+from .fields import PlainRequest, cut
 from .recent import Recent
 
 
@@ -115,8 +115,12 @@ NO_AGENT: Final = Agent()
 
 
 def unread(events: Iterable[Any]) -> int:
-    """How many user agents of these raw events are not remembered; reading one takes up to 3 ms."""
-    texts = (event.get("useragent") for event in events if type(event) is dict)
+    """How many user agents of a message's events are not remembered; reading one takes up to 3 ms."""
+    texts = (
+        event.useragent if type(event) is PlainRequest else event.get("useragent")
+        for event in events
+        if type(event) in (PlainRequest, dict)
+    )
     return len({text for text in texts if type(text) is str and text and text not in AGENTS})
 
 

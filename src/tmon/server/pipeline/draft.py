@@ -21,20 +21,20 @@ from tmon.server.events import (
     type_of_extra,
 )
 
-from .fields import NOTHING, RequestFields, SessionFields
+from .fields import NOTHING, PlainRequest, RequestFields, SessionFields
 
 SaltOf = Callable[[int], bytes | None]
 """The salt of the local day that begins at this UTC second, None if it is destroyed. May raise SaltMissing."""
 
 
 class Draft(msgspec.Struct, gc=False):
-    """An event in the making: `raw` is the sender's JSON value, the rest is filled in step by step.
+    """An event in the making: `raw` is the sender's JSON value or what was read of it, the rest is filled in.
 
     `address` is the sender's `ip` in its usual form, `ip` what is kept of it. The other names are those of Event.
     """
 
     raw: Any
-    given: RequestFields | SessionFields = NOTHING
+    given: RequestFields | SessionFields | PlainRequest = NOTHING
     kind: str = REQUEST
     address: str | None = None
     extra: dict[str, type_of_extra] = {}
@@ -56,59 +56,45 @@ class Draft(msgspec.Struct, gc=False):
         given = self.given
         assert self.hour is not None, "the step times is missing"
         assert self.agent is not None, "the step identify is missing"
-        return Event(
-            kind=self.kind,
-            ts_ms=self.ts_ms,
-            hour=self.hour,
-            path=self.path,
-            query=self.query,
-            place=self.place,
-            agent=self.agent,
-            referrer=self.referrer,
-            campaign=self.campaign,
-            host=given.host,
-            method=given.method,
-            status=given.status,
-            duration_us=None if given.duration_ms is None else round(given.duration_ms * 1000),
-            bytes=given.bytes,
-            username=given.username,
-            ip=self.ip,
-            visitor=self.visitor,
-            extra=self.extra,
-            truncated=self.truncated,
-            offset=self.offset,
+        duration_ms = given.duration_ms
+        return Event(  # by position: 0.3 µs, by name 1.2
+            self.ts_ms,
+            self.hour,
+            self.agent,
+            self.kind,
+            self.path,
+            self.query,
+            self.place,
+            self.referrer,
+            self.campaign,
+            given.host,
+            given.method,
+            given.status,
+            None if duration_ms is None else round(duration_ms * 1000),
+            given.bytes,
+            given.username,
+            self.ip,
+            self.visitor,
+            self.extra,
+            self.truncated,
+            self.offset,
         )
 
 
-class Delivery:
+class Delivery(msgspec.Struct, kw_only=True):
     """What holds for all events of one envelope, and what one event's steps leave for the next one's.
 
     `positioned` says that its events carry offsets of a stream.
     """
 
-    __slots__ = (
-        "calendar",
-        "hour",
-        "ip_policy",
-        "latest_ms",
-        "pads",
-        "positioned",
-        "received_ms",
-        "salt_of",
-        "visitors",
-    )
-
-    def __init__(
-        self, *, calendar: Calendar, ip_policy: str, received_ms: int, positioned: bool, salt_of: SaltOf
-    ) -> None:
-        self.calendar = calendar
-        self.ip_policy = ip_policy
-        self.received_ms = received_ms
-        self.positioned = positioned
-        self.salt_of = salt_of
-        self.hour: Hour | None = None
-        self.pads: dict[int, tuple[bytes, bytes] | None] = {}
-        self.visitors: dict[tuple[int, str, str | None], int] = {}
+    calendar: Calendar
+    ip_policy: str
+    received_ms: int
+    positioned: bool
+    salt_of: SaltOf
+    hour: Hour | None = None
+    pads: dict[int, tuple[bytes, bytes] | None] = {}
+    visitors: dict[tuple[int, str, str | None], int] = {}
 
 
 Step = Callable[[Draft, Delivery], Draft]

@@ -21,8 +21,11 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 
 
-class CommonFields(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """What an event of either kind may say. None is the same as nothing said."""
+MAX_OFFSET: Final = 2**62
+
+
+class ColumnFields(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """What an event of either kind may say and has a field of its own for. None is the same as nothing said."""
 
     kind: Text | None = None
     ts: int | float | Text | None = None
@@ -33,6 +36,11 @@ class CommonFields(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     bytes: Annotated[int, Meta(ge=0, le=10**12)] | None = None
     referrer: Text | None = None
     host: Text | None = None
+
+
+class CommonFields(ColumnFields, kw_only=True, frozen=True, gc=False):
+    """What an event of either kind may say."""
+
     server: Text | None = None
     location: Text | None = None
     src_port: Port | None = None
@@ -59,6 +67,19 @@ class SessionFields(CommonFields, kw_only=True, frozen=True, gc=False):
     url: Text | None = None
     ip: Text | None = None
     useragent: Text | None = None
+
+
+class PlainRequest(ColumnFields, kw_only=True, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A request that says nothing beyond what has a field of its own, and its place in a stream.
+
+    By the same rules as RequestFields, but read from JSON text without making objects in between.
+    """
+
+    kind: Literal["request"] | None = None
+    url: Text
+    ip: Text | None
+    useragent: Text | None
+    offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] | None = None
 
 
 NOTHING: Final = RequestFields(url="", ip=None, useragent=None)

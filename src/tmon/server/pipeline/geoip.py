@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,7 +208,7 @@ def _places(files: Sequence[_File]) -> Recent[str, Place]:
 
 def _read(record: object) -> Place:
     """A record as a place; what it does not say, or says in another form, is unknown."""
-    if not isinstance(record, Mapping):
+    if type(record) is not dict:
         return NOWHERE
     if "country_code" in record:
         place = Place(
@@ -220,10 +220,10 @@ def _read(record: object) -> Place:
     else:
         regions = record.get("subdivisions")
         location = record.get("location")
-        location = location if isinstance(location, Mapping) else {}
+        location = location if type(location) is dict else {}
         country = record.get("country")
         place = Place(
-            _country(country.get("iso_code") if isinstance(country, Mapping) else None),
+            _country(country.get("iso_code") if type(country) is dict else None),
             _name(regions[0]) if isinstance(regions, list) and regions else "",
             _name(record.get("city")),
             *_position(location.get("latitude"), location.get("longitude")),
@@ -238,15 +238,17 @@ def _country(code: object) -> str:
 
 
 def _text(value: object) -> str:
-    return cut(value.replace("\0", "\ufffd")) if isinstance(value, str) else ""
+    if type(value) is not str:
+        return ""
+    return cut(value.replace("\0", "\ufffd") if "\0" in value else value)
 
 
 def _name(part: object) -> str:
     """The English name of a part of a nested record, else its name in any language, else its code."""
-    if not isinstance(part, Mapping):
+    if type(part) is not dict:
         return ""
     names = part.get("names")
-    names = names if isinstance(names, Mapping) else {}
+    names = names if type(names) is dict else {}
     return _text(names.get("en")) or _text(next(iter(names.values()), None)) or _text(part.get("iso_code"))
 
 

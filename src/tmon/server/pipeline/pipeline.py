@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -69,13 +69,16 @@ class Pipeline:
         batch = Batch()
         keep = batch.events.append
         steps = self.steps
+        sent: list[Any] | None = None
         for index, raw in enumerate(message.events):
             draft = Draft(raw)
             try:
                 for step in steps:
                     draft = step(draft, delivery)
             except Drop as drop:
-                _reject(batch, index, raw, drop, service.ip_policy)
+                if sent is None:
+                    sent = message.as_sent()
+                _reject(batch, index, sent[index], drop, service.ip_policy)
             else:
                 keep(draft.event())
         return batch
@@ -85,7 +88,7 @@ def reject_all(message: Message, service: Service, reason: str, error: str) -> B
     """The batch of a message that is refused as a whole: each event is rejected for that reason."""
     batch = Batch()
     drop = Drop(reason, error)
-    for index, raw in enumerate(message.events):
+    for index, raw in enumerate(message.as_sent()):
         _reject(batch, index, raw, drop, service.ip_policy)
     return batch
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import Refused, TooMany
+from .fields import PlainRequest
 from .message import Message
 
 MAX_EVENTS: Final = 10_000
@@ -38,6 +39,14 @@ class _Bookkeeping(msgspec.Struct, kw_only=True):
     stream: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
+class _PlainBookkeeping(_Bookkeeping, kw_only=True, forbid_unknown_fields=True):
+    events: list[PlainRequest]
+
+
+_PLAIN: Final = msgspec.json.Decoder(PlainRequest)
+_PLAIN_LIST: Final = msgspec.json.Decoder(list[PlainRequest])
+_PLAIN_BOOKKEEPING: Final = msgspec.json.Decoder(_PlainBookkeeping)
+
 _RULES: Final = {
     "source": "must be a string of at most 200 characters",
     "run": "must be a string of at most 200 characters",
@@ -59,6 +68,45 @@ def decode(plaintext: bytes, received_ms: int) -> Message:
     """
     if len(plaintext) > MAX_VALUES:
         _count_values(plaintext)
+    message = _plain(plaintext) or _any(plaintext)
+    if not message.events and not message.bookkeeping:
+        raise Refused("no events", "the list of events is empty")
+    if len(message.events) > MAX_EVENTS:
+        raise TooMany(f"{len(message.events)} events; an envelope holds at most {MAX_EVENTS}")
+    _check_sent_at(message, received_ms)
+    return message
+
+
+def _plain(plaintext: bytes) -> Message | None:
+    """The message, if it has no fault and all of its events are plain requests; None without looking further if not.
+
+    Typed at once such an event takes 1.0 µs, by way of JSON values 1.9. Whatever this does not take is left to `_any`,
+    which says what is wrong, and where.
+    """
+    if _has_nul(plaintext):
+        return None
+    try:
+        if plaintext.startswith(b"["):
+            return Message(events=_PLAIN_LIST.decode(plaintext), plaintext=plaintext)
+        if not plaintext.endswith(
+            b"]}"
+        ):  # else it is no plain request, and most bookkeeping has its events at the end
+            try:
+                return Message(events=[_PLAIN.decode(plaintext)], plaintext=plaintext)
+            except msgspec.ValidationError:
+                if b'"events"' not in plaintext:
+                    return None
+        read = _PLAIN_BOOKKEEPING.decode(plaintext)
+        return _message(read, read.events, plaintext)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _has_nul(plaintext: bytes) -> bool:
+    return b"\\" in plaintext and b"\\u0000" in plaintext  # the first alone is found ten times as fast
+
+
+def _any(plaintext: bytes) -> Message:
     top = _parse(plaintext)
     if type(top) is list:
         message = Message(events=top)
@@ -70,13 +118,8 @@ def decode(plaintext: bytes, received_ms: int) -> Message:
         raise Refused("events invalid", "events: must be a list")
     else:
         message = Message(events=[top])
-    if not message.events and not message.bookkeeping:
-        raise Refused("no events", "the list of events is empty")
-    if len(message.events) > MAX_EVENTS:
-        raise TooMany(f"{len(message.events)} events; an envelope holds at most {MAX_EVENTS}")
-    if b"\\u0000" in plaintext:
+    if _has_nul(plaintext):
         _replace_nul(message)
-    _check_sent_at(message, received_ms)
     return message
 
 
@@ -127,9 +170,10 @@ def _with_bookkeeping(top: dict[str, Any]) -> Message:
     return _message(read, events)
 
 
-def _message(read: _Bookkeeping, events: list[Any]) -> Message:
+def _message(read: _Bookkeeping, events: list[Any], plaintext: bytes | None = None) -> Message:
     return Message(
         events=events,
+        plaintext=plaintext,
         bookkeeping=True,
         source=read.source or "",
         run=read.run or "",

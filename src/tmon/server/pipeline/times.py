@@ -14,6 +14,7 @@ EARLIEST_MS: Final = 631_152_000_000
 """1990-01-01T00:00:00Z."""
 
 AHEAD_MS: Final = 600_000
+"""How far an event may be ahead of its receipt."""
 
 FAR_S: Final = 1e15
 """Beyond this a number of seconds is taken for this, so that it fits into 64 bits."""
@@ -31,12 +32,8 @@ def times(draft: Draft, delivery: Delivery) -> Draft:
         ts_ms = _from_iso(ts)
     else:
         ts_ms = round(ts * 1000) if -FAR_S < ts < FAR_S else int(FAR_S * 1000) * (1 if ts > 0 else -1)
-    if ts_ms > delivery.received_ms + AHEAD_MS:
-        milliseconds = not isinstance(ts, str) and ts_ms > delivery.received_ms * 100
-        hint = "; it is in seconds, not milliseconds" if milliseconds else ""
-        raise Drop("ts ahead", f"ts: more than ten minutes ahead of the server's clock{hint}")
-    if ts_ms < EARLIEST_MS:
-        raise Drop("ts before 1990", "ts: before 1990")
+    if not EARLIEST_MS <= ts_ms <= delivery.received_ms + AHEAD_MS:
+        raise _out_of_range(ts_ms, delivery.received_ms, isinstance(ts, str))
     draft.ts_ms = ts_ms
     second = ts_ms // 1000
     hour = delivery.hour
@@ -44,6 +41,13 @@ def times(draft: Draft, delivery: Delivery) -> Draft:
         delivery.hour = hour = delivery.calendar.hour(second)
     draft.hour = hour
     return draft
+
+
+def _out_of_range(ts_ms: int, received_ms: int, in_words: bool) -> Drop:
+    if ts_ms < EARLIEST_MS:
+        return Drop("ts before 1990", "ts: before 1990")
+    hint = "; it is in seconds, not milliseconds" if not in_words and ts_ms > received_ms * 100 else ""
+    return Drop("ts ahead", f"ts: more than ten minutes ahead of the server's clock{hint}")
 
 
 def _from_iso(text: str) -> int:

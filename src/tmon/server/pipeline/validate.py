@@ -12,11 +12,22 @@ from tmon.server.events import OWNED, REQUEST, SESSION, type_of_extra
 from .addresses import ADDRESSES
 from .draft import Delivery, Draft
 from .errors import Drop
-from .fields import IN_COLUMNS, MAX_TEXT, OF_SESSIONS, RARE, WHOLE, RequestFields, SessionFields, cut, rule
+from .fields import (
+    IN_COLUMNS,
+    MAX_OFFSET,
+    MAX_TEXT,
+    OF_SESSIONS,
+    RARE,
+    WHOLE,
+    PlainRequest,
+    RequestFields,
+    SessionFields,
+    cut,
+    rule,
+)
 
 MAX_EXTRAS: Final = 32
 MAX_NAME: Final = 64
-MAX_OFFSET: Final = 2**62
 INT64: Final = 2**63
 
 _FIELDS: Final[dict[type[msgspec.Struct], tuple[msgspec.structs.FieldInfo, ...]]] = {
@@ -28,6 +39,8 @@ _FIELDS: Final[dict[type[msgspec.Struct], tuple[msgspec.structs.FieldInfo, ...]]
 def validate(draft: Draft, delivery: Delivery) -> Draft:
     """Take over what the sender says, typed and bounded; raise Drop if it breaks a rule."""
     raw = draft.raw
+    if type(raw) is PlainRequest:
+        return _take_plain(draft, delivery, raw)
     if type(raw) is not dict:
         raise Drop("not an object", "an event must be a JSON object")
     kind = raw.get("kind")
@@ -53,10 +66,29 @@ def validate(draft: Draft, delivery: Delivery) -> Draft:
     if not IN_COLUMNS.issuperset(raw):
         _take_extras(draft, delivery, raw, kept)
     if delivery.positioned and draft.offset is None:
-        raise Drop("offset missing", "offset: missing; every event of an envelope with stream has one")
+        raise _no_offset()
     if draft.kind == SESSION and "state" not in draft.extra and "duration_s" not in draft.extra:
         raise Drop("state missing", "state: missing, and so is duration_s; a session event has one of them")
     return draft
+
+
+def _take_plain(draft: Draft, delivery: Delivery, given: PlainRequest) -> Draft:
+    """Take over what was held against the rules while it was decoded."""
+    draft.given = given
+    if given.ip is not None:
+        draft.address = ADDRESSES[given.ip]
+    offset = given.offset
+    if delivery.positioned:
+        if offset is None:
+            raise _no_offset()
+        draft.offset = offset
+    elif offset is not None:
+        draft.extra["offset"] = offset
+    return draft
+
+
+def _no_offset() -> Drop:
+    return Drop("offset missing", "offset: missing; every event of an envelope with stream has one")
 
 
 def _mended(draft: Draft, shape: type[msgspec.Struct]) -> dict[str, Any]:

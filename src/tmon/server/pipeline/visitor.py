@@ -8,6 +8,7 @@ a user agent alone would make one person of many. What is worked out is remember
 
 from __future__ import annotations
 
+import struct
 from hashlib import sha256
 from typing import Final
 
@@ -18,6 +19,8 @@ from .errors import SaltMissing
 
 _BLOCK: Final = 64
 """Bytes in a block of SHA-256."""
+
+_first_eight: Final = struct.Struct(">q").unpack_from
 
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
@@ -53,7 +56,8 @@ def recognise(draft: Draft, delivery: Delivery) -> Draft:
             return draft
         who = f"{address}\0{draft.given.useragent or ''}".encode()
         digest = sha256(pads[1] + sha256(pads[0] + who).digest()).digest()
-        visitor = delivery.visitors[key] = int.from_bytes(digest[:8], "big", signed=True)
+        (visitor,) = _first_eight(digest)
+        delivery.visitors[key] = visitor
     draft.visitor = visitor
     return draft
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import msgspec
+
+from .inserting import SIZES, Inserts, parts
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -22,6 +25,9 @@ CACHED_BYTES = 12_000_000
 
 class Dictionary(Generic[Value]):
     """The numbers of one table's values. Used within the writer's transaction; `forget` after one that failed.
+
+    `numbers` has those of all values that were learnt since `begin`. Values are looked up and added many at a time,
+    each with a SELECT and an INSERT of its own takes three times as long.
 
     `row` gives a value's columns; it is asked once a day for each value in use, and what it looks up is in use too.
     `identity` gives what tells values apart, if that is not the row.
@@ -38,13 +44,15 @@ class Dictionary(Generic[Value]):
         self._log = log
         self._row = row
         self._identity = identity
-        self._ids: dict[Value, int] = {}
+        self.numbers: dict[Value, int] = {}
         self._cached_bytes = 0
         self._day = -1
-        places = ", ".join("?" * (len(columns) + 2))
-        self._find = f"SELECT id, used FROM {table} WHERE digest = ?"
-        self._use = f"UPDATE {table} SET used = ? WHERE id = ?"
-        self._add = f"INSERT INTO {table}(digest, used, {', '.join(columns)}) VALUES ({places})"
+        marks = {size: ", ".join("?" * size) for size in SIZES}
+        self._find = {
+            size: f"SELECT digest, id, used FROM {table} WHERE digest IN ({marks[size]})" for size in SIZES
+        }
+        self._use = {size: f"UPDATE {table} SET used = ? WHERE id IN ({marks[size]})" for size in SIZES}
+        self._add = Inserts(table, f"digest, used, {', '.join(columns)}")
 
     def begin(self, day: int) -> None:
         """Start a transaction on this day (since 1970): numbers known from an earlier day are looked up anew."""
@@ -54,28 +62,51 @@ class Dictionary(Generic[Value]):
 
     def forget(self) -> None:
         """Forget all numbers: the transaction that gave some of them out was rolled back."""
-        self._ids.clear()
+        self.numbers.clear()
         self._cached_bytes = 0
 
-    def number(self, value: Value) -> int:
-        """The number of a value, given out now if it has none."""
-        known = self._ids.get(value)
-        if known is not None:
-            return known
-        row = self._row(value)
-        encoded = msgspec.msgpack.encode(row if self._identity is None else self._identity(value))
-        digest = _digest(encoded)
-        found = self._log.execute(self._find, (digest,)).fetchone()
-        if found is None:
-            number = self._log.execute(self._add, (digest, self._day, *row)).lastrowid
-            assert number is not None
-        else:
-            number = found[0]
-            if found[1] < self._day:
-                self._log.execute(self._use, (self._day, number))
-        self._ids[value] = number
-        self._cached_bytes += len(encoded) + 100
-        return int(number)
+    def unknown(self, values: Iterable[Value]) -> list[Value]:
+        """Those of the values that have no number yet, each once."""
+        numbers = self.numbers
+        return [value for value in dict.fromkeys(values) if value not in numbers]
+
+    def learn(self, values: Iterable[Value]) -> None:
+        """See to it that all of these values have numbers; those that have none are given one."""
+        unknown = self.unknown(values)
+        if unknown:
+            for part in parts(len(unknown)):
+                self._learn(unknown[part])
+
+    def _learn(self, values: list[Value]) -> None:
+        """Learn as many values as one of SIZES."""
+        size = len(values)
+        rows = [self._row(value) for value in values]
+        identities = rows if self._identity is None else map(self._identity, values)
+        encoded = [msgspec.msgpack.encode(identity) for identity in identities]
+        digests = [_digest(one) for one in encoded]
+        found: dict[bytes, int] = {}
+        stale: list[int] = []
+        for digest, number, used in self._log.execute(self._find[size], digests).fetchall():
+            found[digest] = number
+            if used < self._day:
+                stale.append(number)
+        for part in parts(len(stale)):
+            numbers = stale[part]
+            self._log.execute(self._use[len(numbers)], (self._day, *numbers))
+        new = {
+            digest: (digest, self._day, *row)
+            for digest, row in zip(digests, rows, strict=True)
+            if digest not in found
+        }
+        added = list(new.values())
+        for part in parts(len(added)):
+            rows = added[part]
+            last = self._add.insert(self._log, len(rows), list(chain.from_iterable(rows)))
+            for number, row in enumerate(rows, last - len(rows) + 1):
+                found[row[0]] = number
+        for value, digest in zip(values, digests, strict=True):
+            self.numbers[value] = found[digest]
+        self._cached_bytes += sum(map(len, encoded)) + 100 * size
 
 
 def digest_of(row: tuple[Any, ...]) -> bytes:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from ...calendar import Hour
-from ...events import NO_CAMPAIGN, SESSION, Campaign, Event
+from ...events import Event
 from ..base import (
     DAY_CLOSES_AFTER_MS,
     DAY_MS,
@@ -22,29 +21,15 @@ from ..base import (
     Unavailable,
     outcome_of,
 )
-from .dictionary import Dictionary
+from .rows import Appended, Rows
 from .schema import DAY, HOUR, MONTH
+from .shared import Shared
 
-ENVELOPE, CLOSING, ERASURE, DELETION = 0, 1, 2, 3
+CLOSING, ERASURE, DELETION = 1, 2, 3
 
-ENTRY_COLUMNS = (
-    "seq, kind, wsid, received, envelope, status, accepted, repeated, rejected, errors, reasons, message, source, "
-    "run, run_seq, sent, lost, closing"
-)
-EVENT_COLUMNS = (
-    "wsid, seq, ts, hour, visitor, place, agent, profile, path, query, referrer, duration, bytes, flags, ip, "
-    "extra"
-)
 OUTCOME_COLUMNS = "wsid, envelope, status, accepted, repeated, rejected, errors, message"
 
-CHUNKS = (250, 40, 8, 1)
-"""Rows per INSERT. One statement gives up Python's lock once, so few large ones keep the collector's loop going."""
-
-Profile = tuple[int, str, str | None, str | None, int | None, str | None, str, Campaign]
-"""wsid, source, host, method, status, user name, referrer's site, campaign."""
-
 CACHED_HOURS = 100_000
-MAX_INTEGER = 2**63 - 1
 
 
 class Log:
@@ -53,27 +38,9 @@ class Log:
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         self._db = connection
         self._limits = limits
-        self._texts = Dictionary[str](connection, "texts", ("text",), lambda text: (text,))
-        self._places = Dictionary[Any](
-            connection, "places", ("country", "region", "city", "lat", "lon"), _row
-        )
-        self._agents = Dictionary[Any](
-            connection, "agents", ("useragent", "os", "browser", "device", "model", "bot"), _row
-        )
-        self._campaigns = Dictionary[Any](
-            connection, "campaigns", ("source", "medium", "campaign", "term", "content"), _row
-        )
-        self._profiles = Dictionary[Profile](
-            connection,
-            "profiles",
-            ("wsid", "source", "host", "method", "status", "username", "site", "campaign"),
-            self._profile_row,
-            _profile_identity,
-        )
-        self._dictionaries = (self._texts, self._places, self._agents, self._campaigns, self._profiles)
+        self._shared = Shared(connection)
         self._hours: dict[tuple[int, int], tuple[int, bool]] = {}
-        self._insert_entries = _inserts("entries", ENTRY_COLUMNS)
-        self._insert_events = _inserts("events", EVENT_COLUMNS)
+        self._rows = Rows(connection, self._shared, self._hour)
 
     def transaction(self, work: Callable[[], Any]) -> Any:
         """Do `work` in one transaction, on disk when this returns. Raises Unavailable where SQLite can't."""
@@ -94,8 +61,7 @@ class Log:
 
     def forget(self) -> None:
         """Forget the numbers of shared values."""
-        for dictionary in self._dictionaries:
-            dictionary.forget()
+        self._shared.forget()
 
     def values_changed(self) -> None:
         """Say in this transaction that shared values were changed or deleted: their numbers may come to mean others.
@@ -137,33 +103,29 @@ class Log:
     def _append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         known = self.outcomes([(one.wsid, one.id) for one in envelopes])
         day = self._day_of_use(max(one.received_ms for one in envelopes) // DAY_MS)
-        for dictionary in self._dictionaries:
-            dictionary.begin(day)
+        self._shared.begin(day)
         if len(self._hours) > CACHED_HOURS:
             self._hours.clear()
         following = self._next()
-        entries: list[Any] = []
-        events: list[Any] = []
+        appended: list[Appended] = []
         outcomes: list[Outcome] = []
         for envelope in envelopes:
             identity = (envelope.wsid, envelope.id)
             stored = known.get(identity)
             if stored is not None:
-                outcomes.append(stored)
+                outcomes.append(
+                    stored if stored.duplicate else msgspec.structs.replace(stored, duplicate=True)
+                )
                 continue
             taken = envelope.events if envelope.stream is None else self._beyond(envelope, envelope.stream)
             outcome = outcome_of(envelope, len(envelope.events) - len(taken))
-            entries.extend(self._entry(following, envelope, outcome))
-            following += 1
-            for event in taken:
-                events.extend(self._event(envelope, following, event))
-                following += 1
+            appended.append(Appended(envelope, outcome, following, taken))
+            following += 1 + len(taken)
             if envelope.payloads:
                 self._quarantine(envelope)
             outcomes.append(outcome)
-            known[identity] = msgspec.structs.replace(outcome, duplicate=True)
-        self._insert(self._insert_entries, entries)
-        self._insert(self._insert_events, events)
+            known[identity] = outcome
+        self._rows.insert(appended)
         self._db.execute("UPDATE meta SET value = ? WHERE name = 'next'", (following,))
         return outcomes
 
@@ -200,89 +162,6 @@ class Log:
                 (envelope.wsid, stream, highest),
             )
         return taken
-
-    def _entry(self, seq: int, envelope: Envelope, outcome: Outcome) -> tuple[Any, ...]:
-        reasons = Counter(one.reason for one in envelope.rejected)
-        if envelope.refused is not None and not envelope.rejected:
-            reasons[envelope.refused] = 0
-        return (
-            seq,
-            ENVELOPE,
-            envelope.wsid,
-            envelope.received_ms,
-            envelope.id,
-            outcome.status,
-            outcome.accepted,
-            outcome.repeated,
-            outcome.rejected_count,
-            msgspec.json.encode(outcome.rejected).decode() if outcome.rejected else None,
-            msgspec.json.encode(reasons).decode() if reasons else None,
-            outcome.message or None,
-            self._texts.number(envelope.source),
-            self._texts.number(envelope.run),
-            envelope.seq,
-            None if envelope.sent is None else min(envelope.sent, MAX_INTEGER),
-            msgspec.json.encode(envelope.lost).decode() if envelope.lost else None,
-            1 if envelope.close else 0,
-        )
-
-    def _event(self, envelope: Envelope, seq: int, event: Event) -> tuple[Any, ...]:
-        text = self._texts.number
-        hour, closed = self._hour(envelope.wsid, event.hour, envelope.received_ms)
-        extra: dict[str, Any] = event.extra
-        if event.truncated:
-            extra = {**extra, "truncated": event.truncated}
-        referrer = event.referrer
-        return (
-            envelope.wsid,
-            seq,
-            event.ts_ms,
-            hour,
-            None if closed else event.visitor,
-            self._places.number(event.place),
-            self._agents.number(event.agent),
-            self._profiles.number(
-                (
-                    envelope.wsid,
-                    envelope.source,
-                    event.host,
-                    event.method,
-                    event.status,
-                    event.username,
-                    "" if referrer is None else referrer.site,
-                    event.campaign,
-                )
-            ),
-            text(event.path) if event.path else None,
-            event.query,
-            None if referrer is None else text(referrer.referrer),
-            event.duration_us,
-            event.bytes,
-            (event.kind == SESSION) + 2 * event.agent.bot + 4 * event.error,
-            event.ip,
-            msgspec.json.encode(extra).decode() if extra else None,
-        )
-
-    def _profile_row(self, profile: Profile) -> tuple[Any, ...]:
-        wsid, source, host, method, status, username, site, campaign = profile
-        text = self._texts.number
-        return (
-            wsid,
-            text(source) if source else None,
-            text(host) if host else None,
-            text(method) if method else None,
-            status,
-            text(username) if username else None,
-            text(site) if site else None,
-            None if campaign == NO_CAMPAIGN else self._campaigns.number(campaign),
-        )
-
-    def _insert(self, statements: dict[int, tuple[str, int]], values: list[Any]) -> None:
-        at = 0
-        for statement, width in statements.values():
-            while len(values) - at >= width:
-                self._db.execute(statement, values[at : at + width])
-                at += width
 
     # -- buckets and days -----------------------------------------------------------------------------------------
 
@@ -367,21 +246,3 @@ class Log:
             "(SELECT id FROM quarantine WHERE wsid = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
             (envelope.wsid, self._limits.quarantine_rows),
         )
-
-
-def _profile_identity(profile: Profile) -> tuple[Any, ...]:
-    return (*profile[:7], _row(profile[7]))
-
-
-def _row(value: Any) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(value)
-
-
-def _inserts(table: str, columns: str) -> dict[int, tuple[str, int]]:
-    """INSERT statements by the number of rows that they take, largest first, with their number of parameters."""
-    width = columns.count(",") + 1
-    row = f"({', '.join('?' * width)})"
-    return {
-        rows: (f"INSERT INTO {table}({columns}) VALUES {', '.join([row] * rows)}", rows * width)
-        for rows in CHUNKS
-    }

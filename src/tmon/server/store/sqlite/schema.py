@@ -140,6 +140,7 @@ def open_log(path: Path) -> sqlite3.Connection:
     """The writer's connection to log.db; makes the file and its tables where they are absent."""
     connection = _made(path)
     _prepare(connection, LOG, path)
+    connection.execute("PRAGMA cache_size=-16384")  # digests are all over their indexes
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('next', 1)")
     return connection
 
