@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -58,7 +59,7 @@ def measure(
     )
     with Server(data) as server:
         progress(f"batches as fast as they are taken, {full_s:g} s")
-        full = _load(server, file, seconds=full_s, rate=0, skip=0)
+        full = _load(server, file, seconds=full_s, rate=0, most=count * 2 // 3)
         caught_up_s = server.wait_for_views()
         table.at_least(
             f"{full.report.seconds:.0f} s as fast as it goes",
@@ -101,9 +102,13 @@ def measure(
         )
 
 
-def _load(server: Server, file: Path, *, seconds: float, rate: float, skip: int) -> _Load:
+def _load(
+    server: Server, file: Path, *, seconds: float, rate: float, skip: int = 0, most: int = sys.maxsize
+) -> _Load:
     before, cpu_s = server.metrics(), server.cpu_s()
-    generator = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds, rate=rate, skip=skip)
+    generator = load.start(
+        server.port, file, connections=CONNECTIONS, seconds=seconds, rate=rate, skip=skip, most=most
+    )
     lags = []
     while generator.running:
         time.sleep(SAMPLED_EACH_S)

@@ -10,6 +10,7 @@ not asked more rarely for it (coordinated omission). Prints one JSON object, a `
 from __future__ import annotations
 
 import argparse
+import itertools
 import mmap
 import selectors
 import socket
@@ -39,7 +40,7 @@ class Report(msgspec.Struct):
     stall_s: float
     cpu_s: float
     exhausted: bool
-    """Whether the file came to its end before the time did."""
+    """Whether there were no more requests before the time was over."""
 
     @property
     def per_second(self) -> float:
@@ -65,10 +66,17 @@ def write_requests(file: Path, requests: Iterable[bytes]) -> int:
 
 
 def start(
-    port: int, file: Path, *, connections: int, seconds: float, rate: float = 0, skip: int = 0
+    port: int,
+    file: Path,
+    *,
+    connections: int,
+    seconds: float,
+    rate: float = 0,
+    skip: int = 0,
+    most: int = sys.maxsize,
 ) -> Generator:
     """Start the load generator."""
-    arguments = [str(port), str(file), str(connections), str(seconds), str(rate), str(skip)]
+    arguments = [str(port), str(file), str(connections), str(seconds), str(rate), str(skip), str(most)]
     out = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the generator; a pipe would be full before its end
     return Generator(
         subprocess.Popen([sys.executable, "-m", "tests.bench.load", *arguments], stdout=out), out
@@ -149,11 +157,11 @@ def _requests(content: mmap.mmap, skip: int) -> Iterator[memoryview]:
         at += length
 
 
-def run(port: int, file: Path, connections: int, seconds: float, rate: float, skip: int) -> Report:
-    """Send until the time is over or the file comes to its end, and wait for the last answers."""
+def run(port: int, file: Path, connections: int, seconds: float, rate: float, skip: int, most: int) -> Report:
+    """Send until the time is over, `most` are sent or the file ends, and wait for the last answers."""
     with file.open("rb") as handle:
         content = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
-    requests = _requests(content, skip)
+    requests = itertools.islice(_requests(content, skip), most)
     selector = selectors.DefaultSelector()
     idle: deque[_Connection] = deque()
     for _ in range(connections):
@@ -219,6 +227,7 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("rate", type=float, help="requests a second; 0: as many as are answered")
     parser.add_argument("skip", type=int, help="how many requests of the file to pass over")
+    parser.add_argument("most", type=int, help="how many requests to send at most")
     arguments = parser.parse_args()
     report = run(**vars(arguments))
     sys.stdout.buffer.write(msgspec.json.encode(report))
