@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 
 import pytest
 from tests.contract.build import (
@@ -33,7 +34,7 @@ from tests.contract.build import (
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event
-from tmon.server.store import Grain, Measures, Span, Store
+from tmon.server.store import Grain, Limits, Measures, Span, Store
 
 HOUR_11 = period("2026-11-23T11:00", "2026-11-23T12:00", "hour")
 HOUR_10 = period("2026-11-23T10:00", "2026-11-23T11:00", "hour")
@@ -411,6 +412,33 @@ def test_a_visitor_by_two_campaigns_of_one_source_is_one_visitor_of_the_source(s
     fill(store, event(visitor=1, utm_source="news", utm_medium="web"), event(visitor=1, utm_source="news"))
     assert visitors(store.ranking("source", TODAY, 5)) == {"news": 1, "": 1}
     assert visitors(store.ranking("medium", TODAY, 5)) == {"mail": 1, "web": 1, "": 1}
+
+
+def test_a_visitor_under_many_names_is_new_to_each_of_them_once(
+    open_with: Callable[[Limits], Store],
+) -> None:
+    """As a gateway is, behind which everybody has the same address and user agent."""
+    store = open_with(Limits())
+    store.sync_views(by_name(USERNAME, View("how", "Methods", "method"), View("what", "Statuses", "status")))
+
+    def named(name: int, hour: int, *, visitor: int = 1, method: str = "GET", status: int = 200) -> Event:
+        at = f"2026-11-23T{hour:02}:00"
+        return event(at, visitor=visitor, username=f"user-{name}", method=method, status=status)
+
+    fill(store, *(named(name, 10) for name in range(10)), named(0, 10, visitor=2))
+    fill(
+        store,
+        *(named(name, 11) for name in range(60)),
+        *(named(name, 11, method="POST") for name in range(5, 40)),
+        *(named(name, 10, status=404, visitor=2) for name in range(3)),
+    )
+    names = store.ranking("username", TODAY, 100)
+    assert requests(names)["user-7"] == 3
+    assert visitors(names) == {f"user-{name}": 2 if name < 3 else 1 for name in range(60)}
+    assert visitors(store.ranking("how", TODAY, 5)) == {"GET": 2, "POST": 1}
+    assert visitors(store.ranking("what", TODAY, 5)) == {"200": 2, "404": 1}
+    assert store.totals(TODAY).visitors == 2
+    assert sum(visitors(store.ranking("username", HOUR_11, 100)).values()) == 50
 
 
 def test_the_largest_visitor_numbers_are_told_apart(store: Store) -> None:

@@ -18,6 +18,9 @@ TABLES = """
 CREATE TEMP TABLE fresh(
     session, day, visitor, profile, seq, slot, PRIMARY KEY(session, day, visitor, profile)) WITHOUT ROWID;
 CREATE TEMP TABLE arrivals(seq, slot, profile, familiar);
+CREATE TEMP TABLE many(session, day, visitor, PRIMARY KEY(session, day, visitor)) WITHOUT ROWID;
+CREATE TEMP TABLE known(
+    session, day, visitor, bit, text, seq, PRIMARY KEY(session, day, visitor, bit, text)) WITHOUT ROWID;
 CREATE TEMP TABLE joined(day, visitor, key, slot, PRIMARY KEY(day, visitor, key)) WITHOUT ROWID;
 """
 
@@ -42,6 +45,31 @@ FROM fresh f LEFT JOIN log.profiles p ON p.id = f.profile
 """`familiar` is 0 for a newcomer to the day; else it has bit 0, and bit n where an earlier profile of his has a key
 that is alike in the n-th view."""
 
+FEW = 16
+"""Visitors with more further profiles in a pass are looked up by key: comparing each with all would be quadratic."""
+FIND_MANY = """
+INSERT INTO many SELECT session, day, visitor FROM fresh GROUP BY session, day, visitor HAVING count(*) > ?
+"""
+NOT_MANY = "WHERE (f.session, f.day, f.visitor) NOT IN (SELECT session, day, visitor FROM many)"
+KNOW_SEEN = """
+INSERT OR IGNORE INTO known SELECT m.session, m.day, m.visitor, {bit}, {text}, 0 FROM many m CROSS JOIN seen s
+ON s.owner = ? AND s.session = m.session AND s.day = m.day AND s.visitor = m.visitor
+LEFT JOIN log.profiles d ON d.id = s.profile
+"""
+FRESH_OF_MANY = """
+FROM many m CROSS JOIN fresh f ON f.session = m.session AND f.day = m.day AND f.visitor = m.visitor
+LEFT JOIN log.profiles d ON d.id = f.profile
+"""
+KNOW_FRESH = f"""
+INSERT INTO known SELECT m.session, m.day, m.visitor, {{bit}}, {{text}}, f.seq {FRESH_OF_MANY} WHERE true
+ON CONFLICT DO UPDATE SET seq = min(seq, excluded.seq)
+"""
+IS_FAMILIAR = f"""
+SELECT f.seq AS seq, f.slot AS slot, f.profile AS profile, {{bit}} * (k.seq < f.seq) AS familiar {FRESH_OF_MANY}
+CROSS JOIN known k ON k.session = f.session AND k.day = f.day AND k.visitor = f.visitor
+AND k.bit = {{bit}} AND k.text = {{text}}
+"""
+
 
 DROP_MEMBERS = """
 DELETE FROM joined WHERE EXISTS (SELECT 1 FROM members m WHERE m.day = joined.day AND m.view = ?
@@ -60,16 +88,34 @@ class Visitors:
     def find(self, owner: int, by_profile: Sequence[Counted]) -> None:
         """Find who is new, to the day or to a key of the views `by_profile`; and remember them as seen."""
         db = self._db
-        for table in ("fresh", "arrivals"):
+        for table in ("fresh", "arrivals", "many"):
             db.execute(f"DELETE FROM {table}")
         found = db.execute(FIND_FRESH).rowcount
         if found == db.execute(DROP_SEEN, (owner,)).rowcount:
             return
         alike = "".join(f" + {2 << n} * max({one.key.alike})" for n, one in enumerate(by_profile))
-        db.execute(FIND_ARRIVALS.format(alike=f"1{alike}" if alike else "max(1)"), (owner,))
+        find_arrivals = FIND_ARRIVALS.format(alike=f"1{alike}" if alike else "max(1)")
+        if db.execute(FIND_MANY, (FEW,)).rowcount:
+            db.execute(f"{find_arrivals} {NOT_MANY}", (owner,))
+            self._find_by_key(owner, by_profile)
+        else:
+            db.execute(find_arrivals, (owner,))
         db.execute("INSERT INTO seen SELECT ?, session, day, visitor, profile FROM fresh", (owner,))
         db.execute(
             f"UPDATE batch SET crowd = crowd + {ONE_VISITOR} WHERE seq IN (SELECT seq FROM arrivals WHERE familiar = 0)"
+        )
+
+    def _find_by_key(self, owner: int, by_profile: Sequence[Counted]) -> None:
+        """Fill `arrivals` for the visitors in `many`: when each of their keys was first known tells what is new."""
+        db = self._db
+        db.execute("DELETE FROM known")
+        keys = [(1, "''"), *((2 << n, one.key.text) for n, one in enumerate(by_profile))]
+        for bit, text in keys:
+            db.execute(KNOW_SEEN.format(bit=bit, text=text), (owner,))
+            db.execute(KNOW_FRESH.format(bit=bit, text=text))
+        each = " UNION ALL ".join(IS_FAMILIAR.format(bit=bit, text=text) for bit, text in keys)
+        db.execute(
+            f"INSERT INTO arrivals SELECT seq, slot, profile, sum(familiar) FROM ({each}) GROUP BY seq"
         )
 
     def join_by_profile(self, family: Family, by_profile: Sequence[Counted]) -> None:
