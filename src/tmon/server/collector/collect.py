@@ -24,7 +24,7 @@ from tmon.server.writer import Envelope, NotTaken, Outcome
 from tmon.settings.proxies import TrustedProxies, client_address
 
 from .answers import of_not_taken, of_outcome
-from .exchange import Exchange, Head
+from .exchange import Exchange, Head, joined
 from .failures import Failures
 from .intake import MAX_BODY, SMALL_BYTES, Body, Judge, Judged, Sealed, Unlocked, read, unlock
 from .refreshing import Refresher
@@ -68,7 +68,7 @@ class Collect:
     def __init__(self, collector: Collector, exchange: Exchange) -> None:
         self._collector = collector
         self._exchange = exchange
-        self._chunks: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._wsid: str | None = None
         self._gzipped = False
         self._verdict: Refusal | None = None
@@ -90,7 +90,7 @@ class Collect:
         if self._verdict is not None:
             return
         exchange = self._exchange
-        self._chunks.append(chunk)
+        self._body = joined(self._body, chunk)
         exchange.hold(len(chunk))
         if exchange.front.full and exchange.held > SMALL_BYTES:
             raise Refusal(503, "too many large envelopes at once", retry_after_s=1)
@@ -100,9 +100,8 @@ class Collect:
         if self._verdict is not None:
             self._exchange.refuse(self._verdict)
             return
-        chunks = self._chunks
-        body = Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), self._wsid, self._gzipped)
-        self._chunks = []
+        body = Body(bytes(self._body), self._wsid, self._gzipped)
+        self._body = b""
         if len(body.content) <= SMALL_BYTES:
             try:
                 self._collect_here(body)
@@ -115,7 +114,7 @@ class Collect:
 
     def gone(self) -> None:
         """Nobody waits for an answer."""
-        self._chunks = []
+        self._body = b""
 
     # -- the head -----------------------------------------------------------------------------------------------------
 
@@ -218,11 +217,10 @@ class Collect:
         self._collector.writer.submit(judged.envelope, judged.size).add_done_callback(self._committed)
 
     def _committed(self, future: asyncio.Future[Outcome]) -> None:
-        error = future.exception()
-        if error is None:
+        try:
             debug = self._exchange.front.debug
             self._exchange.answer(of_outcome(future.result(), stream=self._stream, debug=debug))
-        else:
+        except Exception as error:
             with self._answering():
                 raise error
 

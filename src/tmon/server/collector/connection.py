@@ -24,7 +24,10 @@ from tornado.iostream import IOStream, StreamClosedError
 from .exchange import Exchange, Head, House
 from .refusals import Refusal
 
-READ_BYTES: Final = 64 * 1024
+HEAD_READ_BYTES: Final = 8 * 1024
+BODY_READ_BYTES: Final = 64 * 1024
+"""How much is read at once. Heads are read in small pieces, since a large one may hold hundreds of requests, and what
+is behind the first one waits in memory."""
 HEAD_BYTES: Final = 32 * 1024
 """How long a head may be."""
 FRAMING: Final = 16
@@ -55,10 +58,14 @@ class Connection:
         self._later: deque[tuple[Callable[[Any], None], Any]] = deque()
         """Steps of further requests, until the one under way is answered."""
         self._stepping = False
+        self._sending = False
         self._keep = True
         self._ended = False
         self._chunk = b""
-        self.on_message_begin()
+        self._body_follows = False
+        self._upgrading: dict[str, str] = {}
+        """The headers of a request that asks for another protocol."""
+        self._await_head()
 
     @property
     def taken(self) -> bool:
@@ -72,8 +79,9 @@ class Connection:
 
     def read(self) -> None:
         """Read on; what arrives is handed to the parser."""
+        most = HEAD_READ_BYTES if self._in_head else BODY_READ_BYTES
         try:
-            reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(READ_BYTES, partial=True))
+            reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(most, partial=True))
             reading.add_done_callback(self._arrived)
         except StreamClosedError:
             self.close()
@@ -93,28 +101,30 @@ class Connection:
             self.close()
             return
         self._chunk = chunk = reading.result()
-        self._seen += len(chunk)
         self._stepping = True
         try:
-            self._parser.feed_data(chunk)
+            self._feed(chunk)
             if self._seen > HEAD_BYTES + FRAMING * self._body:
                 self._do(self._refuse, _too_long(in_head=self._in_head))
-        except httptools.HttpParserUpgrade:
-            pass  # HTTP/1 is all that is spoken here: the request is one like any other, and the last one
         except httptools.HttpParserError as error:
             self._do(self._garbage, error)
         self._stepping = False
         self._go_on()
 
-    # -- the parser calls these ---------------------------------------------------------------------------------------
+    def _feed(self, chunk: bytes) -> None:
+        self._seen += len(chunk)
+        try:
+            self._parser.feed_data(chunk)
+        except httptools.HttpParserUpgrade as upgrade:
+            # HTTP/1 is all that is spoken here, so the request is one like any other (RFC 9110, section 7.8). The
+            # parser passes over its body; another one reads that, as the body of a head that asks for nothing.
+            self._parser = httptools.HttpRequestParser(self)
+            self._body_follows = True
+            self._parser.feed_data(_framing(self._upgrading))
+            self._body_follows = False
+            self._parser.feed_data(chunk[upgrade.args[0] :])
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._target = b""
-        self._headers: dict[str, str] = {}
-        self._in_head = True
-        self._seen = self._body = 0
-        """Bytes of this request, at most one reading less than there were, and of its body."""
+    # -- the parser calls these ---------------------------------------------------------------------------------------
 
     def on_url(self, url: bytes) -> None:
         """A part of its target."""
@@ -123,7 +133,7 @@ class Connection:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One of its headers. Those behind a body in chunks are passed over."""
         if self._in_head:
-            key, text = name.decode("latin1").lower(), value.decode("latin1")
+            key, text = name.decode("latin1").lower(), value.rstrip(b" \t").decode("latin1")
             known = self._headers.get(key)
             if known is not None:
                 text = f"{known}{'; ' if key == 'cookie' else ', '}{text}"
@@ -131,15 +141,17 @@ class Connection:
 
     def on_headers_complete(self) -> None:
         """Its head is complete."""
-        parser = self._parser
+        if self._body_follows:
+            self._in_head = False
+            return
+        parser, headers = self._parser, self._headers
+        version = parser.get_http_version()
+        keep = parser.should_keep_alive() and not (version == "1.0" and "transfer-encoding" in headers)
+        head = Head(parser.get_method().decode("latin1"), self._target.decode("latin1"), version, headers)
+        self._do(self._begin, (head, keep))
+        if parser.should_upgrade():
+            self._upgrading = headers
         self._in_head = False
-        head = Head(
-            parser.get_method().decode("latin1"),
-            self._target.decode("latin1"),
-            parser.get_http_version(),
-            self._headers,
-        )
-        self._do(self._begin, (head, parser.should_keep_alive() and not parser.should_upgrade()))
 
     def on_body(self, body: bytes) -> None:
         """A part of its body."""
@@ -147,15 +159,27 @@ class Connection:
         self._do(self._data, body)
 
     def on_message_complete(self) -> None:
-        """It is complete."""
+        """It is complete, unless the parser takes it for the beginning of another protocol."""
+        if self._parser.should_upgrade():
+            return
+        self._await_head()
         self._do(self._end, None)
+
+    def _await_head(self) -> None:
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._upgrading = {}
+        self._in_head = True
+        self._seen = self._body = 0
+        """Bytes of this request that have arrived, but for those that came with the end of the one before, and of its
+        body."""
 
     # -- one request after the other ----------------------------------------------------------------------------------
 
     @property
     def _waiting(self) -> bool:
-        """Whether a request is complete and not answered."""
-        return self.exchange is not None and self.exchange.complete
+        """Whether a request is complete and not answered, or the client has not taken the last answer."""
+        return self._sending or (self.exchange is not None and self.exchange.complete)
 
     def _do(self, step: Callable[[Any], None], argument: Any) -> None:
         """Take a step of a request, once those before it are answered."""
@@ -181,6 +205,8 @@ class Connection:
         exchange = self.exchange = Exchange(self._house, self, head)
         if head.version not in VERSIONS:
             exchange.refuse(Refusal(400, "HTTP/1.1 is spoken here"))
+        elif head.method not in METHODS:
+            exchange.refuse_method()
         else:
             exchange.begin()
 
@@ -217,7 +243,9 @@ class Connection:
     @property
     def keeps(self) -> bool:
         """Whether another request may follow the one under way once that is answered."""
-        return self._keep and not self._house.stopping and self._waiting
+        return (
+            self._keep and not self._house.stopping and self.exchange is not None and self.exchange.complete
+        )
 
     def proceed(self) -> None:
         """Tell the client to send the body that it holds back (RFC 9110, section 10.1.1)."""
@@ -239,7 +267,10 @@ class Connection:
             self._house.sending(self, taken)
         if keeps:
             self.since = time.monotonic()
-            if not self._stepping:
+            if not taken.done():
+                self._sending = True
+                taken.add_done_callback(self._taken)
+            elif not self._stepping:
                 self._go_on()
         elif not exchange.complete:
             self._house.spawn(self._say_goodbye(taken))
@@ -248,19 +279,33 @@ class Connection:
         else:
             taken.add_done_callback(lambda _: self.close())
 
+    def _taken(self, _: asyncio.Future[None]) -> None:
+        """The client has taken the answer."""
+        self._sending = False
+        if not self._ended:
+            self._go_on()
+
     async def _say_goodbye(self, taken: asyncio.Future[None]) -> None:
         """End the connection in the order that lets the client read its answer (RFC 9112, section 9.6)."""
         try:
             async with asyncio.timeout(DISCARD_S):
                 await taken
-                self._stream.socket.shutdown(socket.SHUT_WR)
                 discarded = 0
+                if not self._stream.closed():
+                    self._stream.socket.shutdown(socket.SHUT_WR)
                 while discarded < DISCARD_BYTES:
-                    discarded += len(await self._stream.read_bytes(READ_BYTES, partial=True))
+                    discarded += len(await self._stream.read_bytes(BODY_READ_BYTES, partial=True))
         except (StreamClosedError, TimeoutError, OSError):
             pass
         finally:
             self.close()
+
+
+def _framing(headers: dict[str, str]) -> bytes:
+    """A head that frames a body as one with these headers does."""
+    names = ("content-length", "transfer-encoding")
+    lines = [f"{name}: {headers[name]}\r\n" for name in names if name in headers]
+    return f"POST / HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin1")
 
 
 def _too_long(*, in_head: bool) -> Refusal:

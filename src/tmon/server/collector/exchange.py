@@ -149,7 +149,8 @@ class Exchange:
             log.exception("a request failed")
             self._cut_short(_failed())
         else:
-            if not self._answered and self.headers.get("expect", "").lower() == "100-continue":
+            expects = self.headers.get("expect", "").lower() == "100-continue" and self.head.version == "1.1"
+            if expects and not self._answered:
                 self.line.proceed()
 
     def data(self, chunk: bytes) -> None:
@@ -262,6 +263,16 @@ class Exchange:
         self.front.received(self)
         self.release()
         self.front.left(self, status)
+
+
+def joined(body: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
+    """A body with one more chunk: the first as it is, further ones in one buffer, however small they come."""
+    if not body:
+        return chunk
+    if isinstance(body, bytes):
+        body = bytearray(body)
+    body += chunk
+    return body
 
 
 def _failed() -> Refusal:

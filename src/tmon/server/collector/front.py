@@ -161,7 +161,7 @@ class Front:
         return int(sockets[0].getsockname()[1])
 
     async def stop(self, patience_s: float) -> bool:
-        """Take no new connections, wait until every request is answered, then end the connections.
+        """Take no new connections, wait until every request is answered and its answer taken, end the connections.
 
         Returns whether that was the case within `patience_s`.
         """
@@ -169,7 +169,7 @@ class Front:
         if self._server is None:
             return True
         self._server.stop()
-        finished = True
+        began, finished = time.monotonic(), True
         if self._under_way:
             self._nothing_under_way.clear()
             try:
@@ -177,6 +177,9 @@ class Front:
             except TimeoutError:
                 finished = False
                 log.warning("requests were cut off", requests=len(self._under_way))
+        if self._sending:
+            left_s = max(0.0, patience_s - (time.monotonic() - began))
+            await asyncio.wait(list(self._sending), timeout=left_s)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,7 +15,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, Req
 from tornado.wsgi import WSGIContainer
 
 from .answers import Response
-from .exchange import Exchange, Head
+from .exchange import Exchange, Head, joined
 from .refusals import Refusal
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Page:
     def __init__(self, pages: Pages, exchange: Exchange) -> None:
         self._pages = pages
         self._exchange = exchange
-        self._chunks: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._request: HTTPServerRequest | None = None
 
     def begin(self, head: Head) -> None:
@@ -129,7 +129,7 @@ class Page:
 
     def data(self, chunk: bytes) -> None:
         """Keep a part of the body. Raises Refusal 503 where bodies take too much memory already."""
-        self._chunks.append(chunk)
+        self._body = joined(self._body, chunk)
         self._exchange.hold(len(chunk))
         if self._exchange.front.full and self._exchange.held > SMALL_BYTES:
             raise Refusal(503, "too many large requests at once", retry_after_s=1)
@@ -140,13 +140,17 @@ class Page:
 
     def gone(self) -> None:
         """Nobody waits for an answer."""
-        self._chunks = []
+        self._body = b""
 
     async def _run(self) -> None:
         request, exchange = self._request, self._exchange
         assert request is not None
-        request.body = b"".join(self._chunks)
-        self._chunks = []
+        request.body = bytes(self._body)
+        if request.body:
+            request.headers["Content-Length"] = str(
+                len(request.body)
+            )  # of a body in chunks nobody has said it
+        self._body = b""
         status = 503
         with exchange.answering():  # the application answers its own errors; this is about its surroundings
             response = await self._pages.run(request)
