@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...catalogue import View
+from ...events import REQUEST
 from ..base import (
     Day,
     Envelope,
@@ -164,11 +165,12 @@ class SqliteStore(Store):
         return {view.name: view for view, _ in self._registry.views.values()}
 
     def ranking(self, view: str, period: Period, limit: int) -> Ranking:
-        number, known, _ = self._view(view)
+        number, known, owner = self._view(view)
         with self._questions() as ask:
             if period.filters:
                 return ask.filtered.ranking(known, period, limit)
-            return ask.ranking(number, period, limit)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.ranking(number, period, limit, in_step=in_step)
 
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:

@@ -14,13 +14,19 @@ from ...calendar import Hour, Month
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
 from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent
 from ..fields import fields_of
-from .filtered import Filtered, conditions_of, measures_of, ranking_of
+from .filtered import Filtered, conditions_of, measures_of
+from .ranking import ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
 UTC_GRAINS: dict[Grain, int] = {"second": 1, "minute": 60}
-SUMS = "sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), total(c.duration), sum(c.timed), total(c.bytes)"
 NEVER = Hour(0, 0, CalendarDay(0, 0, None, Month(0, 0), ()))  # type: ignore[arg-type]
+
+SO_FAR = f"""
+SELECT m.id FROM log.buckets m WHERE m.wsid = ? AND m.grain = {MONTH} AND m.start = ? AND NOT EXISTS (
+    SELECT 1 FROM log.buckets d WHERE d.wsid = m.wsid AND d.grain = {DAY} AND d.month = m.id
+    AND d.start >= m.start AND d.start < m.start + m.length AND NOT d.start BETWEEN ? AND ? - 1)
+"""
 
 EVENTS = """
 SELECT v.seq, e.received, v.ts, v.visitor, v.query, v.duration, v.bytes, v.flags, v.ip, v.extra, path.text,
@@ -48,31 +54,27 @@ class Questions:
 
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
-    def ranking(self, number: int, period: Period, limit: int) -> Ranking:
-        """The largest keys of view `number` from its counts."""
-        buckets, parameters = _buckets(period)
-        rows = self._db.execute(
-            f"WITH t AS MATERIALIZED (SELECT c.key AS key, {SUMS} FROM ({buckets}) b "
-            "JOIN counts c ON c.bucket = b.id AND c.view = ? GROUP BY c.key), "
-            "t2(key, requests, visitors, bots, errors, duration, timed, bytes) AS (SELECT * FROM t), "
-            "edge(least) AS (SELECT min(requests) FROM "
-            "(SELECT requests FROM t2 WHERE key <> 0 ORDER BY requests DESC LIMIT ?)) "
-            "SELECT * FROM (SELECT k.text, t2.requests, visitors, bots, errors, duration, timed, bytes FROM edge "
-            "CROSS JOIN t2 ON t2.requests >= edge.least JOIN keys k ON k.id = t2.key WHERE t2.key <> 0 "
-            "ORDER BY t2.requests DESC, k.text LIMIT ?) UNION ALL SELECT NULL, sum(requests), sum(visitors), "
-            "sum(bots), sum(errors), total(duration), sum(timed), total(bytes) FROM t2",
-            (*parameters, number, limit, limit),
-        ).fetchall()
-        return ranking_of([(row[0], measures_of(row[1:])) for row in rows[:-1]], measures_of(rows[-1][1:]))
+    def ranking(self, number: int, period: Period, limit: int, *, in_step: bool) -> Ranking:
+        """The largest keys of view `number` from its counts; `in_step` if it has counted what the totals have."""
+        return ranking(
+            self._db,
+            number,
+            _buckets(self._db, period),
+            limit,
+            adds_up=in_step and self._whole(number, period),
+        )
 
     def totals(self, period: Period) -> Measures:
         """The totals from their counts."""
-        buckets, parameters = _buckets(period)
+        return totals(self._db, 0, _buckets(self._db, period))
+
+    def _whole(self, number: int, period: Period) -> bool:
+        """Whether a view has counted all of the period by its present rules."""
         row = self._db.execute(
-            f"SELECT {SUMS} FROM ({buckets}) b JOIN counts c ON c.bucket = b.id AND c.view = 0",
-            parameters,
+            "SELECT 1 FROM view_from WHERE view = ? AND wsid = ? AND start > ?",
+            (number, period.wsid, period.start),
         ).fetchone()
-        return measures_of(row)
+        return row is None
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         """The totals per bucket."""
@@ -217,12 +219,22 @@ class Questions:
         return now_ms if waiting is None else min(now_ms, int(waiting))
 
 
-def _buckets(period: Period) -> tuple[str, list[int]]:
-    """SQL for the numbers of the buckets that the period's spans hold."""
+def _buckets(db: sqlite3.Connection, period: Period) -> tuple[str, list[int]]:
+    """SQL for the numbers of the buckets that the period's spans hold.
+
+    Days that are all there is of a month so far, as those of the current one are, are read as that month.
+    """
     parts, parameters = [], []
     for grain, start, end in period.spans:
-        parts.append("SELECT id FROM log.buckets WHERE wsid = ? AND grain = ? AND start >= ? AND start < ?")
-        parameters += [period.wsid, GRAINS[grain], start, end]
+        month = db.execute(SO_FAR, (period.wsid, start, start, end)).fetchone() if grain == "day" else None
+        if month is not None:
+            parts.append("SELECT ? AS id")
+            parameters += month
+        else:
+            parts.append(
+                "SELECT id FROM log.buckets WHERE wsid = ? AND grain = ? AND start >= ? AND start < ?"
+            )
+            parameters += [period.wsid, GRAINS[grain], start, end]
     return " UNION ALL ".join(parts) or "SELECT id FROM log.buckets WHERE false", parameters
 
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The largest keys of a view, from its counts.
+
+A year of pages is some 70,000 rows. All of them are read for what decides about the order, and for visitors, which
+have no other total; the other measures are read for those keys that are shown, and as a whole from the totals, which
+every view of requests adds up to. Adding up row by row into a table with a key is faster here than GROUP BY, which
+sorts: for a year's pages this takes half of the time of one GROUP BY over all measures.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..base import Measures, Ranking
+from .filtered import measures_of, ranking_of
+
+SUMS = "sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), total(c.duration), sum(c.timed), total(c.bytes)"
+
+ORDERED = "CREATE TEMP TABLE IF NOT EXISTS ordered(key INTEGER PRIMARY KEY, requests, visitors)"
+FILL = """
+INSERT INTO ordered SELECT c.key, c.requests, c.visitors FROM ({buckets}) b
+CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? WHERE true
+ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, visitors = visitors + excluded.visitors
+"""
+LARGEST = """
+SELECT o.key, k.text FROM ordered o JOIN keys k ON k.id = o.key WHERE o.key <> 0 AND o.requests >= ifnull(
+    (SELECT requests FROM ordered WHERE key <> 0 ORDER BY requests DESC LIMIT 1 OFFSET ? - 1), 0)
+ORDER BY o.requests DESC, k.text LIMIT ?
+"""
+SHOWN = """
+SELECT c.key, {sums} FROM ({buckets}) b
+CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.key IN (SELECT value FROM json_each(?)) GROUP BY c.key
+"""
+
+
+def ranking(
+    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int, *, adds_up: bool
+) -> Ranking:
+    """The `limit` largest keys of a view (by number) in the buckets of an SQL query with its parameters.
+
+    `adds_up` says that the view has counted every request that the totals of those buckets have.
+    """
+    query, parameters = buckets
+    db.execute(ORDERED)
+    db.execute("DELETE FROM ordered")
+    db.execute(FILL.format(buckets=query), (*parameters, view))
+    largest = db.execute(LARGEST, (limit, limit)).fetchall()
+    keys = "[" + ",".join(str(key) for key, _ in largest) + "]"
+    shown = {
+        row[0]: measures_of(row[1:])
+        for row in db.execute(SHOWN.format(sums=SUMS, buckets=query), (*parameters, view, keys))
+    }
+    whole = totals(db, 0 if adds_up else view, buckets)
+    (visitors,) = db.execute("SELECT sum(visitors) FROM ordered").fetchone()
+    return ranking_of([(text, shown[key]) for key, text in largest], whole._replace(visitors=visitors or 0))
+
+
+def totals(db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]]) -> Measures:
+    """The sums of all counts of a view in these buckets; of view 0 they are the totals."""
+    query, parameters = buckets
+    row = db.execute(
+        f"SELECT {SUMS} FROM ({query}) b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ?",
+        (*parameters, view),
+    ).fetchone()
+    return measures_of(row)
