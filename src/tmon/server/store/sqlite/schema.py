@@ -140,7 +140,7 @@ def open_log(path: Path) -> sqlite3.Connection:
     """The writer's connection to log.db; makes the file and its tables where they are absent."""
     connection = _made(path)
     _prepare(connection, LOG, path)
-    connection.execute("PRAGMA cache_size=-6144")  # digests are all over their indexes
+    connection.execute("PRAGMA cache_size=-4096")  # digests are all over their indexes
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('next', 1)")
     return connection
 
@@ -155,7 +155,7 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
     connection.execute(
         "PRAGMA temp.secure_delete=OFF"
     )  # a batch lives in memory only, and is emptied at each pass
-    connection.execute("PRAGMA cache_size=-12288")
+    connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
     return connection
 
@@ -165,7 +165,7 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     connection = _connect(views)
     connection.execute("ATTACH ? AS log", (str(log),))
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-16384")
+    connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
     return connection
 
