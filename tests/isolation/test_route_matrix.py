@@ -57,6 +57,7 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "<wsid:wsid>/data/summary": ("/{wsid}/data/summary", DATA),
     "<wsid:wsid>/data/events": ("/{wsid}/data/events", DATA),
     "<wsid:wsid>/data/sources": ("/{wsid}/data/sources", DATA),
+    "<wsid:wsid>/data/live": ("/{wsid}/data/live", DATA),
     "<wsid:wsid>/data/quarantine": ("/{wsid}/data/quarantine", MANAGED),
 }
 ADMINISTRATION = "admin/"

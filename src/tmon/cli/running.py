@@ -23,11 +23,15 @@ from tmon.server.collector import (
     Failures,
     Front,
     Judge,
+    Lives,
+    Look,
     Operations,
     Pages,
     Refresher,
     accounts_away,
 )
+from tmon.server.collector.exchange import Exchange, Handler
+from tmon.server.collector.live import PATH as LIVE
 from tmon.server.core import Job, Periodic, close_days, expire, finish_deletions
 from tmon.server.dashboard import services
 from tmon.server.dashboard.wsgi import application
@@ -100,6 +104,7 @@ class Running:
         self.refreshing = ThreadPoolExecutor(1, thread_name_prefix="refreshing")
         """Of its own: who asks with an unknown key does not wait for large envelopes."""
         self.pages = Pages(application())
+        self.lives = Lives(self.pages, self._look, registry=self.registry)
         self.operations = Operations(
             self.registry,
             [self._writing, self._following, self._accounts, self._expiring],
@@ -134,6 +139,7 @@ class Running:
         await asyncio.to_thread(self.keyring.stop)
         await asyncio.to_thread(self.locator.stop)
         self.operations.stop()
+        self.lives.stop()
         self.pages.stop()
         self.workers.shutdown()
         self.refreshing.shutdown()
@@ -171,10 +177,21 @@ class Running:
                 "/metrics": operations.metrics,
             },
             {f"{PATH}/": collect},
-            self.pages.route,
+            self._route_page,
             debug=self.settings.debug,
             registry=self.registry,
         )
+
+    def _route_page(self, exchange: Exchange) -> Handler:
+        if LIVE.match(exchange.head.target):
+            return self.lives.route(exchange)
+        return self.pages.route(exchange)
+
+    def _look(self, wsid: int, newest: int | None, most: int, tick: bool) -> Look:
+        try:
+            return Look(*services.wired().look(wsid, newest, most, tick))
+        finally:
+            connections.close_all()
 
     def _events_per_second(self, wsid: int) -> int:
         service = self.keyring.get(wsid)

@@ -121,17 +121,25 @@ def as_bytes(response: Response, *, connection: str | None, without_body: bool) 
 
     Raises ValueError where a header would end its line.
     """
-    status, reason, headers, body = response
-    lines = [f"HTTP/1.1 {status} {reason}", f"Date: {_date(int(time.time()))}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    if status not in WITHOUT_BODY:
-        lines.append(f"Content-Length: {len(body)}")
+    status, body = response.status, response.body
+    ended = [] if status in WITHOUT_BODY else [("Content-Length", str(len(body)))]
     if connection is not None:
-        lines.append(f"Connection: {connection}")
+        ended.append(("Connection", connection))
+    head = _head(response, ended)
+    return head if without_body or status in WITHOUT_BODY else head + body
+
+
+def stream_head(response: Response) -> bytes:
+    """The head of a response whose body ends with the connection. Raises ValueError as `as_bytes` does."""
+    return _head(response, [("Connection", "close")])
+
+
+def _head(response: Response, more: list[tuple[str, str]]) -> bytes:
+    lines = [f"HTTP/1.1 {response.status} {response.reason}", f"Date: {_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in (*response.headers, *more)]
     if any(map(_BREAKS_A_LINE.search, lines)):
         raise ValueError("a header holds the end of a line")
-    head = "\r\n".join(lines).encode("latin1", "replace") + b"\r\n\r\n"
-    return head if without_body or status in WITHOUT_BODY else head + body
+    return "\r\n".join(lines).encode("latin1", "replace") + b"\r\n\r\n"
 
 
 @lru_cache(maxsize=1)

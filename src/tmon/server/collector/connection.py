@@ -279,6 +279,34 @@ class Connection:
         else:
             taken.add_done_callback(lambda _: self.close())
 
+    def stream(self, head: bytes) -> None:
+        """Send the head of a response that goes on until the connection ends, and notice when the client is gone."""
+        self._keep = False
+        if self.push(head):
+            self._listen(None)
+
+    def push(self, part: bytes) -> bool:
+        """Send a part of such a response; False if the client has not taken the one before, or is gone."""
+        if not self.taken:
+            return False
+        try:
+            _ = self._stream.write(part)
+        except StreamClosedError:
+            self.close()
+            return False
+        return True
+
+    def _listen(self, reading: asyncio.Future[bytes] | None) -> None:
+        """Read on while streaming: nothing is expected but the end."""
+        if reading is not None and (reading.cancelled() or reading.exception() is not None):
+            self.close()
+            return
+        try:
+            following = cast("asyncio.Future[bytes]", self._stream.read_bytes(HEAD_READ_BYTES, partial=True))
+            following.add_done_callback(self._listen)
+        except StreamClosedError:
+            self.close()
+
     def _taken(self, _: asyncio.Future[None]) -> None:
         """The client has taken the answer."""
         self._sending = False

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
-from .answers import Answer, Response, as_bytes, of_refusal, rendered
+from .answers import Answer, Response, as_bytes, of_refusal, rendered, stream_head
 from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
@@ -66,6 +66,12 @@ class Line(Protocol):
 
     def answered(self, response: bytes) -> None:
         """Send the response."""
+
+    def stream(self, head: bytes) -> None:
+        """Send the head of a response that goes on until the connection ends."""
+
+    def push(self, part: bytes) -> bool:
+        """Send a part of it, unless the client has not taken the one before; returns whether it was sent."""
 
     def close(self) -> None:
         """End the connection at once."""
@@ -124,6 +130,7 @@ class Exchange:
         """Whether all of the request has arrived."""
         self._handler: Handler | None = None
         self._answered = False
+        self._streaming = False
         self._size = 0
         self._held = 0
         front.arrived(self)
@@ -187,9 +194,9 @@ class Exchange:
     def gone(self) -> None:
         """The connection has ended before the answer."""
         self.front.received(self)
+        if self._handler is not None and (self._streaming or not self._answered):
+            self._handler.gone()
         if not self._answered:
-            if self._handler is not None:
-                self._handler.gone()
             self._leave(None)
 
     def refuse_method(self) -> None:
@@ -236,6 +243,15 @@ class Exchange:
         sent = as_bytes(response, connection=connection, without_body=head.method == "HEAD")
         self._leave(response.status)
         self.line.answered(sent)
+
+    def stream(self, response: Response) -> bool:
+        """Send a response without an end, whose body is pushed; False if the client is gone. Then `gone` follows."""
+        if self._answered:
+            return False
+        self._leave(response.status)
+        self._streaming = True
+        self.line.stream(stream_head(response))
+        return True
 
     def refuse(self, refusal: Refusal) -> None:
         """Send the answer that a refusal stands for."""

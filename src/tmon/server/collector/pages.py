@@ -101,6 +101,21 @@ class Pages:
         return Response(code, status[4:] or responses.get(code, ""), headers, body)
 
 
+def request_of(head: Head, peer: str) -> HTTPServerRequest:
+    """The request with this head, as WSGIContainer takes it. Raises Refusal 400, for instance without a Host."""
+    headers = HTTPHeaders()
+    try:
+        for name, value in head.headers.items():
+            headers[name] = value
+        return HTTPServerRequest(
+            connection=_Connection(_Context(peer)),  # type: ignore[arg-type]
+            start_line=RequestStartLine(head.method, head.target, f"HTTP/{head.version}"),
+            headers=headers,
+        )
+    except HTTPInputError as error:
+        raise Refusal(400, str(error)) from None
+
+
 class Page:
     """One request for the application."""
 
@@ -115,17 +130,7 @@ class Page:
 
     def begin(self, head: Head) -> None:
         """Make the request. Raises Refusal 400, for instance where there is no Host."""
-        headers = HTTPHeaders()
-        try:
-            for name, value in head.headers.items():
-                headers[name] = value
-            self._request = HTTPServerRequest(
-                connection=_Connection(_Context(self._exchange.peer)),  # type: ignore[arg-type]
-                start_line=RequestStartLine(head.method, head.target, f"HTTP/{head.version}"),
-                headers=headers,
-            )
-        except HTTPInputError as error:
-            raise Refusal(400, str(error)) from None
+        self._request = request_of(head, self._exchange.peer)
 
     def data(self, chunk: bytes) -> None:
         """Keep a part of the body. Raises Refusal 503 where bodies take too much memory already."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.views.decorators.gzip import gzip_page
 
 from tmon.server.query import (
@@ -73,6 +73,12 @@ def sources(request: AskedRequest) -> HttpResponse:
 def quarantine(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/quarantine`, which is not for viewers: a rejected payload may hold anything."""
     return _answered(request, Questions.quarantine)
+
+
+@reads_webservice()
+def live(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/live`: whether the one who asks may watch. The stream itself never comes to Django."""
+    return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
 
 
 def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], Answer]) -> HttpResponse:

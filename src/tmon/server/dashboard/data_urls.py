@@ -13,5 +13,6 @@ urlpatterns = [
     path("<wsid:wsid>/data/summary", data.summary, name="data-summary"),
     path("<wsid:wsid>/data/events", data.events, name="data-events"),
     path("<wsid:wsid>/data/sources", data.sources, name="data-sources"),
+    path("<wsid:wsid>/data/live", data.live, name="data-live"),
     path("<wsid:wsid>/data/quarantine", data.quarantine, name="data-quarantine"),
 ]

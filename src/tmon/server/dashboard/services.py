@@ -6,8 +6,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from tmon.server.query import Questions, Settle, Store, Subject
+from tmon.server.query import Live, Questions, Settle, Store, Subject
 from tmon.server.tenants import Keyring
 
 
@@ -16,6 +17,7 @@ class Services:
     """What answers questions, and what knows the web services' calendars."""
 
     questions: Questions
+    live: Live
     keyring: Keyring
 
     def subject(self, wsid: int) -> Subject | None:
@@ -31,6 +33,17 @@ class Services:
             return None
         return Subject(wsid, service.calendar, service.keys[0].id if service.keys else None)
 
+    def look(self, wsid: int, newest: int | None, most: int, tick: bool) -> tuple[list[Any], Any, int | None]:
+        """What is new for those who watch a web service: requests, a tick if one is due, and where to go on.
+
+        Raises StoreError, django.db.Error.
+        """
+        subject = self.subject(wsid)
+        if subject is None:
+            return [], None, newest
+        arrivals = self.live.arrivals(subject, newest, most)
+        return arrivals.events, self.live.tick(subject) if tick else None, arrivals.newest
+
 
 _wired: Services | None = None
 
@@ -42,7 +55,7 @@ def wire(store: Store, settle: Settle, keyring: Keyring, clock: Callable[[], flo
     `clock` gives the Unix time in seconds.
     """
     global _wired  # noqa: PLW0603 - Django makes the views, so there is nobody to hand this to
-    _wired = Services(Questions(store, settle, clock), keyring)
+    _wired = Services(Questions(store, settle, clock), Live(store, settle, clock), keyring)
 
 
 def wired() -> Services:

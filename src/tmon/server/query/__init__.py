@@ -10,11 +10,14 @@ from tmon.server.store.base import Store, StoreError, TooLong, Unavailable
 
 from .answers import Answer
 from .errors import BadQuestion, NoSuchView, QuestionError
+from .live import Arrivals, Live, Tick
 from .questions import Questions, Settle, Subject
 
 __all__ = [
     "Answer",
+    "Arrivals",
     "BadQuestion",
+    "Live",
     "NoSuchView",
     "QuestionError",
     "Questions",
@@ -22,6 +25,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Subject",
+    "Tick",
     "TooLong",
     "Unavailable",
 ]

@@ -185,7 +185,7 @@ class Questions:
             ever = plan(subject.wsid, Bounds(EARLIEST, int(now)), subject.calendar, (ANYTHING,))
             complete_from = self._store.complete_from(ever)
         return Answer(
-            results=[_event(event) for event in found],
+            results=[shown_event(event) for event in found],
             since=None,
             until=None,
             complete_from=_date(subject, complete_from),
@@ -246,7 +246,8 @@ def _answer(
     )
 
 
-def _event(event: StoredEvent) -> dict[str, Any]:
+def shown_event(event: StoredEvent) -> dict[str, Any]:
+    """An event as the API shows it."""
     own = {"seq": event.seq, "received": _utc(event.received_ms)}
     # First in the answer, and last to be set: a sender may call fields of his own so.
     return {**own, **event.fields, **own}

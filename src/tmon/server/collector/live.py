@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`/<wsid>/data/live`: server-sent events (WHATWG HTML, section 9.2) for those who watch a web service.
+
+Whether somebody may watch is asked of the application, as for every other route about a web service: before the stream
+begins, and every ten seconds again. Nothing of that, and no question to the store, runs on the event loop. All streams
+of a web service share one look at it; without streams nobody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+from tornado.httputil import HTTPServerRequest
+
+from .answers import Response
+from .exchange import Exchange, Head
+from .pages import Pages, request_of
+from .refusals import Refusal
+
+log = structlog.get_logger(__name__)
+
+PATH: Final = re.compile(r"/([1-9][0-9]{0,18})/data/live(?:\?|\Z)")
+LOOK_S: Final = 0.5
+MOST_EACH_LOOK: Final = 25
+"""Requests that are shown of each look: fifty a second."""
+LOOKS_PER_TICK: Final = 2
+CHECK_S: Final = 10.0
+PATIENCE_S: Final = 10.0
+"""How long a client may leave what was sent untaken before its stream ends."""
+STREAMS: Final = 512
+THREADS: Final = 2
+HEADERS: Final = [
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "private, no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Accel-Buffering", "no"),
+]
+BEGIN: Final = b"retry: 2000\n\n"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Look(NamedTuple):
+    """What there was to see: the new requests and, every second look, a tick; JSON-ready. `newest` is for the next."""
+
+    requests: list[Any]
+    tick: Any | None
+    newest: int | None
+
+
+Looking = Callable[[int, int | None, int, bool], Look]
+"""look(wsid, newest, most, tick): what is new since `newest`, at most so many requests. May block, may raise."""
+
+
+class Lives:
+    """All streams, by web service. `look` runs on threads of its own; `pages` is asked who may watch."""
+
+    def __init__(self, pages: Pages, look: Looking, *, registry: CollectorRegistry | None = None) -> None:
+        self._pages = pages
+        self._look = look
+        self._streams: dict[int, set[Stream]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
+        Gauge(
+            "tmon_live_streams", "Open live streams.", registry=registry or CollectorRegistry()
+        ).set_function(lambda: self.count)
+
+    @property
+    def count(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._streams.values()))
+
+    def route(self, exchange: Exchange) -> Stream:
+        """The route of a front, for paths that PATH matches."""
+        return Stream(self, exchange)
+
+    def stop(self) -> None:
+        """End the threads once they are idle."""
+        self._threads.shutdown()
+
+    async def asked(self, request: HTTPServerRequest) -> Response:
+        """What the application says to somebody who wants to watch: 200 if he may."""
+        return await self._pages.run(request)
+
+    def join(self, wsid: int, stream: Stream) -> None:
+        """A stream has begun."""
+        streams = self._streams.setdefault(wsid, set())
+        streams.add(stream)
+        if len(streams) == 1:
+            stream.spawn(self._watch(wsid, streams))
+
+    def leave(self, wsid: int, stream: Stream) -> None:
+        """A stream has ended."""
+        self._streams.get(wsid, set()).discard(stream)
+
+    async def _watch(self, wsid: int, streams: set[Stream]) -> None:
+        """Look at a web service as long as somebody watches it."""
+        newest: int | None = None
+        turn = 0
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        try:
+            while streams:
+                ticks = turn % LOOKS_PER_TICK == 0
+                try:
+                    look = await loop.run_in_executor(
+                        self._threads, self._look, wsid, newest, MOST_EACH_LOOK, ticks
+                    )
+                except Exception as error:  # noqa: BLE001 - one look that fails ends no stream
+                    log.warning("a live stream could not be fed", wsid=wsid, why=str(error))
+                else:
+                    newest = look.newest
+                    parts = [_event("request", one) for one in look.requests]
+                    if look.tick is not None:
+                        parts.append(_event("tick", look.tick))
+                    if parts:
+                        part = b"".join(parts)
+                        for stream in list(streams):
+                            stream.push(part)
+                turn += 1
+                due = max(due + LOOK_S, loop.time())
+                await asyncio.sleep(due - loop.time())
+        finally:
+            if self._streams.get(wsid) is streams:
+                del self._streams[wsid]
+
+
+class Stream:
+    """One request to watch, and its stream."""
+
+    most = 0
+    allow = "GET, HEAD"
+
+    def __init__(self, lives: Lives, exchange: Exchange) -> None:
+        self._lives = lives
+        self._exchange = exchange
+        self._request: HTTPServerRequest | None = None
+        self._wsid = 0
+        self._open = False
+        self._untaken_since: float | None = None
+
+    def begin(self, head: Head) -> None:
+        """Make the request that the application is asked with. Raises Refusal 400, or 503 for too many streams."""
+        match = PATH.match(head.target)
+        assert match is not None, "routed by PATH"
+        self._wsid = int(match[1])
+        self._request = request_of(head, self._exchange.peer)
+        if self._lives.count >= STREAMS:
+            raise Refusal(503, "too many live streams", retry_after_s=30)
+
+    def data(self, chunk: bytes) -> None:
+        """There is no body."""
+
+    def end(self) -> None:
+        """Ask whether the stream may begin."""
+        self.spawn(self._run())
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        self._open = False
+        self._lives.leave(self._wsid, self)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside everything else."""
+        self._exchange.front.spawn(work)
+
+    def push(self, part: bytes) -> None:
+        """Send a part; one that the client cannot take is left out, and who takes nothing for ten seconds is cut."""
+        if self._exchange.line.push(part):
+            self._untaken_since = None
+            return
+        now = time.monotonic()
+        if self._untaken_since is None:
+            self._untaken_since = now
+        elif now - self._untaken_since > PATIENCE_S:
+            self._exchange.line.close()
+
+    async def _run(self) -> None:
+        exchange, request = self._exchange, self._request
+        assert request is not None
+        with exchange.answering():
+            response = await self._lives.asked(request)
+            stream = Response(200, "OK", HEADERS, b"")
+            if response.status != 200 or exchange.head.method == "HEAD":
+                exchange.respond(response if response.status != 200 else stream)
+                return
+            if not exchange.stream(stream):
+                return
+        self._open = True
+        self.push(BEGIN)
+        self._lives.join(self._wsid, self)
+        await asyncio.sleep(CHECK_S)
+        while self._is_open():
+            if (await self._lives.asked(request)).status != 200:
+                exchange.line.close()
+            await asyncio.sleep(CHECK_S)
+
+    def _is_open(self) -> bool:
+        return self._open
+
+
+def _event(name: str, data: Any) -> bytes:
+    """One server-sent event; JSON holds no line feed."""
+    return b"event: " + name.encode() + b"\ndata: " + _encode(data) + b"\n\n"
