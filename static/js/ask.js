@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Asks the JSON API (docs/api.md) of one web service.
+
+export const PATIENCE_MS = 10_000;
+
+/** An answer that is not 200, or none; `status` is 0 where nothing came, and the message is fit for people. */
+export class NoAnswer extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * A function ask(path, parameters, signal) for the web service `wsid`: resolves to the whole answer.
+ * `parameters` is an object or a list of pairs. Rejects with NoAnswer, or with AbortError where `signal` says so.
+ */
+export function asking(wsid) {
+  return async (path, parameters = {}, signal = null) => {
+    const query = new URLSearchParams(parameters).toString();
+    const late = AbortSignal.timeout(PATIENCE_MS);
+    let response;
+    let content;
+    try {
+      response = await fetch(`/${wsid}/data/${path}${query ? `?${query}` : ""}`, {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+        signal: signal ? AbortSignal.any([signal, late]) : late,
+      });
+      content = await response.json();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`);
+      throw new NoAnswer(response?.status ?? 0, "The server can't be reached.");
+    }
+    if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
+    return content;
+  };
+}
