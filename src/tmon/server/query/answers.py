@@ -67,6 +67,17 @@ class Summary(msgspec.Struct, kw_only=True):
     p99_ms: float | None
 
 
+class Location(msgspec.Struct, kw_only=True):
+    """A place in degrees, how many of the latest requests came from it, and when the latest did."""
+
+    lat: float
+    lon: float
+    city: str
+    country: str
+    requests: int
+    latest: str
+
+
 class LedgerRow(msgspec.Struct, kw_only=True):
     """A run of a source: sent = stored + repeated + rejected + missing, in events.
 

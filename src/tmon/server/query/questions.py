@@ -36,6 +36,7 @@ from .ledger import ledger
 from .parameters import Parameters, limited
 from .percentiles import percentiles
 from .period import EARLIEST, Bounds, bounds, plan
+from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
 from .series import MOST, buckets, check_limit, spanned, stamps
 
 Settle = Callable[[float], object]
@@ -188,6 +189,47 @@ class Questions:
             results=[shown_event(event) for event in found],
             since=None,
             until=None,
+            complete_from=_date(subject, complete_from),
+            as_of=_stamp(subject, int(now * 1000)),
+        )
+
+    def locations(self, subject: Subject, corners: Sequence[str], given: Given) -> Answer:
+        """Where the latest requests inside a box came from, by place. Raises QuestionError, StoreError.
+
+        `corners` are the latitude and longitude of the north-eastern and those of the south-western corner, as texts.
+        """
+        ne_lat, ne_lng, sw_lat, sw_lng = corners
+        box = read_box(ne_lat, ne_lng, sw_lat, sw_lng)
+        asked = parameters.read(given, parameters.PERIOD)
+        filters = self._filters(asked)
+        now = self._clock()
+        covered = None
+        if asked.since is not None or asked.until is not None:
+            covered = bounds(asked.since, asked.until, subject.calendar, now)
+        found = self._store.locations(
+            subject.wsid, box, MOST_PLACED, MOST_LOOKED_AT, between=covered, filters=filters
+        )
+        complete_from = None
+        if found.to_the_end:  # else what was deleted is older than all that was looked at
+            needed = covered or Bounds(EARLIEST, int(now))
+            complete_from = self._store.complete_from(
+                plan(subject.wsid, needed, subject.calendar, (ANYTHING,))
+            )
+        since, until = (None, None) if covered is None else stamps(list(covered), subject.calendar)
+        return Answer(
+            results=[
+                answers.Location(
+                    lat=one.lat,
+                    lon=one.lon,
+                    city=one.city,
+                    country=one.country,
+                    requests=one.requests,
+                    latest=_stamp(subject, one.latest_ms),
+                )
+                for one in found.places
+            ],
+            since=since,
+            until=until,
             complete_from=_date(subject, complete_from),
             as_of=_stamp(subject, int(now * 1000)),
         )

@@ -16,12 +16,14 @@ from tmon.server.catalogue import View
 from tmon.server.store.base import (
     DAYS_KEPT_MS,
     HOURS_KEPT_MS,
+    Box,
     Day,
     Envelope,
     Erased,
     Filter,
     Grain,
     Limits,
+    Locations,
     Measures,
     Outcome,
     Period,
@@ -37,7 +39,7 @@ from tmon.server.store.base import (
 )
 from tmon.server.store.fields import fields_of
 
-from . import filtered
+from . import filtered, locating
 from .counts import NOTHING, Counts, Rows, ranked
 from .items import Logged, Received
 from .ledger import Ledger
@@ -230,6 +232,19 @@ class MemoryStore(Store):
                 if (after is None or one.seq > after) and filtered.matches(one, filters)
             ]
             return found[::-1][:limit] if after is None else found[:limit]
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._lock:
+            return locating.locations(list(self._log.events(wsid)), box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._lock:

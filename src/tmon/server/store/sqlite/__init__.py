@@ -18,12 +18,14 @@ from typing import Any
 from ...catalogue import View
 from ...events import REQUEST
 from ..base import (
+    Box,
     Day,
     Envelope,
     Erased,
     Filter,
     Grain,
     Limits,
+    Locations,
     Measures,
     Outcome,
     Period,
@@ -185,6 +187,19 @@ class SqliteStore(Store):
     ) -> list[StoredEvent]:
         with self._questions() as ask:
             return ask.events(wsid, limit, after, filters)
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._questions() as ask:
+            return ask.locations(wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._questions() as ask:

@@ -12,9 +12,10 @@ import msgspec
 from ...calendar import Day as CalendarDay
 from ...calendar import Hour, Month
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
-from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent
+from ..base import Box, Filter, Grain, Locations, Measures, Period, Quarantined, Ranking, Run, StoredEvent
 from ..fields import fields_of
 from .filtered import Filtered, conditions_of, measures_of
+from .locating import locations
 from .ranking import ranking, totals
 from .schema import DAY, HOUR, MONTH
 
@@ -110,6 +111,18 @@ class Questions:
             (*values, limit),
         )
         return [_stored(row) for row in rows]
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        between: tuple[int, int] | None,
+        filters: Sequence[Filter],
+    ) -> Locations:
+        """See Store.locations."""
+        return locations(self._db, wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         """See Store.runs."""
