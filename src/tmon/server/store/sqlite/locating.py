@@ -12,6 +12,7 @@ from .filtered import conditions_of
 FEW = 4_000
 """Events that are looked at first: most boxes have enough among them, and where 100,000 begin takes 5 ms to find."""
 
+IN_BOX = "b.place IN (SELECT id FROM log.places WHERE {inside})"
 OLDEST = "SELECT seq FROM log.events WHERE wsid = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
 
 LATEST = """
@@ -34,33 +35,21 @@ def locations(
 ) -> Locations:
     """See Store.locations."""
     conditions, parameters = conditions_of(filters)
-    where = ["b.wsid = ?", "b.seq >= ?", "b.flags & 1 = 0"]
-    times: list[int] = []
-    if between is not None:
-        where.append("b.ts >= ? AND b.ts < ?")
-        times = [1000 * one for one in between]
-    inside = " OR ".join("lon BETWEEN ? AND ?" for _ in box.longitudes)
-    where.append(f"b.place IN (SELECT id FROM log.places WHERE lat BETWEEN ? AND ? AND ({inside}))")
-    sides = [bound for part in box.longitudes for bound in part]
-    question = LATEST.format(where=" AND ".join((*where, *conditions)))
+    inside = f"lat BETWEEN ? AND ? AND ({' OR '.join('lon BETWEEN ? AND ?' for _ in box.longitudes)})"
+    corners = [box.south, box.north, *(bound for part in box.longitudes for bound in part)]
+    # What decides most often and is read soonest comes first: a row is decoded from its left.
+    times = [] if between is None else [1000 * one for one in between]
+    where = ["b.wsid = ?", "b.seq >= ?", *(["b.ts >= ? AND b.ts < ?"] if times else [])]
+    where += [IN_BOX.format(inside=inside), "b.flags & 1 = 0", *conditions]
+    question = LATEST.format(where=" AND ".join(where))
+    anywhere = db.execute(f"SELECT 1 FROM log.places WHERE {inside} LIMIT 1", corners).fetchone()
     places: list[Located] = []
-    enough = False
-    for looked_at in sorted({min(FEW, most), most}):
+    for looked_at in sorted({min(FEW, most), most}) if anywhere else [most]:
         oldest = db.execute(OLDEST, (wsid, looked_at - 1)).fetchone()
-        rows = db.execute(
-            question,
-            (
-                wsid,
-                0 if oldest is None else oldest[0],
-                *times,
-                box.south,
-                box.north,
-                *sides,
-                *parameters,
-                limit,
-            ),
-        )
-        places = [Located(*row) for row in rows]
+        if anywhere:
+            first = 0 if oldest is None else oldest[0]
+            rows = db.execute(question, (wsid, first, *times, *corners, *parameters, limit))
+            places = [Located(*row) for row in rows]
         enough = sum(one.requests for one in places) >= limit
         if enough or oldest is None:
             break
