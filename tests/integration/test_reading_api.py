@@ -157,6 +157,36 @@ def test_filters_repeat_and_are_anded(api: Api) -> None:
     assert api.json("summary?filter=country:NP&filter=!url:/a")["results"]["requests"] == 1
 
 
+def test_a_comparison_sets_each_figure_beside_that_of_the_period_before(api: Api) -> None:
+    api.add({"country": "NP"}, {"country": "NP"}, {"country": "DE"})
+    api.add(
+        {"country": "NP", "ts": NOW - 86_400, "status": 500},
+        {"country": "FR", "ts": NOW - 86_400, "bytes": 3},
+    )
+    answer = api.json("users/country?from=today&limit=1&compare=previous")
+    nothing = {"requests": 0, "visitors": 0, "bots": 0, "errors": 0, "duration_ms": None, "bytes": 0}
+    assert answer["results"] == [
+        {"key": "NP", **nothing, "requests": 2, "previous": {**nothing, "requests": 1, "errors": 1}},
+        {
+            "key": None,
+            "other": True,
+            **nothing,
+            "requests": 1,
+            "previous": {**nothing, "requests": 1, "bytes": 3},
+        },
+    ]
+    assert (answer["previous_from"], answer["previous_to"], answer["from"]) == (
+        "2024-05-14T00:00:00+05:45",
+        "2024-05-15T00:00:00+05:45",
+        "2024-05-15T00:00:00+05:45",
+    )
+    summary = api.json("summary?from=today&compare=previous")["results"]
+    assert (summary["requests"], summary["previous"]["requests"]) == (3, 2)
+    [day] = api.json("requests/day/1?compare=previous")["results"]
+    assert (day["requests"], day["previous"]["requests"]) == (3, 2)
+    assert (day["t"], day["previous"]["t"]) == ("2024-05-15T00:00:00+05:45", "2024-05-14T00:00:00+05:45")
+
+
 AUCKLAND = {"country": "NZ", "city": "Auckland", "lat": -36.875, "lon": 174.75}
 HONOLULU = {"country": "US", "city": "Honolulu", "lat": 21.25, "lon": -157.75}
 PATAN = {"country": "NP", "city": "Patan", "lat": 27.625, "lon": 85.375}
@@ -255,8 +285,14 @@ def test_a_box_has_four_numbers(api: Api, path: str) -> None:
         ("users/country?from=1970-01-01", 400, "1990"),
         ("users/country?limit=10001", 400, "limit is at most 10000"),
         ("users/country?filter=weather:rain", 400, "there is no view 'weather'"),
-        ("users/country?compare=previous", 400, "compare is not available"),
-        ("users/country?format=csv", 400, "format 'csv' is not available"),
+        ("users/country?compare=next", 400, "compare is previous, not 'next'"),
+        ("users/country?compare=previous&compare=previous", 400, "compare is given 2 times"),
+        ("users/country?from=1990&to=2020&compare=previous", 400, "'1990' is no time"),
+        ("users/country?from=1990-01&compare=previous", 400, "older than 1990"),
+        ("events?compare=previous", 400, "no parameter 'compare'"),
+        ("sources?compare=previous", 400, "no parameter 'compare'"),
+        ("users/locations/90/180/-90/-180?compare=previous", 400, "no parameter 'compare'"),
+        ("users/country?format=xml", 400, "there is no format 'xml'; there are json, csv"),
         ("requests/week/3", 404, "second, minute, hour, day"),
         ("requests/second/7201", 400, "1 to 7200"),
         ("requests/second/x", 400, "limit is a whole number"),
@@ -350,7 +386,18 @@ QUERIES = st.one_of(
             st.sampled_from(["from", "to", "limit", "after", "filter", "format", "compare", "x"]),
             st.one_of(
                 st.sampled_from(
-                    ["", "-24h", "month", "2024-05-01", "2024-03-31T02:30", "country:DE", "!url:*a", "\0"]
+                    [
+                        "",
+                        "-24h",
+                        "month",
+                        "2024-05-01",
+                        "2024-03-31T02:30",
+                        "country:DE",
+                        "!url:*a",
+                        "\0",
+                        "csv",
+                        "previous",
+                    ]
                 ),
                 st.integers().map(str),
                 st.text(max_size=20),

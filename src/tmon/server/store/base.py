@@ -395,6 +395,13 @@ class Store(ABC):
         """The `limit` largest keys. Raises UnknownView."""
 
     @abstractmethod
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        """What these keys have, each once and in their order, also without any event; `other` is everything else.
+
+        Raises UnknownView.
+        """
+
+    @abstractmethod
     def totals(self, period: Period) -> Measures:
         """The totals of the period."""
 

@@ -198,16 +198,26 @@ class MemoryStore(Store):
 
     def ranking(self, view: str, period: Period, limit: int) -> Ranking:
         with self._lock:
-            counts = self._counts(view)
-            if period.filters:
-                assert counts.view is not None
-                sums = Rows(filtered.ranking(self._log.events(period.wsid), counts.view, period))
-            else:
-                sums = _sum_of(counts, period)
+            sums = self._sums(view, period)
             rows = ranked(sums.keys)
             for _, measures in rows[limit:]:
                 sums.add(None, measures)
             return Ranking(rows[:limit], sums.other if sums.other.requests else None)
+
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        with self._lock:
+            sums = self._sums(view, period)
+            rows = [(key, sums.keys.pop(key, NOTHING)) for key in dict.fromkeys(keys)]
+            for measures in sums.keys.values():
+                sums.add(None, measures)
+            return Ranking(rows, sums.other if sums.other.requests else None)
+
+    def _sums(self, view: str, period: Period) -> Rows:
+        counts = self._counts(view)
+        if period.filters:
+            assert counts.view is not None
+            return Rows(filtered.ranking(self._log.events(period.wsid), counts.view, period))
+        return _sum_of(counts, period)
 
     def totals(self, period: Period) -> Measures:
         with self._lock:

@@ -174,6 +174,14 @@ class SqliteStore(Store):
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, period, limit, in_step=in_step)
 
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        number, known, owner = self._view(view)
+        with self._questions() as ask:
+            if period.filters:
+                return ask.filtered.figures(known, period, keys)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.figures(number, period, keys, in_step=in_step)
+
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:
             return ask.filtered.totals(period) if period.filters else ask.totals(period)

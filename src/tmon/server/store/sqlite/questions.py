@@ -16,7 +16,7 @@ from ..base import Box, Filter, Grain, Locations, Measures, Period, Quarantined,
 from ..fields import fields_of
 from .filtered import Filtered, conditions_of, measures_of
 from .locating import locations
-from .ranking import ranking, totals
+from .ranking import figures, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -62,6 +62,16 @@ class Questions:
             number,
             _buckets(self._db, period),
             limit,
+            adds_up=in_step and self._whole(number, period),
+        )
+
+    def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
+        """These keys of view `number` from its counts; see `ranking`."""
+        return figures(
+            self._db,
+            number,
+            _buckets(self._db, period),
+            keys,
             adds_up=in_step and self._whole(number, period),
         )
 
