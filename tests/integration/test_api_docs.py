@@ -143,7 +143,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 def test_there_are_examples_of_every_endpoint() -> None:
     paths = " ".join(path for path, _ in EXAMPLES)
-    for part in ("users/", "requests/", "summary", "events", "sources", "quarantine"):
+    for part in ("users/", "users/locations/", "requests/", "summary", "events", "sources", "quarantine"):
         assert f"/7/data/{part}" in paths
 
 

@@ -40,6 +40,14 @@ def ranking(request: AskedRequest, view: str) -> HttpResponse:
 
 @gzip_page
 @reads_webservice()
+def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_lng: str) -> HttpResponse:
+    """`/<wsid>/data/users/locations/<ne_lat>/<ne_lng>/<sw_lat>/<sw_lng>`."""
+    corners = (ne_lat, ne_lng, sw_lat, sw_lng)
+    return _answered(request, lambda questions, subject, given: questions.locations(subject, corners, given))
+
+
+@gzip_page
+@reads_webservice()
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
     return _answered(

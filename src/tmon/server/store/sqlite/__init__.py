@@ -18,12 +18,14 @@ from typing import Any
 from ...catalogue import View
 from ...events import REQUEST
 from ..base import (
+    Box,
     Day,
     Envelope,
     Erased,
     Filter,
     Grain,
     Limits,
+    Locations,
     Measures,
     Outcome,
     Period,
@@ -172,6 +174,14 @@ class SqliteStore(Store):
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, period, limit, in_step=in_step)
 
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        number, known, owner = self._view(view)
+        with self._questions() as ask:
+            if period.filters:
+                return ask.filtered.figures(known, period, keys)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.figures(number, period, keys, in_step=in_step)
+
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:
             return ask.filtered.totals(period) if period.filters else ask.totals(period)
@@ -185,6 +195,19 @@ class SqliteStore(Store):
     ) -> list[StoredEvent]:
         with self._questions() as ask:
             return ask.events(wsid, limit, after, filters)
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._questions() as ask:
+            return ask.locations(wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._questions() as ask:
