@@ -79,7 +79,7 @@ export class Graph {
     return {
       width,
       height: this._height(width),
-      padding: [12, 14, 0, 0],
+      padding: [12, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 8, width: 2, fill: theme.surface, stroke: theme.accent }, drag: { x: false, y: false } },
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),

@@ -19,7 +19,7 @@ import { Tiles } from "./tiles.js";
 import { secondsOf, timesIn } from "./times.js";
 
 const EARLIER_MS = 60_000;
-const SLOW_MS = 5000;
+const SLOW_MS = 2000;
 const COUNTRIES = 300;
 const REFUSED = new Set([401, 403, 404]);
 
@@ -92,6 +92,7 @@ class Dashboard {
     this._earlier = null;
     this._earlier_at = -Infinity;
     this._ghosts = {};
+    for (const ranking of this._rankings) ranking.forget();
     this._slow_at = -Infinity;
     this._spark = new Series(ask, period.spark, period.parameters);
     this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, period.parameters);
@@ -206,7 +207,9 @@ class Dashboard {
       for (const grain of grains) {
         this._ghosts[grain] = points(await ask(`requests/${grain}/3660`, parameters, signal));
       }
+      for (const ranking of this._rankings) await ranking.compare(parameters, period.called, signal);
     }
+    if (period !== this._period) return;
     this._figures();
     this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
     this._plot();

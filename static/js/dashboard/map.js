@@ -15,6 +15,10 @@ const LARGEST_ZOOM = 12;
 const PAN = 60;
 const TURN = -11;
 const MARGIN = 8;
+/** On a narrow map the first view is where most of the dots are. */
+const NARROW = 600;
+const FITTED = 0.9;
+const FITTED_ZOOM = 6;
 const TABLE_ROWS = 100;
 
 export class WorldMap {
@@ -78,6 +82,7 @@ export class WorldMap {
   /** The places of the latest requests, as the API lists them. */
   locate(places) {
     this.places.load(places);
+    this._fit();
     this._later();
   }
 
@@ -108,6 +113,25 @@ export class WorldMap {
     this.draw();
   }
 
+  /** Once, on a narrow map: zoom to nine tenths of the requests. */
+  _fit() {
+    if (this._fits || !this._path || !this.places.count) return;
+    this._fits = true;
+    const { clientWidth: width, clientHeight: height } = this._place;
+    if (width >= NARROW) return;
+    const spots = this.places.grouped().flatMap((place) => Array(place.requests).fill(this._projection([place.lon, place.lat])));
+    const middle = (at) => {
+      const sorted = spots.map((spot) => spot[at]).sort((a, b) => a - b);
+      const cut = Math.floor((sorted.length * (1 - FITTED)) / 2);
+      return [sorted[cut], sorted[sorted.length - 1 - cut]];
+    };
+    const [[west, east], [north, south]] = [middle(0), middle(1)];
+    const k = Math.max(1, Math.min(FITTED_ZOOM, (width - 40) / (east - west || 1), (height - 40) / (south - north || 1)));
+    const { select, zoomIdentity } = this._geography;
+    const to = zoomIdentity.translate(width / 2, height / 2).scale(k).translate(-(west + east) / 2, -(north + south) / 2);
+    select(this._dots).call(this._zoom.transform, to);
+  }
+
   _zooms() {
     const { select, zoom } = this._geography;
     // The page scrolls over the map; it is zoomed by its buttons, two fingers, a double click, or Ctrl with the wheel.
@@ -127,7 +151,7 @@ export class WorldMap {
     }
     const keys = { "+": () => step(1.8), "=": () => step(1.8), "-": () => step(1 / 1.8) };
     const pans = { ArrowLeft: [PAN, 0], ArrowRight: [-PAN, 0], ArrowUp: [0, PAN], ArrowDown: [0, -PAN] };
-    this._place.addEventListener("keydown", (event) => {
+    this._dots.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (keys[event.key]) keys[event.key]();
       else if (pans[event.key] && this._at.k > 1) surface.call(this._zoom.translateBy, ...pans[event.key].map((way) => way / this._at.k));
@@ -158,8 +182,13 @@ export class WorldMap {
       context.lineWidth = 1.2 / k;
       context.stroke(this._outlines[this._hovered.at]);
     }
+    this._describe();
+  }
+
+  _describe() {
     const known = [...this._counts].filter(([code]) => code).length;
-    this._place.setAttribute("aria-label", `Map of the world: requests from ${known} countries, and where the latest ${this.places.count} requests came from. The tables have the figures.`);
+    const from = `${known} ${known === 1 ? "country" : "countries"}`;
+    this._dots.setAttribute("aria-label", `Map of the world: requests from ${from}, and where the latest ${this.places.count} requests came from. The tables have the figures.`);
   }
 
   _later() {
@@ -182,6 +211,7 @@ export class WorldMap {
     this._rings(context, at);
     for (const dot of dots.reverse()) this._dot(context, dot);
     say(this._about, this.places.count ? `${count(this.places.count)} latest requests, ${clock(this.places.span_s)}` : "No located request yet");
+    this._describe();
     if (performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
     if (this._pulses.length) this._later();
   }

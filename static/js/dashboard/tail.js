@@ -7,6 +7,8 @@ import { secondsOf } from "./times.js";
 
 export const ROWS = 14;
 const EVERY_MS = 250;
+/** Where more than these come at a time, a tint would be everywhere and say nothing. */
+const TINTED = 4;
 
 export class Tail {
   constructor(times) {
@@ -65,7 +67,8 @@ export class Tail {
   }
 
   _take() {
-    const rows = this._waiting.splice(0).map((event) => this._row(event, true));
+    const events = this._waiting.splice(0);
+    const rows = events.map((event) => this._row(event, events.length <= TINTED));
     this._list.prepend(...rows.reverse());
     while (this._list.children.length > ROWS) this._list.lastElementChild.remove();
   }

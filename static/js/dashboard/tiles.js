@@ -11,9 +11,9 @@ const BARS = 60;
 const TILES = {
   requests: { parts: (now) => [count(now.requests), ""], judged: 0, of: (summary) => summary.requests, from: count },
   visitors: { parts: (now) => [count(now.visitors), ""], judged: 1, of: (summary) => summary.visitors, from: count },
-  bots: { parts: (now) => [count(now.bots), ""], judged: 0, of: (summary) => summary.bots, from: count, beside: (now) => `${share(now.bots, now.requests)} of requests` },
-  errors: { parts: (now) => [count(now.errors), ""], judged: -1, of: (summary) => summary.errors, from: count, beside: (now) => `${share(now.errors, now.requests)} of requests` },
-  p95: { parts: (now) => durationParts(now.p95_ms), judged: -1, of: (summary) => summary.p95_ms, from: duration, beside: (now) => (now.p95_ms === null ? "no durations reported" : `p50 ${duration(now.p50_ms)} · p99 ${duration(now.p99_ms)}`) },
+  bots: { parts: (now) => [count(now.bots), ""], judged: 0, of: (summary) => summary.bots, from: count, beside: (now) => `${share(now.bots, now.requests)} of all` },
+  errors: { parts: (now) => [count(now.errors), ""], judged: -1, of: (summary) => summary.errors, from: count, beside: (now) => `${share(now.errors, now.requests)} of all` },
+  p95: { parts: (now) => durationParts(now.p95_ms), judged: -1, of: (summary) => summary.p95_ms, from: duration, beside: (now) => (now.p95_ms === null ? "no durations reported" : `p99 ${duration(now.p99_ms)}`) },
   bytes: { parts: (now) => bytesParts(now.bytes), judged: 0, of: (summary) => summary.bytes, from: bytes },
 };
 
@@ -39,21 +39,7 @@ export class Tiles {
     for (const [name, tile] of Object.entries(TILES)) {
       const [value, unit] = tile.parts(now);
       this._value(name, value, unit);
-      const more = this._tiles[name].querySelector(".tile-more");
-      const earlier = before ? tile.of(before) : null;
-      const moved = earlier ? change(tile.of(now), earlier) : "";
-      if (moved) {
-        const better = tile.judged * (moved.startsWith("↑") ? 1 : -1);
-        const first = more.querySelector("b") ?? more.appendChild(document.createElement("b"));
-        if (more.childNodes.length !== 2) more.replaceChildren(first, "");
-        say(first, moved);
-        first.className = better > 0 ? "better" : better < 0 ? "worse" : "";
-        more.lastChild.data = ` from ${tile.from(earlier)}`;
-        more.title = `${called}: ${tile.from(earlier)}`;
-      } else {
-        say(more, tile.beside ? tile.beside(now) : earlier ? `as ${called}` : "");
-        more.title = "";
-      }
+      this._below(this._tiles[name], tile, now, before ? tile.of(before) : null, called);
     }
   }
 
@@ -85,6 +71,22 @@ export class Tiles {
       const pick = (points) => points.map((point) => point[measure]);
       line(this._canvas(name), pick(this._spark), pick(this._before));
     }
+  }
+
+  /** Under the figure: how it has changed, and what it was; for some what it is a part of. */
+  _below(element, tile, now, earlier, called) {
+    const more = element.querySelector(".tile-more");
+    const moved = earlier ? change(tile.of(now), earlier) : "";
+    const beside = tile.beside?.(now) ?? (moved ? `from ${tile.from(earlier)}` : "");
+    const better = tile.judged * (moved.startsWith("↑") ? 1 : -1);
+    const told = `${moved} ${beside}`;
+    element.title = earlier ? `${called}: ${tile.from(earlier)}` : "";
+    if (more.dataset.is === told) return;
+    more.dataset.is = told;
+    const change_ = document.createElement("b");
+    change_.textContent = moved;
+    change_.className = better > 0 ? "better" : better < 0 ? "worse" : "";
+    more.replaceChildren(...(moved ? [change_, tile.beside ? " · " : " "] : []), beside);
   }
 
   _canvas(name) {
