@@ -3,11 +3,15 @@
 
 export const PATIENCE_MS = 10_000;
 
-/** An answer that is not 200, or none; `status` is 0 where nothing came, and the message is fit for people. */
+/**
+ * An answer that is not 200, or none: then `status` is 0, and `late` says whether it was waited for in vain. The
+ * message is fit for people.
+ */
 export class NoAnswer extends Error {
-  constructor(status, message) {
+  constructor(status, message, late = false) {
     super(message);
     this.status = status;
+    this.late = late;
   }
 }
 
@@ -30,7 +34,7 @@ export function asking(wsid) {
       content = await response.json();
     } catch (error) {
       if (signal?.aborted) throw error;
-      if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`);
+      if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`, true);
       throw new NoAnswer(response?.status ?? 0, "The server can't be reached.");
     }
     if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);

@@ -25,6 +25,7 @@ export class Graph {
     this._details = document.getElementById("graph-table");
     this._plot = null;
     this._shown = null;
+    this._missing_since = null;
     this._tip = document.createElement("div");
     this._tip.className = "tip";
     this._tip.hidden = true;
@@ -49,6 +50,20 @@ export class Graph {
     else if (this._plot) this._plot.setData(data);
     this._describe();
     if (performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
+  }
+
+  /** Nothing has come since `seconds` (Unix time), or with null all is well again: the graph says so by hatching. */
+  missing(seconds) {
+    if (this._missing_since === seconds) return;
+    this._missing_since = seconds;
+    if (!this._shown) return;
+    this._plot?.setData(this._shown.data);
+    this._describe();
+  }
+
+  /** Move on to now, though nothing has come. */
+  advance() {
+    if (this._missing_since !== null && this._shown) this._plot?.setData(this._shown.data);
   }
 
   _rebuild() {
@@ -83,7 +98,7 @@ export class Graph {
       legend: { show: false },
       cursor: { y: false, points: { size: 8, width: 2, fill: theme.surface, stroke: theme.accent }, drag: { x: false, y: false } },
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
+      scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
       axes: [
         { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at) => this._tick(at, step)) },
         { ...axis, size: 48, space: 40, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
@@ -95,6 +110,12 @@ export class Graph {
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },
     };
+  }
+
+  /** Where the graph ends: while nothing comes, now. */
+  _until(most) {
+    if (this._missing_since === null || this._shown.grain !== "second") return most;
+    return Math.max(most, Math.floor(Date.now() / 1000));
   }
 
   _least(measure) {
@@ -133,7 +154,11 @@ export class Graph {
     const ratio = devicePixelRatio || 1;
     if (complete_from && data[0].length) {
       const until = Math.min(plot.valToPos(Math.max(secondsOf(complete_from), data[0][0]), "x", true), bbox.left + bbox.width);
-      if (until > bbox.left) this._hatch(ctx, bbox, Math.max(until, bbox.left + 6 * ratio), ratio);
+      if (until > bbox.left) this._hatch(ctx, bbox, bbox.left, Math.max(until, bbox.left + 6 * ratio), theme["line-strong"]);
+    }
+    if (this._missing_since !== null && data[0].length) {
+      const right = bbox.left + bbox.width;
+      this._hatch(ctx, bbox, Math.min(plot.valToPos(data[0].at(-1), "x", true), right - 12 * ratio), right, theme.warn);
     }
     const at = data[1].length - 1;
     if (at < 0 || data[1][at] === null) return;
@@ -149,15 +174,16 @@ export class Graph {
     ctx.restore();
   }
 
-  _hatch(ctx, bbox, until, ratio) {
+  _hatch(ctx, bbox, from, until, colour) {
+    const ratio = devicePixelRatio || 1;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, until - bbox.left, bbox.height);
+    ctx.rect(from, bbox.top, until - from, bbox.height);
     ctx.clip();
-    ctx.strokeStyle = theme["line-strong"];
+    ctx.strokeStyle = colour;
     ctx.lineWidth = ratio;
     ctx.beginPath();
-    for (let x = bbox.left - bbox.height; x < until; x += 7 * ratio) {
+    for (let x = from - bbox.height; x < until; x += 7 * ratio) {
       ctx.moveTo(x, bbox.top + bbox.height);
       ctx.lineTo(x + bbox.height, bbox.top);
     }
@@ -196,12 +222,14 @@ export class Graph {
     const known = data[1].filter((value) => value !== null);
     const most = known.length ? write(Math.max(...known)) : "–";
     this._place.setAttribute("aria-label", `${name} per ${grain}, ${called}: at most ${most}, last ${known.length ? write(known.at(-1)) : "–"}`);
-    const legend = `${called}|${compares ? calledBefore : ""}|${complete_from ?? ""}`;
+    const since = this._missing_since === null ? "" : `No data since ${this._times.second(this._missing_since)}`;
+    const legend = `${called}|${compares ? calledBefore : ""}|${complete_from ?? ""}|${since}`;
     if (this._legend.dataset.is === legend) return;
     this._legend.dataset.is = legend;
     const entries = [["now", called]];
     if (compares) entries.push(["before", calledBefore]);
     if (complete_from) entries.push(["hatched", `Complete since ${complete_from}`]);
+    if (since) entries.push(["missing", since]);
     this._legend.replaceChildren(
       ...entries.map(([kind, text]) => {
         const entry = document.createElement("span");

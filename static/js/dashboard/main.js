@@ -89,6 +89,7 @@ class Dashboard {
     this._summary = null;
     this._told = "";
     this._grain = period.grain;
+    if (this._measure === "requests") this._tiles.press(this._grain === "second" ? "now" : "requests");
     this._earlier = null;
     this._earlier_at = -Infinity;
     this._ghosts = {};
@@ -127,9 +128,9 @@ class Dashboard {
     let answer;
     try {
       answer = await ask("summary", this._period.parameters, signal);
-      this._state.refused(null);
+      this._state.troubled(null);
     } catch (error) {
-      if (!signal.aborted && REFUSED.has(error.status)) this._state.refused(error);
+      if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
       throw error;
     }
     const told = JSON.stringify([answer.results, answer.from, answer.to]);
@@ -235,7 +236,9 @@ class Dashboard {
   _fresh(state) {
     this._state.show(state);
     const stale = state.state === "stale" || state.state === "offline";
+    if (stale && this._grain === "second") this._graph.advance();
     if (stale !== this._was_stale) {
+      this._graph.missing(stale ? (state.since ?? Date.now() / 1000) : null);
       this._was_stale = stale;
       this._stale_since = stale && state.since ? times.second(state.since) : "";
       this._move();
@@ -251,7 +254,7 @@ class Dashboard {
   _move() {
     const perSecond = this._seconds.rate();
     this._tiles.now(this._seconds.points, perSecond, this._stale_since);
-    this._tail.about(perSecond, this._sampled);
+    this._tail.about(perSecond, this._sampled, this._stale_since);
     if (this._grain === "second") this._plot();
   }
 

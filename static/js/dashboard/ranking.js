@@ -155,7 +155,7 @@ export class Ranking {
     const { text, badge, strong, tone, quiet } = this._label(row);
     const bar = el("span", { class: "bar" });
     const notch = el("span", { class: "notch", hidden: true });
-    const moved = el("span", { class: "moved n" });
+    const moved = el("span", { class: "moved" });
     const swatch = !this._bars ? el("span", { class: "swatch" }) : null;
     const words = el(
       "span",

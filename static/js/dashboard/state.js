@@ -14,7 +14,8 @@ export class StateLine {
     this._banner = document.getElementById("banner");
     this._announcement = document.getElementById("announcement");
     this._spoken = "live";
-    this._refused = null;
+    this._trouble = null;
+    this._refused = false;
     document.getElementById("banner-now").addEventListener("click", reconnect);
   }
 
@@ -30,19 +31,29 @@ export class StateLine {
     say(this._pill.querySelector("b"), WORDS[state]);
     const seconds = state === "offline" && since ? `since ${this._times.time(since)}` : state === "connecting" ? "" : stale ? clock(age_s) : age(age_s);
     say(this._pill.querySelector("span"), seconds);
-    document.body.classList.toggle("stale", stale || this._refused !== null);
-    this._banner.hidden = !stale && this._refused === null;
-    if (stale && this._refused === null) this._tell(age_s, attempt, next_s, since);
+    document.body.classList.toggle("stale", stale || this._refused);
+    this._banner.hidden = !stale && this._trouble === null;
+    document.getElementById("banner-login").hidden = this._trouble?.status !== 401;
+    document.getElementById("banner-now").hidden = !stale || this._refused;
+    if (stale && !this._refused) this._tell(age_s, attempt, next_s, since);
+    else if (this._trouble !== null) this._explain();
     this._speak(state, stale);
   }
 
-  /** Whoever looks may not look any more: `error` is what the API said, null when it answers again. */
-  refused(error) {
-    this._refused = error;
-    document.getElementById("banner-login").hidden = error?.status !== 401;
-    if (error === null) return;
-    say(document.getElementById("banner-what"), error.status === 401 ? "You are logged out." : "You can't see this web service any more.");
-    say(document.getElementById("banner-more"), "The figures stay as they were.");
+  /**
+   * The API did not answer with figures: `error` says why, `refused` that it never will. null when it answers again.
+   * A server that can't be reached at all is left to the stream to notice.
+   */
+  troubled(error, refused = false) {
+    this._trouble = error === null || (error.status === 0 && !error.late) ? null : error;
+    this._refused = refused;
+  }
+
+  _explain() {
+    const { status, message } = this._trouble;
+    const whats = { 401: "You are logged out.", 403: "You may not see this web service any more.", 404: "You may not see this web service any more." };
+    say(document.getElementById("banner-what"), whats[status] ?? "The figures can't be loaded now.");
+    say(document.getElementById("banner-more"), this._refused ? "The figures stay as they were." : `${message} This page goes on trying.`);
     say(document.getElementById("banner-next"), "");
   }
 

@@ -7,6 +7,7 @@ import { secondsOf } from "./times.js";
 
 export const ROWS = 14;
 const EVERY_MS = 250;
+const DAY_S = 86_400;
 /** Where more than these come at a time, a tint would be everywhere and say nothing. */
 const TINTED = 4;
 
@@ -43,10 +44,11 @@ export class Tail {
     this._later();
   }
 
-  /** What stands below: the rate, or that nothing comes. */
-  about(perSecond, sampled) {
+  /** What stands below: the rate, or since when nothing has come. */
+  about(perSecond, sampled, stale) {
     const more = sampled ? ", a sample is shown" : "";
-    say(this._about, this._paused ? "Paused" : perSecond === null ? "" : `${rate(perSecond)} per second${more}`);
+    const now = perSecond === null ? "" : `${rate(perSecond)} per second${more}`;
+    say(this._about, stale ? `Nothing since ${stale}` : this._paused ? "Paused" : now);
   }
 
   get _paused() {
@@ -73,6 +75,11 @@ export class Tail {
     while (this._list.children.length > ROWS) this._list.lastElementChild.remove();
   }
 
+  /** The time of day, or the date where that was days ago. */
+  _when(seconds) {
+    return Date.now() / 1000 - seconds < DAY_S ? this._times.second(seconds) : this._times.date(seconds);
+  }
+
   _row(event, fresh) {
     const status = event.status ?? "";
     const tone = status >= 500 ? "tone-bad" : status >= 400 ? "tone-warn" : "";
@@ -80,7 +87,7 @@ export class Tail {
     return el(
       "tr",
       { class: fresh ? "fresh" : null },
-      el("td", { class: "when" }, el("time", { datetime: event.ts }, this._times.second(t))),
+      el("td", { class: "when" }, el("time", { datetime: event.ts, title: this._times.moment(t) }, this._when(t))),
       el("td", { class: `status ${tone}` }, status === "" ? UNKNOWN : String(status)),
       el("td", { class: "what", title: event.url }, el("bdi", {}, event.url)),
       el("td", { class: "n" }, event.duration_ms === undefined || event.duration_ms === null ? "" : duration(event.duration_ms)),
