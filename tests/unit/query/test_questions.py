@@ -654,6 +654,45 @@ def test_filtered_answers_say_since_when_events_exist(world: World) -> None:
     )
 
 
+WORLD = ("90", "180", "-90", "-180")
+PLACE = Place(country="AT", city="Vienna", lat=48.25, lon=16.5)
+
+
+def placed(world: World, at: str) -> Event:
+    event = world.event(at)
+    event.place = PLACE
+    return event
+
+
+def test_locations_say_what_of_them_was_deleted(world: World) -> None:
+    received = int(world.at("2024-04-20 12:00") * 1000)
+    world.add(placed(world, "2024-04-20 10:00"), received_ms=received)
+    world.add(placed(world, "2024-05-15 10:00"))
+    world.store.settle()
+    world.store.close_days(int(world.now * 1000))
+    world.store.settle()
+    while world.store.expire(int(world.now * 1000), {}):
+        pass
+    answer = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert answer["results"] == [
+        {
+            "lat": 48.25,
+            "lon": 16.5,
+            "city": "Vienna",
+            "country": "AT",
+            "requests": 1,
+            "latest": "2024-05-15T10:00:00.000+02:00",
+        }
+    ]
+    assert (answer["complete_from"], answer["from"], answer["to"]) == ("2024-04-21", None, None)
+    april = shown(world.questions.locations(world.subject, WORLD, {"from": ["2024-04"], "to": ["2024-04"]}))
+    assert (april["results"], april["complete_from"]) == ([], "2024-04-21")
+    assert shown(world.questions.locations(world.subject, WORLD, {"from": ["-7d"]}))["complete_from"] is None
+    world.add(*(placed(world, "2024-05-15 11:00") for _ in range(500)))
+    full = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert (full["results"][0]["requests"], full["complete_from"]) == (500, None)
+
+
 def test_a_store_that_is_away_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: Any) -> None:
         raise Unavailable("disk full")
