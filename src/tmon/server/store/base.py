@@ -269,8 +269,76 @@ class Stats:
     views_bytes: int
 
 
-class Store(ABC):
-    """A store; see the head of this module for what holds. Methods raise Unavailable where the store is away."""
+class Reader(ABC):
+    """The side of a store that answers questions, also in a process that does not own it.
+
+    See the head of this module for what holds. Methods raise Unavailable where the store is away.
+    """
+
+    @abstractmethod
+    def views(self) -> dict[str, View]:
+        """The views that `sync_views` has made known, by name."""
+
+    @abstractmethod
+    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
+        """The `limit` largest keys. Raises UnknownView."""
+
+    @abstractmethod
+    def totals(self, period: Period) -> Measures:
+        """The totals of the period."""
+
+    @abstractmethod
+    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """Totals per bucket that starts in the period, by its start; buckets without events are absent.
+
+        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
+        """
+
+    @abstractmethod
+    def events(
+        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
+    ) -> list[StoredEvent]:
+        """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
+
+    @abstractmethod
+    def runs(self, wsid: int) -> list[Run]:
+        """The ledger of the web service, last seen first."""
+
+    @abstractmethod
+    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
+        """The latest rejected payloads, newest first."""
+
+    @abstractmethod
+    def sizes(self) -> dict[int, dict[int, int]]:
+        """Bytes of plaintext that were appended, by web service and UTC day of receipt (days since 1970).
+
+        Days stay at least as long as one of their events can be there. Costs no look at events.
+        """
+
+    @abstractmethod
+    def complete_from(self, period: Period, view: str | None = None) -> int | None:
+        """None if nothing that the question needs was deleted or predates the view; else the start of the first local
+        day (Unix seconds) from which it is all there. Raises UnknownView.
+        """
+
+    @abstractmethod
+    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
+        """The receipt time before which everything in the log is counted: `now_ms` if nothing waits.
+
+        Counted in `view`, or without one in the totals, the ledger and every view that is not filling.
+        """
+
+    @abstractmethod
+    def stats(self, now_ms: int) -> Stats:
+        """Sizes and positions."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections. Nothing is lost by leaving it out."""
+
+
+class Store(Reader):
+    """A store, in the process that owns it."""
 
     # -- appending ------------------------------------------------------------------------------------------------
 
@@ -338,69 +406,6 @@ class Store(ABC):
         days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
         receipt of the last event that changed them. Of the ledger the LEDGER_RUNS runs that were seen last stay.
         """
-
-    # -- questions ------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def views(self) -> dict[str, View]:
-        """The views that `sync_views` has made known, by name."""
-
-    @abstractmethod
-    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
-        """The `limit` largest keys. Raises UnknownView."""
-
-    @abstractmethod
-    def totals(self, period: Period) -> Measures:
-        """The totals of the period."""
-
-    @abstractmethod
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
-        """Totals per bucket that starts in the period, by its start; buckets without events are absent.
-
-        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
-        """
-
-    @abstractmethod
-    def events(
-        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
-    ) -> list[StoredEvent]:
-        """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
-
-    @abstractmethod
-    def runs(self, wsid: int) -> list[Run]:
-        """The ledger of the web service, last seen first."""
-
-    @abstractmethod
-    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
-        """The latest rejected payloads, newest first."""
-
-    @abstractmethod
-    def sizes(self) -> dict[int, dict[int, int]]:
-        """Bytes of plaintext that were appended, by web service and UTC day of receipt (days since 1970).
-
-        Days stay at least as long as one of their events can be there. Costs no look at events.
-        """
-
-    @abstractmethod
-    def complete_from(self, period: Period, view: str | None = None) -> int | None:
-        """None if nothing that the question needs was deleted or predates the view; else the start of the first local
-        day (Unix seconds) from which it is all there. Raises UnknownView.
-        """
-
-    @abstractmethod
-    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        """The receipt time before which everything in the log is counted: `now_ms` if nothing waits.
-
-        Counted in `view`, or without one in the totals, the ledger and every view that is not filling.
-        """
-
-    @abstractmethod
-    def stats(self, now_ms: int) -> Stats:
-        """Sizes and positions."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of files and connections. Nothing is lost by leaving it out."""
 
 
 def outcome_of(envelope: Envelope, repeated: int) -> Outcome:
