@@ -6,7 +6,7 @@ A question raises QuestionError where the one who asks is wrong and StoreError w
 
 from __future__ import annotations
 
-from tmon.server.store.base import Store, StoreError, TooLong, Unavailable
+from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 
 from .answers import Answer
 from .errors import BadQuestion, NoSuchView, QuestionError
@@ -23,8 +23,8 @@ __all__ = [
     "NoSuchView",
     "QuestionError",
     "Questions",
+    "Reader",
     "Settle",
-    "Store",
     "StoreError",
     "Subject",
     "Tick",

@@ -25,7 +25,7 @@ from tmon.server.store.base import (
     Measures,
     Period,
     Quarantined,
-    Store,
+    Reader,
     StoredEvent,
     UnknownView,
 )
@@ -80,7 +80,7 @@ class Questions:
     `settle` is called before each question; `clock` gives the Unix time in seconds.
     """
 
-    def __init__(self, store: Store, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._settle = settle
         self._clock = clock

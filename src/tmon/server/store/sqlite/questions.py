@@ -11,8 +11,21 @@ import msgspec
 
 from ...calendar import Day as CalendarDay
 from ...calendar import Hour, Month
+from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
-from ..base import Box, Filter, Grain, Locations, Measures, Period, Quarantined, Ranking, Run, StoredEvent
+from ..base import (
+    Box,
+    Filter,
+    Grain,
+    Locations,
+    Measures,
+    Period,
+    Quarantined,
+    Ranking,
+    Run,
+    StoredEvent,
+    UnknownView,
+)
 from ..fields import fields_of
 from .filtered import Filtered, conditions_of, measures_of
 from .locating import locations
@@ -52,6 +65,20 @@ class Questions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self.filtered = Filtered(connection)
+
+    # -- views ----------------------------------------------------------------------------------------------------
+
+    def views(self) -> list[tuple[int, View, int]]:
+        """The views: number, view, and the follower that counts it."""
+        rows = self._db.execute("SELECT id, definition, owner FROM views ORDER BY id")
+        return [(number, _view(definition), owner) for number, definition, owner in rows]
+
+    def view(self, name: str) -> tuple[int, View, int]:
+        """One of them. Raises UnknownView."""
+        row = self._db.execute("SELECT id, definition, owner FROM views WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise UnknownView(f"there is no view {name!r}")
+        return row[0], _view(row[1]), row[2]
 
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
@@ -240,6 +267,10 @@ class Questions:
             "SELECT min(received) FROM log.entries WHERE seq > ? AND kind = 0", (position,)
         ).fetchone()
         return now_ms if waiting is None else min(now_ms, int(waiting))
+
+
+def _view(definition: str) -> View:
+    return msgspec.json.decode(definition, type=View)
 
 
 def _buckets(db: sqlite3.Connection, period: Period) -> tuple[str, list[int]]:
