@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def shop(server: ServerProcess) -> WebService:
-    """Three requests of yesterday, two from the day before, of which the second is from another place."""
+    """Three requests of yesterday, the last from another place, and two of the day before."""
     made = server.webservice("islands")
     events = [
         hit(YESTERDAY + 3600, "192.0.2.1", status=200),
