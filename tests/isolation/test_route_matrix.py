@@ -53,6 +53,10 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "login": ("/login", EVERYBODY),
     "logout": ("/logout", {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}),
     "<wsid:wsid>/data/users/<str:view>": ("/{wsid}/data/users/country", DATA),
+    "<wsid:wsid>/data/users/locations/<str:ne_lat>/<str:ne_lng>/<str:sw_lat>/<str:sw_lng>": (
+        "/{wsid}/data/users/locations/90/180/-90/-180",
+        DATA,
+    ),
     "<wsid:wsid>/data/requests/<str:grain>/<str:limit>": ("/{wsid}/data/requests/hour/24", DATA),
     "<wsid:wsid>/data/summary": ("/{wsid}/data/summary", DATA),
     "<wsid:wsid>/data/events": ("/{wsid}/data/events", DATA),

@@ -12,11 +12,13 @@ from .answers import Answer
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
 from .questions import Questions, Settle, Subject
+from .tables import Kind, as_csv
 
 __all__ = [
     "Answer",
     "Arrivals",
     "BadQuestion",
+    "Kind",
     "Live",
     "NoSuchView",
     "QuestionError",
@@ -28,4 +30,5 @@ __all__ = [
     "Tick",
     "TooLong",
     "Unavailable",
+    "as_csv",
 ]

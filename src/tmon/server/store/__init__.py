@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .base import (
+    Box,
     Damaged,
     Day,
     Envelope,
@@ -13,6 +14,8 @@ from .base import (
     Filter,
     Grain,
     Limits,
+    Located,
+    Locations,
     Measures,
     Outcome,
     Period,
@@ -31,6 +34,7 @@ from .base import (
 )
 
 __all__ = [
+    "Box",
     "Damaged",
     "Day",
     "Envelope",
@@ -38,6 +42,8 @@ __all__ = [
     "Filter",
     "Grain",
     "Limits",
+    "Located",
+    "Locations",
     "Measures",
     "Outcome",
     "Period",

@@ -198,6 +198,51 @@ class Ranking(NamedTuple):
     other: Measures | None
 
 
+class Box(NamedTuple):
+    """A part of the map in degrees, bounds included; it crosses the antimeridian where `west` is more than `east`."""
+
+    north: float
+    east: float
+    south: float
+    west: float
+
+    @property
+    def longitudes(self) -> tuple[tuple[float, float], ...]:
+        """The (least, most) longitudes of its parts; the meridian 180 is also -180."""
+        found = [(self.west, self.east)]
+        if self.west > self.east:
+            found = [(self.west, 180.0), (-180.0, self.east)]
+        elif self.east == 180:
+            found.append((-180.0, -180.0))
+        elif self.west == -180:
+            found.append((180.0, 180.0))
+        return tuple(found)
+
+
+class Located(NamedTuple):
+    """Requests from one place, which `lat` and `lon` (degrees), `city` and `country` tell apart.
+
+    `latest_ms` is the time of the latest one.
+    """
+
+    lat: float
+    lon: float
+    city: str
+    country: str
+    requests: int
+    latest_ms: int
+
+
+class Locations(NamedTuple):
+    """Places, most requests first, then the latest, then as they are ordered by their fields.
+
+    `to_the_end` if older events, had the store any, would have been looked at too.
+    """
+
+    places: list[Located]
+    to_the_end: bool
+
+
 class StoredEvent(NamedTuple):
     """An event of the log as the reading API shows it: its number, when it was received, and its fields by name."""
 
@@ -284,6 +329,13 @@ class Reader(ABC):
         """The `limit` largest keys. Raises UnknownView."""
 
     @abstractmethod
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        """What these keys have, each once and in their order, also without any event; `other` is everything else.
+
+        Raises UnknownView.
+        """
+
+    @abstractmethod
     def totals(self, period: Period) -> Measures:
         """The totals of the period."""
 
@@ -299,6 +351,23 @@ class Reader(ABC):
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
     ) -> list[StoredEvent]:
         """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
+
+    @abstractmethod
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        """Where the latest requests inside the box came from: the `limit` with the highest numbers, by place.
+
+        Only the `most` newest events of the web service are looked at, whatever their kind. Requests whose place has
+        no coordinates are in no box. With `between` only requests of [start, end), Unix seconds, count.
+        """
 
     @abstractmethod
     def runs(self, wsid: int) -> list[Run]:

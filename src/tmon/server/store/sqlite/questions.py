@@ -12,10 +12,23 @@ import msgspec
 from ...calendar import hour_of_bounds
 from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
-from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent, UnknownView
+from ..base import (
+    Box,
+    Filter,
+    Grain,
+    Locations,
+    Measures,
+    Period,
+    Quarantined,
+    Ranking,
+    Run,
+    StoredEvent,
+    UnknownView,
+)
 from ..fields import fields_of
 from .filtered import Filtered, conditions_of, measures_of
-from .ranking import ranking, totals
+from .locating import locations
+from .ranking import figures, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -78,6 +91,16 @@ class Questions:
             adds_up=in_step and self._whole(number, period),
         )
 
+    def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
+        """These keys of view `number` from its counts; see `ranking`."""
+        return figures(
+            self._db,
+            number,
+            _buckets(self._db, period),
+            keys,
+            adds_up=in_step and self._whole(number, period),
+        )
+
     def totals(self, period: Period) -> Measures:
         """The totals from their counts."""
         return totals(self._db, 0, _buckets(self._db, period))
@@ -124,6 +147,18 @@ class Questions:
             (*values, limit),
         )
         return [_stored(row) for row in rows]
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        between: tuple[int, int] | None,
+        filters: Sequence[Filter],
+    ) -> Locations:
+        """See Store.locations."""
+        return locations(self._db, wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         """See Store.runs."""

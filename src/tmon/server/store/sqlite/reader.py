@@ -13,8 +13,10 @@ from pathlib import Path
 from ...catalogue import View
 from ...events import REQUEST
 from ..base import (
+    Box,
     Filter,
     Grain,
+    Locations,
     Measures,
     Period,
     Quarantined,
@@ -57,6 +59,14 @@ class SqliteReader(Reader):
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, period, limit, in_step=in_step)
 
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        with self._questions() as ask:
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.figures(known, period, keys)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.figures(number, period, keys, in_step=in_step)
+
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:
             return ask.filtered.totals(period) if period.filters else ask.totals(period)
@@ -70,6 +80,19 @@ class SqliteReader(Reader):
     ) -> list[StoredEvent]:
         with self._questions() as ask:
             return ask.events(wsid, limit, after, filters)
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._questions() as ask:
+            return ask.locations(wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._questions() as ask:
