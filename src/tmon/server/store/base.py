@@ -94,7 +94,7 @@ class Limits:
     """Per web service; the oldest make room."""
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(msgspec.Struct, kw_only=True, array_like=True):
     """An opened envelope, judged and enriched, as the collector hands it to the writer.
 
     `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
@@ -121,7 +121,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     size: int = 0
 
 
-class Outcome(msgspec.Struct, kw_only=True, frozen=True):
+class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
     """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error)."""
 
     status: int

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ...calendar import Day as CalendarDay
-from ...calendar import Hour, Month
+from ...calendar import hour_of_bounds
 from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
 from ..base import (
@@ -34,7 +33,7 @@ from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
 UTC_GRAINS: dict[Grain, int] = {"second": 1, "minute": 60}
-NEVER = Hour(0, 0, CalendarDay(0, 0, None, Month(0, 0), ()))  # type: ignore[arg-type]
+NEVER = hour_of_bounds(0, 0, 0, 0, 0, 0)
 
 SO_FAR = f"""
 SELECT m.id FROM log.buckets m WHERE m.wsid = ? AND m.grain = {MONTH} AND m.start = ? AND NOT EXISTS (
