@@ -9,6 +9,7 @@ with ServerProcess(tmp_path) as server:
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -96,8 +97,9 @@ class Connection:
 class ServerProcess:
     """`tmon serve` on `data`. Where `environ` names settings, every command and every start gets them."""
 
-    def __init__(self, data: Path, **environ: str) -> None:
+    def __init__(self, data: Path, *, processes: int = 1, **environ: str) -> None:
         self.data = data
+        self._processes = processes
         self.port = 0
         self.log_path = data / "serve.log"
         self._environ = {**os.environ, **environ, "TMON_DATA": str(data)}
@@ -120,7 +122,16 @@ class ServerProcess:
         with self.log_path.open("ab") as log:
             self._logged = log.tell()
             self._process = subprocess.Popen(
-                [*_TMON, "serve", "--host", HOST, "--port", str(self.port)],
+                [
+                    *_TMON,
+                    "serve",
+                    "--host",
+                    HOST,
+                    "--port",
+                    str(self.port),
+                    "--processes",
+                    str(self._processes),
+                ],
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -189,6 +200,17 @@ class ServerProcess:
         """The number of the process."""
         assert self._process is not None, "it does not run"
         return self._process.pid
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The numbers of the processes that it has started, by their names: `core`, `collector-1` and so on."""
+        found = {}
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                line = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                if "--lifeline" in line:  # not between fork and exec
+                    found[line[line.index("--name") + 1] if "--name" in line else "core"] = int(child)
+        return found
 
     @property
     def log(self) -> str:

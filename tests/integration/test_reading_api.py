@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -190,6 +192,101 @@ def test_a_comparison_sets_each_figure_beside_that_of_the_period_before(api: Api
 AUCKLAND = {"country": "NZ", "city": "Auckland", "lat": -36.875, "lon": 174.75}
 HONOLULU = {"country": "US", "city": "Honolulu", "lat": 21.25, "lon": -157.75}
 PATAN = {"country": "NP", "city": "Patan", "lat": 27.625, "lon": 85.375}
+
+
+def test_a_ranking_is_a_table_that_a_spreadsheet_opens_without_harm(api: Api) -> None:
+    api.add(
+        {"path": "/a", "status": 500}, {"path": "/a", "duration_us": 1500}, {"path": '=1+cmd|"x"', "bytes": 7}
+    )
+    response = api.ask("users/url?format=csv")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == f'attachment; filename="tmon-{api.wsid}-url.csv"'
+    assert response["Cache-Control"] == "private, no-store"
+    assert response["TMon-From"] == "2024-05-14T16:00:00+05:45"
+    assert response["TMon-To"] == "2024-05-15T17:00:00+05:45"
+    assert response["TMon-As-Of"] == "2024-05-15T16:05:30.000+05:45"
+    for absent in ("TMon-Complete-From", "TMon-Approximate", "TMon-Previous-From", "TMon-Previous-To"):
+        assert absent not in response
+    assert response.content.decode() == (
+        "key,other,requests,visitors,bots,errors,duration_ms,bytes\r\n"
+        "/a,,2,0,0,1,1.5,0\r\n"
+        '"\'=1+cmd|""x""",,1,0,0,0,,7\r\n'
+    )
+
+
+def test_a_compared_ranking_as_a_table_has_the_previous_figures_beside_it(api: Api) -> None:
+    api.add({"country": "NP"}, {"country": "DE"}, {"country": "NP", "ts": NOW - 86_400, "bytes": 3})
+    response = api.ask("users/country?from=today&limit=1&compare=previous&format=csv")
+    assert response.content.decode() == (
+        "key,other,requests,visitors,bots,errors,duration_ms,bytes,previous_requests,previous_visitors,"
+        "previous_bots,previous_errors,previous_duration_ms,previous_bytes\r\n"
+        "DE,,1,0,0,0,,0,0,0,0,0,,0\r\n"
+        ",true,1,0,0,0,,0,1,0,0,0,,3\r\n"
+    )
+    assert response["TMon-Previous-From"] == "2024-05-14T00:00:00+05:45"
+    assert response["TMon-Previous-To"] == "2024-05-15T00:00:00+05:45"
+
+
+def test_series_and_summary_are_tables(api: Api) -> None:
+    api.add({"duration_us": 100}, {"duration_us": 300, "ts": NOW - 3600})
+    series = api.ask("requests/hour/2?format=csv")
+    assert series["Content-Disposition"] == f'attachment; filename="tmon-{api.wsid}-requests-by-hour.csv"'
+    assert series.content.decode() == (
+        "t,requests,visitors,bots,errors,duration_ms,bytes\r\n"
+        "2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0\r\n"
+        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0\r\n"
+    )
+    compared = api.ask("requests/hour/1?format=csv&compare=previous")
+    assert compared.content.decode() == (
+        "t,requests,visitors,bots,errors,duration_ms,bytes,previous_t,previous_requests,previous_visitors,"
+        "previous_bots,previous_errors,previous_duration_ms,previous_bytes\r\n"
+        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0,2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0\r\n"
+    )
+    summary = api.ask("summary?format=csv")
+    assert summary["TMon-Approximate"] == "p50_ms, p95_ms, p99_ms"
+    assert summary.content.decode() == (
+        "requests,visitors,bots,errors,bytes,p50_ms,p95_ms,p99_ms\r\n2,0,0,0,0,0.2,0.2,0.2\r\n"
+    )
+
+
+def test_events_sources_locations_and_the_quarantine_are_tables(api: Api) -> None:
+    api.add({**AUCKLAND, "path": "/a", "query": "b=1", "extra": {"team": "-red"}})
+    [names, event] = csv.reader(io.StringIO(api.ask("events?format=csv").content.decode(), newline=""))
+    found = dict(zip(names, event, strict=True))
+    assert {name: found[name] for name in ("kind", "url", "lat", "bot", "visitor", "city", "team")} == {
+        "kind": "request",
+        "url": "/a?b=1",
+        "lat": "-36.875",
+        "bot": "false",
+        "visitor": "",
+        "city": "Auckland",
+        "team": "'-red",
+    }
+    assert api.ask("users/locations/0/180/-90/0?format=csv").content.decode() == (
+        "lat,lon,city,country,requests,latest\r\n"
+        "-36.875,174.75,Auckland,NZ,1,2024-05-15T16:05:30.000+05:45\r\n"
+    )
+    assert api.ask("sources?format=csv").content.decode() == (
+        "source,run,first_seen,last_seen,sent,stored,repeated,rejected,reasons,missing,lost,refused,closed,"
+        "unconfirmed,key,old_key\r\n"
+        ",,2024-05-15T16:05:30.000+05:45,2024-05-15T16:05:30.000+05:45,1,1,0,0,{},0,{},0,false,false,,false\r\n"
+    )
+    assert api.ask("quarantine?format=csv").content.decode() == "received,source,reason,payload\r\n"
+
+
+def test_what_is_wrong_with_a_table_is_said_in_json(api: Api) -> None:
+    assert "is no time" in api.json("users/country?format=csv&from=tomorrow", 400)["message"]
+    assert "there is no view" in api.json("users/weather?format=csv", 404)["message"]
+    assert "format is given 2 times" in api.json("users/country?format=csv&format=csv", 400)["message"]
+    anonymous = api.client.get(f"/{api.wsid}/data/users/country?format=csv")
+    assert (anonymous.status_code, json.loads(anonymous.content)["status_code"]) == (401, 401)
+
+
+def test_a_table_of_an_incomplete_period_says_from_when_it_is_complete(api: Api) -> None:
+    api.add({"ts": NOW - 20 * 86_400}, {})
+    response = api.ask("requests/minute/1440?to=-20d&format=csv")
+    assert response["TMon-Complete-From"] == "2024-05-08"
 
 
 def test_locations_are_the_places_inside_a_box(api: Api) -> None:
@@ -434,11 +531,20 @@ PATHS = st.sampled_from(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
-@given(path=PATHS, query=QUERIES)
-def test_nothing_that_is_asked_is_the_servers_fault(api: Api, path: str, query: str) -> None:
-    response = api.ask(f"{path}?{query}")
+@given(
+    path=PATHS,
+    query=QUERIES,
+    more=st.sampled_from(["", "", "&compare=previous", "&format=csv", "&compare=previous&format=csv"]),
+)
+def test_nothing_that_is_asked_is_the_servers_fault(api: Api, path: str, query: str, more: str) -> None:
+    response = api.ask(f"{path}?{query}{more}")
     assert response.status_code in (200, 400, 404)
-    assert json.loads(response.content)["status_code"] == response.status_code
+    if response["Content-Type"] == "text/csv; charset=utf-8":
+        assert response.status_code == 200
+        names, *rows = csv.reader(io.StringIO(response.content.decode(), newline=""))
+        assert all(len(row) == len(names) for row in rows)
+    else:
+        assert json.loads(response.content)["status_code"] == response.status_code
 
 
 def test_more_parameters_than_anyone_needs_are_refused(api: Api) -> None:

@@ -453,6 +453,20 @@ def test_where_a_period_is_not_complete_there_is_no_comparison(world: World) -> 
     assert shown(world.questions.summary(world.subject, older))["results"]["previous"] is None
 
 
+def test_a_percentile_that_is_not_shown_is_not_named(world: World) -> None:
+    expired(world)
+    world.add(*(world.event("2024-04-21 10:00", duration_us=us) for us in (100, 200)))
+    given = {"from": ["2024-04-21"], "to": ["2024-04-21"], "filter": ["country:AT"]}
+    assert shown(world.questions.summary(world.subject, given))["approximate"] == [
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+    ]
+    after = {**given, "from": ["2024-04-22"], "to": ["2024-04-23"], **COMPARED}
+    answer = shown(world.questions.summary(world.subject, after))
+    assert (answer["results"]["previous"], "approximate" in answer) == (None, False)
+
+
 def test_a_series_is_compared_where_both_buckets_are_complete(world: World) -> None:
     expired(world)
     given = {"from": ["2024-04-19"], "to": ["2024-04-24"], "filter": ["country:AT"], **COMPARED}
@@ -652,6 +666,45 @@ def test_filtered_answers_say_since_when_events_exist(world: World) -> None:
         shown(world.questions.events(world.subject, {"limit": ["1"], "after": ["0"]}))["complete_from"]
         == "2024-04-21"
     )
+
+
+WORLD = ("90", "180", "-90", "-180")
+PLACE = Place(country="AT", city="Vienna", lat=48.25, lon=16.5)
+
+
+def placed(world: World, at: str) -> Event:
+    event = world.event(at)
+    event.place = PLACE
+    return event
+
+
+def test_locations_say_what_of_them_was_deleted(world: World) -> None:
+    received = int(world.at("2024-04-20 12:00") * 1000)
+    world.add(placed(world, "2024-04-20 10:00"), received_ms=received)
+    world.add(placed(world, "2024-05-15 10:00"))
+    world.store.settle()
+    world.store.close_days(int(world.now * 1000))
+    world.store.settle()
+    while world.store.expire(int(world.now * 1000), {}):
+        pass
+    answer = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert answer["results"] == [
+        {
+            "lat": 48.25,
+            "lon": 16.5,
+            "city": "Vienna",
+            "country": "AT",
+            "requests": 1,
+            "latest": "2024-05-15T10:00:00.000+02:00",
+        }
+    ]
+    assert (answer["complete_from"], answer["from"], answer["to"]) == ("2024-04-21", None, None)
+    april = shown(world.questions.locations(world.subject, WORLD, {"from": ["2024-04"], "to": ["2024-04"]}))
+    assert (april["results"], april["complete_from"]) == ([], "2024-04-21")
+    assert shown(world.questions.locations(world.subject, WORLD, {"from": ["-7d"]}))["complete_from"] is None
+    world.add(*(placed(world, "2024-05-15 11:00") for _ in range(500)))
+    full = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert (full["results"][0]["requests"], full["complete_from"]) == (500, None)
 
 
 def test_a_store_that_is_away_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

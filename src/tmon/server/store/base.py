@@ -94,7 +94,7 @@ class Limits:
     """Per web service; the oldest make room."""
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(msgspec.Struct, kw_only=True, array_like=True):
     """An opened envelope, judged and enriched, as the collector hands it to the writer.
 
     `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
@@ -121,7 +121,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     size: int = 0
 
 
-class Outcome(msgspec.Struct, kw_only=True, frozen=True):
+class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
     """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error)."""
 
     status: int
@@ -314,77 +314,11 @@ class Stats:
     views_bytes: int
 
 
-class Store(ABC):
-    """A store; see the head of this module for what holds. Methods raise Unavailable where the store is away."""
+class Reader(ABC):
+    """The side of a store that answers questions, also in a process that does not own it.
 
-    # -- appending ------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def outcomes(self, ids: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Outcome]:
-        """The stored outcomes of those (wsid, envelope id) that have one, with `duplicate` set."""
-
-    @abstractmethod
-    def append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        """Append the envelopes in order, all or none, and return their outcomes once they are on disk.
-
-        One whose id has an outcome already, also from earlier in this call, changes nothing and gets that outcome
-        with `duplicate` set. Of an envelope with `stream` only events beyond the stream's highest stored offset are
-        appended, the others are counted as repeated. One that is refused, or has events but no valid one, gets the
-        outcome 400; the others 200.
-        """
-
-    @abstractmethod
-    def erase_username(self, wsid: int, username: str, now_ms: int) -> Erased:
-        """Blank the name in the web service's events and quarantine, and have every view move its key to ""."""
-
-    @abstractmethod
-    def delete_webservice(self, wsid: int, now_ms: int) -> Erased:
-        """Drop all that is stored of a web service. Its number is never used again. Large ones go on in `expire`."""
-
-    # -- views ----------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def sync_views(self, views: Mapping[str, View]) -> list[str]:
-        """Make the store's views those: new ones and those with a raised version fill from the log, absent ones go.
-
-        A change of field, kind, visitors or classes without a raised version raises StoreError, naming the view.
-        Returns the names of the views that fill, are gone or have changed their looks.
-        """
-
-    @abstractmethod
-    def advance(self, most: int = 20_000) -> bool:
-        """Bring the views about `most` events further in one transaction. Returns whether anything is left to do."""
-
-    def settle(self) -> None:
-        """Bring every view to the end of the log."""
-        while self.advance():
-            pass
-
-    # -- periodic work --------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def close_days(self, now_ms: int) -> list[Day]:
-        """Append the closing of each day that ended, and got its first event, 48 hours ago or earlier; return them."""
-
-    @abstractmethod
-    def closed(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Those of the (wsid, day start) that are closed."""
-
-    @abstractmethod
-    def opened(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Those of the (wsid, day start) that got an event and are not closed."""
-
-    @abstractmethod
-    def expire(self, now_ms: int, retention_days: Mapping[int, int], most: int = 5_000) -> bool:
-        """Delete up to about `most` rows of what is past its time. Returns whether more is left.
-
-        Events go `retention_days[wsid]` (14 where absent, at least 1) after their receipt, and only once every view has
-        durably passed them; outcomes after 32 days, quarantine after 7. Seconds go 2 hours and minutes 8
-        days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
-        receipt of the last event that changed them. Of the ledger the LEDGER_RUNS runs that were seen last stay.
-        """
-
-    # -- questions ------------------------------------------------------------------------------------------------
+    See the head of this module for what holds. Methods raise Unavailable where the store is away.
+    """
 
     @abstractmethod
     def views(self) -> dict[str, View]:
@@ -470,6 +404,77 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of files and connections. Nothing is lost by leaving it out."""
+
+
+class Store(Reader):
+    """A store, in the process that owns it."""
+
+    # -- appending ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def outcomes(self, ids: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Outcome]:
+        """The stored outcomes of those (wsid, envelope id) that have one, with `duplicate` set."""
+
+    @abstractmethod
+    def append(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """Append the envelopes in order, all or none, and return their outcomes once they are on disk.
+
+        One whose id has an outcome already, also from earlier in this call, changes nothing and gets that outcome
+        with `duplicate` set. Of an envelope with `stream` only events beyond the stream's highest stored offset are
+        appended, the others are counted as repeated. One that is refused, or has events but no valid one, gets the
+        outcome 400; the others 200.
+        """
+
+    @abstractmethod
+    def erase_username(self, wsid: int, username: str, now_ms: int) -> Erased:
+        """Blank the name in the web service's events and quarantine, and have every view move its key to ""."""
+
+    @abstractmethod
+    def delete_webservice(self, wsid: int, now_ms: int) -> Erased:
+        """Drop all that is stored of a web service. Its number is never used again. Large ones go on in `expire`."""
+
+    # -- views ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def sync_views(self, views: Mapping[str, View]) -> list[str]:
+        """Make the store's views those: new ones and those with a raised version fill from the log, absent ones go.
+
+        A change of field, kind, visitors or classes without a raised version raises StoreError, naming the view.
+        Returns the names of the views that fill, are gone or have changed their looks.
+        """
+
+    @abstractmethod
+    def advance(self, most: int = 20_000) -> bool:
+        """Bring the views about `most` events further in one transaction. Returns whether anything is left to do."""
+
+    def settle(self) -> None:
+        """Bring every view to the end of the log."""
+        while self.advance():
+            pass
+
+    # -- periodic work --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def close_days(self, now_ms: int) -> list[Day]:
+        """Append the closing of each day that ended, and got its first event, 48 hours ago or earlier; return them."""
+
+    @abstractmethod
+    def closed(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (wsid, day start) that are closed."""
+
+    @abstractmethod
+    def opened(self, days: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (wsid, day start) that got an event and are not closed."""
+
+    @abstractmethod
+    def expire(self, now_ms: int, retention_days: Mapping[int, int], most: int = 5_000) -> bool:
+        """Delete up to about `most` rows of what is past its time. Returns whether more is left.
+
+        Events go `retention_days[wsid]` (14 where absent, at least 1) after their receipt, and only once every view has
+        durably passed them; outcomes after 32 days, quarantine after 7. Seconds go 2 hours and minutes 8
+        days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
+        receipt of the last event that changed them. Of the ledger the LEDGER_RUNS runs that were seen last stay.
+        """
 
 
 def outcome_of(envelope: Envelope, repeated: int) -> Outcome:

@@ -4,7 +4,8 @@
 from tmon.server.events import Rejected
 from tmon.server.store.base import Envelope, Outcome
 
-from .control import Control, ask, carry_out
+from .collectors import Collectors, core_runs
+from .control import Commands, Control, ask, carry_out
 from .errors import (
     Busy,
     CommandFailed,
@@ -21,12 +22,15 @@ from .figures import StoreFigures
 from .follower import Follower
 from .group_commit import Bounds, Writer
 from .lock import WriterLock
+from .remote import RemoteWriter
 from .shares import DiskShares, Share
 
 __all__ = [
     "Bounds",
     "Busy",
+    "Collectors",
     "CommandFailed",
+    "Commands",
     "Control",
     "Deleted",
     "DiskShares",
@@ -40,6 +44,7 @@ __all__ = [
     "OverBudget",
     "OverShare",
     "Rejected",
+    "RemoteWriter",
     "Share",
     "StoreFigures",
     "Writer",
@@ -47,4 +52,5 @@ __all__ = [
     "WriterLock",
     "ask",
     "carry_out",
+    "core_runs",
 ]
