@@ -7,15 +7,17 @@ ask no other host for anything.
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.integration.server_process import OWNER, ServerProcess
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from tests.integration.server_process import OWNER, ServerProcess, WebService
 from tests.system_packages import program
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -32,6 +34,16 @@ ARGUMENTS: Final = [
     "--disable-sync",
 ]
 PATIENCE_MS: Final = 15_000
+MAKE_WEB_SERVICES: Final = """
+import json
+from tmon.settings import prepare
+prepare()
+from django.contrib.auth.models import User
+from tmon.server.tenants import accounts
+owner = User.objects.get(username="{owner}")
+made = [accounts.create_webservice("fresh-" + str(number) + ".example", owner) for number in range({count})]
+print(json.dumps([(one.webservice.wsid, one.secret.hex()) for one in made]))
+"""
 REPORTS_VIOLATIONS: Final = """
     addEventListener("securitypolicyviolation", (event) => {
         console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
@@ -71,6 +83,7 @@ class Watched:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = program("chromium", "chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield launched
@@ -85,6 +98,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         running.command("user", "password", OWNER, "--password-stdin", stdin=f"{PASSWORD}\n")
         yield running
         assert running.troubles == []
+
+
+@pytest.fixture(scope="package")
+def fresh(server: ServerProcess) -> Fresh:
+    """fresh(): a web service that has reported nothing, from a dozen that are made at once."""
+    made = json.loads(server.run(sys.executable, "-c", MAKE_WEB_SERVICES.format(owner=OWNER, count=12)))
+    left = [WebService(wsid, bytes.fromhex(secret), "") for wsid, secret in made]
+    return left.pop
 
 
 @pytest.fixture(scope="package")
@@ -108,6 +129,7 @@ def login(browser: Browser, address: str) -> Any:
 
 
 Opening = Callable[..., Watched]
+Fresh = Callable[[], WebService]
 
 
 @pytest.fixture

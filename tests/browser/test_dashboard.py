@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.traffic import Traffic, report
 from tests.integration.server_process import ServerProcess, WebService
 
-from .conftest import Opening
+from .conftest import Fresh, Opening
 
 GOOGLE = {"url": "/", "ip": "8.8.8.8", "useragent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"}
 HOUR_S = 3600
@@ -95,8 +95,8 @@ def test_rankings_name_their_keys_and_add_up(
     assert set(rows(page, "bot")) == {"People", "Bots"}
 
 
-def test_a_ranking_changes_when_requests_arrive(server: ServerProcess, opened: Opening) -> None:
-    service = server.webservice("changing.example")
+def test_a_ranking_changes_when_requests_arrive(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
     report(server, service, [{**GOOGLE, "url": "/first"}])
     page = opened(f"/view/dashboard/{service.wsid}").page
     page.locator("#view-url").scroll_into_view_if_needed()
@@ -109,8 +109,8 @@ def test_a_ranking_changes_when_requests_arrive(server: ServerProcess, opened: O
     expect(page.locator("#tail tbody .what").first).to_have_text("/second")
 
 
-def test_the_graph_moves_each_second(server: ServerProcess, opened: Opening) -> None:
-    service = server.webservice("moving.example")
+def test_the_graph_moves_each_second(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
     report(server, service, [GOOGLE])
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.locator("#graph canvas")).to_be_visible()
@@ -125,8 +125,8 @@ def test_the_graph_moves_each_second(server: ServerProcess, opened: Opening) -> 
     expect(page.locator("#live")).to_contain_text("Live")
 
 
-def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, opened: Opening) -> None:
-    service = server.webservice("mapped.example")
+def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
     report(server, service, [{**GOOGLE, "ip": "192.168.1.1"}])
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 0 countries"))
@@ -166,6 +166,19 @@ def test_a_panel_opens_with_every_figure_of_its_keys(busy: WebService, opened: O
     expect(panel.locator("thead th.n")).to_have_text(["Requests", "Share"])
 
 
+def test_every_panel_can_be_had_as_csv(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    expect(page.locator("#view-url tbody tr")).to_have_count(9)
+    for link in ("#view-url .csv", "#graph-csv", "#map-csv"):
+        with page.expect_download() as download:
+            page.locator(link).click()
+        text = download.value.path().read_text("utf-8-sig")
+        assert len(text.splitlines()) > 10, link
+    assert page.locator("#view-url .csv").get_attribute("href") == (
+        f"/{busy.wsid}/data/users/url?from=-24h&limit=10000&format=csv"
+    )
+
+
 def test_a_tile_chooses_what_the_graph_shows(busy: WebService, opened: Opening) -> None:
     page = opened(f"/view/dashboard/{busy.wsid}").page
     page.get_by_role("button", name="Hour", exact=True).click()
@@ -184,7 +197,7 @@ def test_periods_are_in_the_address_and_can_be_gone_back_to(busy: WebService, op
     page.get_by_role("button", name="Custom").click()
     page.get_by_label("From", exact=True).fill("2001-01-01")
     page.get_by_label("to", exact=True).fill("2001-01-02")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     expect(page).to_have_url(re.compile(r"\?from=2001-01-01&to=2001-01-02$"))
     expect(figure(page, "requests")).to_have_text("0")
     expect(page.locator("#view-url")).to_contain_text("No pages in this period")
@@ -198,7 +211,7 @@ def test_a_custom_period_must_make_sense(busy: WebService, opened: Opening) -> N
     page.get_by_role("button", name="Custom").click()
     page.get_by_label("From", exact=True).fill("2026-02-03")
     page.get_by_label("to", exact=True).fill("2026-02-01")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     expect(page.get_by_role("alert")).to_have_text("The first day is after the last.")
 
 

@@ -9,15 +9,15 @@ from playwright.sync_api import Page, expect
 from tests.browser.traffic import report
 from tests.integration.server_process import ServerProcess
 
-from .conftest import Opening
+from .conftest import Fresh, Opening
 
 EVENT = {"url": "/hello", "ip": "8.8.8.8", "useragent": "curl/8.5.0"}
 
 
 def test_it_shows_the_dsn_and_becomes_the_dashboard_with_the_first_event(
-    server: ServerProcess, opened: Opening, screenshot: Callable[[Page, str], None]
+    server: ServerProcess, fresh: Fresh, opened: Opening, screenshot: Callable[[Page, str], None]
 ) -> None:
-    service = server.webservice("first.example")
+    service = fresh()
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.get_by_text("Waiting for the first event")).to_be_visible()
     expect(page.locator("#dsn")).to_have_text(server.dsn(service))
@@ -30,8 +30,8 @@ def test_it_shows_the_dsn_and_becomes_the_dashboard_with_the_first_event(
     assert server.dsn(service) not in page.content()
 
 
-def test_events_of_years_ago_are_noticed_too(server: ServerProcess, opened: Opening) -> None:
-    service = server.webservice("imported.example")
+def test_events_of_years_ago_are_noticed_too(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.get_by_text("Waiting for the first event")).to_be_visible()
     report(server, service, [{**EVENT, "ts": "2015-05-17T10:05:03Z"}])
@@ -39,9 +39,9 @@ def test_events_of_years_ago_are_noticed_too(server: ServerProcess, opened: Open
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(
-    server: ServerProcess, opened: Opening, screenshot: Callable[[Page, str], None]
+    server: ServerProcess, fresh: Fresh, opened: Opening, screenshot: Callable[[Page, str], None]
 ) -> None:
-    service = server.webservice("phone.example")
+    service = fresh()
     page = opened(
         f"/view/dashboard/{service.wsid}", viewport={"width": 360, "height": 780}, color_scheme="light"
     ).page

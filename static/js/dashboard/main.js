@@ -10,8 +10,8 @@ import { WorldMap } from "./map.js";
 import { PeriodPicker, before } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
-import { LiveSeconds } from "./seconds.js";
-import { Series, points } from "./series.js";
+import { LiveSeconds, SECONDS } from "./seconds.js";
+import { MOST, Series, points } from "./series.js";
 import { StateLine } from "./state.js";
 import { Tail, ROWS } from "./tail.js";
 import { onTheme } from "./theme.js";
@@ -21,6 +21,7 @@ import { secondsOf, timesIn } from "./times.js";
 const EARLIER_MS = 60_000;
 const SLOW_MS = 2000;
 const COUNTRIES = 300;
+const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 
 const page = document.getElementById("dashboard");
@@ -116,6 +117,10 @@ class Dashboard {
   }
 
   _press() {
+    const { parameters } = this._period;
+    const live = this._grain === "second";
+    document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
+    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, this._placed());
     for (const button of this._grains) {
       button.hidden = !this._period.grains.includes(button.dataset.grain);
       button.setAttribute("aria-pressed", String(button.dataset.grain === this._grain));
@@ -182,12 +187,16 @@ class Dashboard {
   }
 
   async _locate(signal) {
-    const parameters = this._period.endsNow ? {} : this._period.parameters;
     try {
-      this._map.locate((await ask("users/locations/90/180/-90/-180", parameters, signal)).results);
+      this._map.locate((await ask(EVERYWHERE, this._placed(), signal)).results);
     } catch (error) {
       if (signal.aborted || error.status !== 404) throw error;
     }
+  }
+
+  /** The map shows the latest requests of all, those of a period only where it is over. */
+  _placed() {
+    return this._period.endsNow ? {} : this._period.parameters;
   }
 
   async _lines(signal) {

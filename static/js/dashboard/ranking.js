@@ -8,6 +8,7 @@ import { OPACITIES, SLICES, donut } from "./pie.js";
 
 const FEW = 8;
 const MANY = 200;
+const EVERY = 10_000;
 const EARLIER = 500;
 const MOVED = 0.2;
 /** What a panel that was opened with "More" shows beside requests and share. */
@@ -30,6 +31,7 @@ export class Ranking {
     this._lines = new Map();
     this._button = panel.querySelector("[data-more]");
     this._button.addEventListener("click", () => this._toggle());
+    this._name();
     this._loading();
   }
 
@@ -37,6 +39,7 @@ export class Ranking {
   async update(parameters, signal) {
     this._parameters = parameters;
     this.due = false;
+    this.panel.querySelector(".csv").href = this._ask.csv(`users/${this.view}`, { ...parameters, limit: EVERY });
     try {
       const limit = this.large ? MANY : this._pie ? SLICES - 1 : FEW;
       const answer = await this._ask(`users/${this.view}`, { ...parameters, limit }, signal);
@@ -76,10 +79,15 @@ export class Ranking {
     donut(this._canvas, this._rows.map((row) => row.requests), [share(first.requests, all), this._label(first).plain]);
   }
 
+  _name() {
+    this._button.textContent = this.large ? "Show less" : "Show more";
+    this._button.setAttribute("aria-label", `${this._button.textContent} of ${this.panel.dataset.title}`);
+  }
+
   _toggle() {
     const large = this.panel.classList.toggle("large");
     this._button.setAttribute("aria-expanded", String(large));
-    this._button.textContent = large ? "Less" : "More";
+    this._name();
     this._table = null;
     if (this._parameters) this.update(this._parameters, null);
   }
