@@ -118,14 +118,17 @@ class Beside:
             settings, self._owner, self._reader, self._keyring, Salts(), self._registry, self._figures
         )
 
-    async def start(self, listeners: Sequence[socket], *, shared: bool = False) -> None:
-        """Start everything and take connections from sockets that listen. Raises OSError, django.db.Error."""
+    async def start(self, listeners: Sequence[socket], *, others: Sequence[socket] = ()) -> None:
+        """Start everything and take connections from sockets that listen, and what waits too long at others'.
+
+        Raises OSError, django.db.Error.
+        """
         await asyncio.to_thread(start_keyring, self._keyring)
         self._owner.writer.start()
         await self._owner.writer.reached(
             REACHED_S
         )  # else the first envelopes are refused, and the core is there
-        self._collecting.start(listeners, shared=shared)
+        self._collecting.start(listeners, others=others)
         _settle_down()
 
     async def stop(self) -> None:

@@ -71,10 +71,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     host, port = arguments.host, arguments.port
     try:
         if core_runs(settings.data) or arguments.processes > 1:
-            with _listening(bound, host, port) as listeners:
-                return asyncio.run(_run_several(settings, host, listeners, arguments.processes))
+            with _listening(bound, host, port, arguments.processes) as listeners:
+                return asyncio.run(_run_several(settings, host, listeners))
         with WriterLock(settings.data), _listening(bound, host, port) as listeners:
-            return asyncio.run(_run_alone(settings, host, listeners))
+            return asyncio.run(_run_alone(settings, host, listeners[0]))
     except (Locked, StoreError) as error:
         raise Failure(str(error)) from error
     except Error as error:
@@ -82,17 +82,20 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _listening(bound: Callable[[str, int], list[socket]], host: str, port: int) -> Iterator[list[socket]]:
-    """The sockets that listen, closed at the end where nobody has done so."""
+def _listening(
+    bound: Callable[[str, int, int], list[list[socket]]], host: str, port: int, processes: int = 1
+) -> Iterator[list[list[socket]]]:
+    """The sockets that listen, for each process, closed at the end where nobody has done so."""
     try:
-        listeners = bound(host, port)
+        found = bound(host, port, processes)
     except OSError as error:
         raise Failure(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     try:
-        yield listeners
+        yield found
     finally:
-        for listener in listeners:
-            listener.close()
+        for listeners in found:
+            for listener in listeners:
+                listener.close()
 
 
 async def _run_alone(settings: Settings, host: str, listeners: list[socket]) -> int:
@@ -108,7 +111,7 @@ async def _run_alone(settings: Settings, host: str, listeners: list[socket]) -> 
     return 0
 
 
-async def _run_several(settings: Settings, host: str, listeners: list[socket], processes: int) -> int:
+async def _run_several(settings: Settings, host: str, listeners: list[list[socket]]) -> int:
     from tmon.server.store import open_reader
     from tmon.server.writer import core_runs
 
@@ -118,10 +121,10 @@ async def _run_several(settings: Settings, host: str, listeners: list[socket], p
         settings.store, settings.data
     ).close()  # says so where a store cannot be read by several processes
     stopping = Stopping()
-    supervisor = Supervisor(settings.data, listeners, processes, core=not core_runs(settings.data))
+    supervisor = Supervisor(settings.data, listeners, core=not core_runs(settings.data))
     try:
         await supervisor.start()
-        await _serving(settings, host, listeners, stopping)
+        await _serving(settings, host, listeners[0], stopping)
     finally:
         await supervisor.stop()
     return 0

@@ -33,24 +33,22 @@ CORE_ENDS_S: Final = 60.0
 
 
 class Supervisor:
-    """The processes on one data folder."""
+    """The processes on one data folder: a collector for each of `listeners`, and a core if `core`."""
 
-    def __init__(self, data: Path, listeners: Sequence[socket], processes: int, *, core: bool) -> None:
-        self._listeners = list(listeners)
+    def __init__(self, data: Path, listeners: Sequence[Sequence[socket]], *, core: bool) -> None:
+        self._listeners = [one for of_process in listeners for one in of_process]
         self._lifeline = os.pipe()
         self._stopping = False
         fixed = ["--data", str(data), "--lifeline", str(self._lifeline[0])]
         self._core = _Child("core", ["tmon.cli", "core", *fixed], [self._lifeline[0]]) if core else None
-        handed = [listener.fileno() for listener in listeners]
-        sockets = [part for number in handed for part in ("--listener", str(number))]
-        self._collectors = [
-            _Child(
-                f"collector-{number}",
-                ["tmon.cli.collector", "--name", f"collector-{number}", *sockets, *fixed],
-                [self._lifeline[0], *handed],
-            )
-            for number in range(1, processes + 1)
-        ]
+        self._collectors = []
+        for number, own in enumerate(listeners, 1):
+            name = f"collector-{number}"
+            arguments = ["tmon.cli.collector", "--name", name, *fixed]
+            for one in self._listeners:
+                arguments += ["--listener" if one in own else "--other", str(one.fileno())]
+            handed = [self._lifeline[0], *(one.fileno() for one in self._listeners)]
+            self._collectors.append(_Child(name, arguments, handed))
         self._keeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
