@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -64,15 +64,16 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from tmon.server.collector import bound
     from tmon.server.store import StoreError
-    from tmon.server.writer import Locked, WriterLock, core_runs
+    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, owner_of
     from tmon.settings import prepare
 
     settings = prepare(arguments.data)
     host, port = arguments.host, arguments.port
     try:
-        if core_runs(settings.data) or arguments.processes > 1:
+        owner = owner_of(settings.data)
+        if owner == CORE or (owner != ALONE and arguments.processes > 1):
             with _listening(bound, host, port, arguments.processes) as listeners:
-                return asyncio.run(_run_several(settings, host, listeners))
+                return asyncio.run(_run_several(settings, host, listeners, core=owner != CORE))
         with WriterLock(settings.data), _listening(bound, host, port) as listeners:
             return asyncio.run(_run_alone(settings, host, listeners[0]))
     except (Locked, StoreError) as error:
@@ -111,9 +112,8 @@ async def _run_alone(settings: Settings, host: str, listeners: list[socket]) -> 
     return 0
 
 
-async def _run_several(settings: Settings, host: str, listeners: list[list[socket]]) -> int:
+async def _run_several(settings: Settings, host: str, listeners: list[list[socket]], *, core: bool) -> int:
     from tmon.server.store import open_reader
-    from tmon.server.writer import core_runs
 
     from .supervising import Supervisor
 
@@ -121,13 +121,27 @@ async def _run_several(settings: Settings, host: str, listeners: list[list[socke
         settings.store, settings.data
     ).close()  # says so where a store cannot be read by several processes
     stopping = Stopping()
-    supervisor = Supervisor(settings.data, listeners, core=not core_runs(settings.data))
+    supervisor = Supervisor(settings.data, listeners, core=core)
     try:
-        await supervisor.start()
-        await _serving(settings, host, listeners[0], stopping)
+        if await _unless_stopped(supervisor.start(), stopping):
+            await _serving(settings, host, listeners[0], stopping)
     finally:
         await supervisor.stop()
     return 0
+
+
+async def _unless_stopped(start: Coroutine[Any, Any, None], stopping: Stopping) -> bool:
+    """Run `start` to its end, or give it up when it is time to stop; whether it came to its end."""
+    starting = asyncio.ensure_future(start)
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if starting.done():
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.wait({starting})
+    return False
 
 
 async def _serving(settings: Settings, host: str, listeners: list[socket], stopping: Stopping) -> None:
