@@ -47,8 +47,9 @@ def main() -> int:
     for feed in feeds:
         feed.start()
     _watch(feeds, known, file, stopping, began)
+    deadline = time.monotonic() + GRACE_S
     for feed in feeds:
-        feed.join(GRACE_S)
+        feed.join(max(deadline - time.monotonic(), 0.0))
     _note(feeds, known, file)
     return 0
 
@@ -94,7 +95,7 @@ def _end_with_input(stopping: threading.Event) -> None:
     while os.read(0, 1024):
         pass
     stopping.set()
-    time.sleep(2 * GRACE_S)
+    time.sleep(GRACE_S + LOOK_S)
     os._exit(1)
 
 

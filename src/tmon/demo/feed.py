@@ -19,6 +19,11 @@ from .traffic import Event, Traffic
 BATCH_EVENTS: Final = 2_000
 TICK_S: Final = 1.0
 """How long events wait for others when they are sent live."""
+FAREWELL_S: Final = 1.0
+
+
+class _Stopped(Exception):
+    """The server ends, or has ended."""
 
 
 class Feed:
@@ -60,11 +65,13 @@ class Feed:
 
     def _run(self) -> None:
         try:
-            with self._client:
-                self._send_all()
+            self._send_all()
         except DeliveryError as error:
             self.ended = str(error)
+        except _Stopped:
+            pass
         finally:
+            self._client.close(FAREWELL_S)
             self.ended = self.ended or "it was stopped"
 
     def _send_all(self) -> None:
@@ -90,7 +97,13 @@ class Feed:
     def _send(self, number: int) -> None:
         """Send what waits, which goes up to somewhere in the hour with this number. Raises DeliveryError."""
         if self._waiting:
-            answer = self._client.send_batch(self._waiting, stream=self._traffic.plan.stream)
+            stream = self._traffic.plan.stream
+            answer = self._client.send_batch(self._waiting, stream=stream, on_failure=self._failed)
             self.accepted += answer.accepted
             self._waiting = []
         self.hour = number
+
+    def _failed(self, _: str) -> None:
+        """Try again as long as there is a server to try."""
+        if self._stopping.is_set():
+            raise _Stopped
