@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -88,7 +89,10 @@ class Demonstration:
             "dsns": dsns,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tmon.demo"], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-P", "-m", "tmon.demo"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the server, which then ends this
+            env={**os.environ, "no_proxy": "*"},  # the server is on this machine, whatever its address
         )
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
