@@ -54,7 +54,7 @@ class Site(NamedTuple):
     host: str
     zone: str
     visits_per_day: float
-    """A month before the demo's start it is three quarters of this."""
+    """Just before the surge; a month before the demo's start it is two fifths of this."""
     visitors: int
     surge: float
     """By how much the traffic of the demo's last day exceeds that of the days before."""
@@ -118,9 +118,9 @@ SHOP: Final = Site(
     name="shop",
     host="shop.larkfield.example",
     zone="Europe/Vienna",
-    visits_per_day=2_200,
+    visits_per_day=2_700,
     visitors=9_000,
-    surge=3.2,
+    surge=4.0,
     audiences=(
         Audience(
             share=0.52,
@@ -220,9 +220,9 @@ DOCS: Final = Site(
     name="docs",
     host="docs.larkfield.example",
     zone="UTC",
-    visits_per_day=1_250,
+    visits_per_day=1_700,
     visitors=6_000,
-    surge=2.8,
+    surge=4.0,
     audiences=(
         Audience(
             share=0.63,
@@ -295,9 +295,9 @@ API: Final = Site(
     name="api",
     host="api.larkfield.example",
     zone="America/New_York",
-    visits_per_day=1_700,
+    visits_per_day=2_100,
     visitors=3_000,
-    surge=2.8,
+    surge=3.2,
     audiences=(
         Audience(
             share=0.66,

@@ -66,7 +66,7 @@ def test_an_hour_is_the_same_whatever_was_made_before(hours: Month) -> None:
 
 
 def test_the_numbers_of_an_hour_are_known() -> None:
-    assert [len(Traffic(site, PLAN).hour(498_700)) for site in SITES] == [218, 199, 496]
+    assert [len(Traffic(site, PLAN).hour(498_700)) for site in SITES] == [225, 290, 576]
 
 
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.name)
@@ -120,7 +120,7 @@ def test_a_surge_has_begun_when_the_demo_starts(hours: Month) -> None:
         sum(len(hours(SHOP)[number]) for number in range(START_HOUR - ago - 12, START_HOUR - ago))
         for ago in (0, 168)
     )
-    assert 2.2 < last / week_before < 4.0
+    assert 3.0 < last / week_before < 5.0
 
 
 def test_it_goes_on_as_busy_as_it_was(hours: Month) -> None:
