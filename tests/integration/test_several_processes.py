@@ -37,7 +37,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
     }
     write_mmdb(folder / "places.mmdb", records)
     with ServerProcess(
-        folder / "data", processes=2, TMON_GEOIP=str(folder / "places.mmdb"), TMON_LOG_LEVEL="error"
+        folder / "data", "--processes", "2", TMON_GEOIP=str(folder / "places.mmdb"), TMON_LOG_LEVEL="error"
     ) as process:
         yield process
 
@@ -307,7 +307,7 @@ def test_commands_reach_the_core(server: ServerProcess, shop: WebService) -> Non
 
 def test_serve_uses_a_core_that_runs_already_and_leaves_it_running(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    server = ServerProcess(data, processes=1, TMON_LOG_LEVEL="error")
+    server = ServerProcess(data, TMON_LOG_LEVEL="error")
     shop = server.webservice("shop")
     core = subprocess.Popen([*TMON, "core", "--data", str(data)], stdout=subprocess.PIPE, text=True)
     try:
