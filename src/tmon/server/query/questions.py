@@ -80,6 +80,15 @@ class Questions:
         self._settle = settle
         self._clock = clock
 
+    def views(self) -> list[View]:
+        """Every view that there is, in the order in which panels show them."""
+        return list(self._store.views().values())
+
+    def is_empty(self, subject: Subject) -> bool:
+        """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
+        latest = self.events(subject, {"limit": ["1"]})
+        return not latest.results and latest.complete_from is None
+
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
         if view not in self._store.views():
