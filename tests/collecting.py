@@ -228,7 +228,7 @@ class Server:
         )
         self.writer.start()
         follower.start()
-        listeners = bound("127.0.0.1", 0)
+        (listeners,) = bound("127.0.0.1", 0)
         self.port = listeners[0].getsockname()[1]
         self.front.listen(listeners)
         self._ready.set()

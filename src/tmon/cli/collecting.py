@@ -100,10 +100,10 @@ class Collecting:
         self._front = self._make_front()
         services.wire(reader, owner.settle, keyring)
 
-    def start(self, listeners: Sequence[socket], *, shared: bool = False) -> None:
-        """Take connections from sockets that listen, and that processes may share; the keyring has been started."""
+    def start(self, listeners: Sequence[socket], *, others: Sequence[socket] = ()) -> None:
+        """Take connections from sockets that listen, and what waits at others'; the keyring has been started."""
         self._locator.start()
-        self._front.listen(listeners, shared=shared)
+        self._front.listen(listeners, others=others)
 
     async def stop(self) -> None:
         """Answer what is under way."""

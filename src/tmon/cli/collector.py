@@ -24,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="DIR", required=True)
     parser.add_argument("--name", required=True, help="this process's in figures")
     parser.add_argument("--listener", type=int, action="append", required=True, help="a socket that listens")
+    parser.add_argument(
+        "--other", type=int, action="append", default=[], help="a socket of another collector"
+    )
     add_supervised(parser)
     return finished(_collect, parser.parse_args(argv))
 
@@ -32,8 +35,9 @@ def _collect(arguments: argparse.Namespace) -> int:
     from django.db import Error
 
     from tmon.server.store import StoreError
-    from tmon.settings import prepare
+    from tmon.settings import logs, prepare
 
+    logs.name_process(arguments.name)
     settings = prepare(arguments.data)
     try:
         return asyncio.run(_run(settings, arguments))
@@ -47,17 +51,21 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     from .running import Beside
 
     stopping = Stopping(arguments.lifeline)
-    listeners = [socket.socket(fileno=number) for number in arguments.listener]
-    for listener in listeners:
-        listener.setblocking(False)
     process = Beside(settings, arguments.name)
     try:
-        await process.start(listeners, shared=True)
+        await process.start(_sockets(arguments.listener), others=_sockets(arguments.other))
         say_ready(arguments.ready)
         await stopping.wait()
     finally:
         await process.stop()
     return 0
+
+
+def _sockets(numbers: Sequence[int]) -> list[socket.socket]:
+    sockets = [socket.socket(fileno=number) for number in numbers]
+    for one in sockets:
+        one.setblocking(False)
+    return sockets
 
 
 if __name__ == "__main__":

@@ -99,7 +99,13 @@ def sent(*frames: Frame, pieces: Callable[[bytes], list[bytes]] = lambda data: [
     there = Frames(arrived.append, lambda: None)
     there.connection_made(Pipe())
     for piece in pieces(pipe.data):
-        there.data_received(piece)
+        rest = piece
+        while rest:
+            into = there.get_buffer(-1)
+            count = min(len(rest), len(into))
+            into[:count] = rest[:count]
+            there.buffer_updated(count)
+            rest = rest[count:]
     return arrived
 
 
@@ -132,10 +138,17 @@ def test_frames_arrive_in_order_in_whatever_pieces(sizes: list[int]) -> None:
             data = data[size:]
         return [*found, data]
 
-    frames = [Hello("collector-1"), Append(0, [envelope(1, FULL)]), Hello("collector-2"), Answers([], [])]
+    large = Append(0, [envelope(number, *[FULL] * 100) for number in range(5)])
+    frames = [
+        Hello("collector-1"),
+        large,
+        Append(0, [envelope(1, FULL)]),
+        Hello("collector-2"),
+        Answers([], []),
+    ]
     arrived = sent(*frames, pieces=cut)
     assert [type(one) for one in arrived] == [type(one) for one in frames]
-    assert arrived[2] == Hello("collector-2")
+    assert arrived[3] == Hello("collector-2")
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,9 @@ class Front:
 
     # -- starting and stopping ------------------------------------------------------------------------------------
 
-    def listen(self, listeners: Sequence[socket.socket], *, shared: bool = False) -> None:
-        """Take connections from sockets that listen; `shared` says that other processes do so too."""
-        self._listening = Listening(listeners, self._take, shared=shared)
+    def listen(self, listeners: Sequence[socket.socket], *, others: Sequence[socket.socket] = ()) -> None:
+        """Take connections from sockets that listen; see Listening."""
+        self._listening = Listening(listeners, self._take, others=others)
         self.spawn(self._sweep())
 
     async def stop(self, patience_s: float) -> bool:

@@ -22,6 +22,7 @@ from .errors import Busy, Deleted, NotStored, NotTaken, OverBudget, OverShare
 SOCKET_NAME: Final = "collectors.sock"
 MAX_FRAME: Final = 256 * 1024 * 1024
 """An envelope has at most 16 MiB of plaintext, and what waits at a collector 32; this is far above what they take."""
+BUFFER: Final = 64 * 1024
 HOURS: Final = 20_000
 
 _length: Final = struct.Struct("<I")
@@ -82,14 +83,15 @@ def error_of(answer: Refused) -> NotTaken:
     return _not_taken.get(answer.error, NotStored)(answer.message, answer.retry_after_s)
 
 
-class Frames(asyncio.Protocol):
+class Frames(asyncio.BufferedProtocol):
     """One end of a connection: `received` gets each frame, `ended` is told once when the connection is gone."""
 
     def __init__(self, received: Callable[[Frame], None], ended: Callable[[], None]) -> None:
         self._received = received
         self._ended = ended
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._buffer = bytearray(BUFFER)
+        self._filled = 0
         self._encode_into = msgspec.msgpack.Encoder(enc_hook=_hour_out).encode_into
         self._decode = msgspec.msgpack.Decoder(Frame, dec_hook=_Hours().hour_in).decode
 
@@ -119,29 +121,39 @@ class Frames(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where bytes that arrive are to be put."""
+        return memoryview(self._buffer)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Some bytes have arrived: hand on the frames that are complete."""
-        buffer = self._buffer
-        buffer += data
+        self._filled += nbytes
         at = 0
         try:
-            while len(buffer) - at >= _length.size:
-                (length,) = _length.unpack_from(buffer, at)
-                if length > MAX_FRAME:
-                    raise msgspec.DecodeError(f"a frame of {length} bytes")
-                end = at + _length.size + length
-                if end > len(buffer):
-                    break
-                with memoryview(buffer) as view:
-                    frame = self._decode(view[at + _length.size : end])
-                at = end
+            while at + (needed := self._needed(at)) <= self._filled:
+                frame = self._decode(memoryview(self._buffer)[at + _length.size : at + needed])
+                at += needed
                 self._received(frame)
         except msgspec.DecodeError:
             # A collector of another release, that is, or a program that is none.
             assert self._transport is not None
             self._transport.abort()
             return
-        del buffer[:at]
+        rest = self._buffer[at : self._filled]
+        room = max(BUFFER, needed)
+        if room != len(self._buffer):
+            self._buffer = bytearray(room)
+        self._buffer[: len(rest)] = rest
+        self._filled = len(rest)
+
+    def _needed(self, at: int) -> int:
+        """How many bytes the frame that begins there has with its length, or that length where it is not there yet."""
+        if self._filled - at < _length.size:
+            return _length.size
+        (length,) = _length.unpack_from(self._buffer, at)
+        if length > MAX_FRAME:
+            raise msgspec.DecodeError(f"a frame of {length} bytes")
+        return _length.size + int(length)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""

@@ -22,6 +22,7 @@ from tmon.server.store.base import Envelope, Outcome
 from . import sockets
 from .errors import Busy, NotStored, NotTaken
 from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, error_of
+from .gathering import Gathering
 from .group_commit import Bounds
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class RemoteWriter:
         """By the envelopes' numbers: whom the outcome is for, how many events and bytes of plaintext."""
         self._events = 0
         self._bytes = 0
-        self._gathered: list[Envelope] = []
+        self._gathering: Gathering[Envelope] = Gathering(self._send)
         self._next = 0
         self._line: Frames | None = None
         self._gone = asyncio.Event()
@@ -93,7 +94,7 @@ class RemoteWriter:
     async def stop(self) -> None:
         """Send what was taken, and end the connection; whoever waits then gets NotStored."""
         self._stopping = True
-        self._flush()
+        self._gathering.end()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
@@ -114,21 +115,15 @@ class RemoteWriter:
             self._busy.inc()
             raise Busy("more waits than the store can keep up with")
         envelope.size = size
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting[self._next + len(self._gathered)] = (future, events, size)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[self._next + len(self._gathering)] = (future, events, size)
         self._events += events
         self._bytes += size
-        if not self._gathered:
-            loop.call_soon(self._flush)  # everything that this turn of the loop brings goes together
-        self._gathered.append(envelope)
+        self._gathering.add(envelope, events)
         return future
 
-    def _flush(self) -> None:
-        if not self._gathered:
-            return
-        first, self._next = self._next, self._next + len(self._gathered)
-        envelopes, self._gathered = self._gathered, []
+    def _send(self, envelopes: list[Envelope]) -> None:
+        first, self._next = self._next, self._next + len(envelopes)
         if self._line is not None:
             self._line.send(Append(first, envelopes))
 
@@ -159,8 +154,7 @@ class RemoteWriter:
     def _lost(self) -> None:
         self._line = None
         self._there.clear()
-        self._next += len(self._gathered)
-        self._gathered = []
+        self._next += len(self._gathering.drop())
         waiting, self._waiting = self._waiting, {}
         self._events = self._bytes = 0
         for future, _, _ in waiting.values():
