@@ -111,7 +111,7 @@ export class Graph {
       ],
       series: [
         {},
-        { stroke: theme.accent, width: 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
+        { stroke: theme.accent, width: this._shown.points.length > width ? 1 : 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
         { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },
