@@ -245,6 +245,21 @@ def test_one_panel_fails_alone_and_can_be_tried_again(busy: WebService, opened: 
     expect(page.locator("#view-city tbody tr")).to_have_count(9)
 
 
+def test_a_store_that_cannot_be_asked_is_said_and_asked_again(busy: WebService, opened: Opening) -> None:
+    watched = opened("/")
+    watched.allowed.append("503")
+    page = watched.page
+    busy_now = {"status_code": 503, "message": "The store can't be asked now."}
+    page.route("**/data/summary?*", lambda route: route.fulfill(status=503, json=busy_now))
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}")
+    expect(page.locator("#banner")).to_contain_text(
+        "The figures can't be loaded now. The store can't be asked now."
+    )
+    page.unroute("**/data/summary?*")
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
 def test_without_the_third_party_parts_the_figures_and_tables_remain(
     busy: WebService, opened: Opening
 ) -> None:

@@ -19,6 +19,8 @@ import { Tiles } from "./tiles.js";
 import { secondsOf, timesIn } from "./times.js";
 
 const EARLIER_MS = 60_000;
+/** Minutes are kept for eight days, so longer periods have none to be compared with. */
+const MINUTES_COMPARED_S = 3 * 86_400;
 const SLOW_MS = 2000;
 const COUNTRIES = 300;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
@@ -167,9 +169,11 @@ class Dashboard {
     if (all || now - this._earlier_at > EARLIER_MS) work.push(this._compare(signal));
     this._due.shades = false;
     if (slow) this._due.slow = false;
-    await Promise.all(work.map((one) => one.catch((error) => {
-      if (signal.aborted) throw error;
-    })));
+    // Rankings show what goes wrong with them themselves; for the rest the page says it, and asks for all of it again.
+    const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
+    if (!failed) return;
+    if (!signal.aborted) this._state.troubled(failed.reason);
+    throw failed.reason;
   }
 
   async _begin(signal) {
@@ -211,9 +215,9 @@ class Dashboard {
     if (period !== this._period) return;
     this._earlier = answer.complete_from === null && answer.results.requests > 0 ? answer.results : null;
     if (this._earlier) {
-      const grains = new Set([this._spark.grain, ...(this._grain === "second" || this._grain === "minute" ? [] : [this._grain])]);
-      for (const grain of grains) {
-        this._ghosts[grain] = points(await ask(`requests/${grain}/3660`, parameters, signal));
+      const compared = this._grain !== "second" && (this._grain !== "minute" || period.before_s <= MINUTES_COMPARED_S);
+      for (const grain of new Set([this._spark.grain, ...(compared ? [this._grain] : [])])) {
+        this._ghosts[grain] = points(await ask(`requests/${grain}/${MOST[grain]}`, parameters, signal));
       }
       for (const ranking of this._rankings) await ranking.compare(parameters, period.called, signal);
     }
