@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,8 +22,11 @@ class Rhythm(NamedTuple):
 
     def at(self, moment_s: float, zone: str) -> float:
         """How busy people in `zone` are at the Unix second `moment_s`; 1 in the mean of a week."""
-        local = dt.datetime.fromtimestamp(moment_s, ZoneInfo(zone))
+        local = dt.datetime.fromtimestamp(moment_s, _zone(zone))
         return self.hours[local.hour] * self.days[local.weekday()]
+
+
+_zone = cache(ZoneInfo)  # which itself keeps eight only
 
 
 def _to_mean(*values: float) -> tuple[float, ...]:
