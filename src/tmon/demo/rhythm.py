@@ -14,6 +14,9 @@ SURGE_DAYS: Final = 1.2
 """For so long before the demo's start a surge builds up, which then stays."""
 
 
+_zone = cache(ZoneInfo)  # which itself keeps eight only
+
+
 class Rhythm(NamedTuple):
     """How busy an hour of the day and a day of the week (Monday first) are; the mean of each is 1."""
 
@@ -24,9 +27,6 @@ class Rhythm(NamedTuple):
         """How busy people in `zone` are at the Unix second `moment_s`; 1 in the mean of a week."""
         local = dt.datetime.fromtimestamp(moment_s, _zone(zone))
         return self.hours[local.hour] * self.days[local.weekday()]
-
-
-_zone = cache(ZoneInfo)  # which itself keeps eight only
 
 
 def _to_mean(*values: float) -> tuple[float, ...]:

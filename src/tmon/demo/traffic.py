@@ -199,6 +199,10 @@ class Traffic:
             duration_ms *= 1 + (self.site.trouble_slower - 1) * random()
         else:
             status = self._statuses[int(random() * TABLE)]
+        if status == (
+            201 if page.method == "GET" else 304
+        ):  # what is read makes nothing, what is made is new
+            status = 200
         event: Event = {
             "ts": round(ts, 3),
             "url": url,
