@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from tmon.client_api.envelope import Codec, seal, to_data
 from tmon.server.calendar import Calendar
@@ -30,6 +30,7 @@ from tmon.server.collector import (
     Operations,
     Pages,
     Refresher,
+    bound,
 )
 from tmon.server.collector.exchange import Exchange
 from tmon.server.pipeline import Locator, Pipeline, SaltMissing, SaltOf, standard_steps
@@ -196,7 +197,12 @@ class Server:
         )
         workers = ThreadPoolExecutor(2)
         pages = Pages(self._application)
-        operations = Operations(self.registry, self._checks, token=self._token, trusted_proxies=self._trusted)
+        operations = Operations(
+            lambda: generate_latest(self.registry),
+            self._checks,
+            token=self._token,
+            trusted_proxies=self._trusted,
+        )
         collector = Collector(
             keyring=self.keyring,  # type: ignore[arg-type]
             judge=Judge(self.pipeline, self.salts.known, self.salts.fetch, **self._clock),
@@ -222,7 +228,9 @@ class Server:
         )
         self.writer.start()
         follower.start()
-        self.port = self.front.listen("127.0.0.1", 0)
+        (listeners,) = bound("127.0.0.1", 0)
+        self.port = listeners[0].getsockname()[1]
+        self.front.listen(listeners)
         self._ready.set()
         await self._stopping.wait()
         await self.front.stop(30)

@@ -26,7 +26,7 @@ import structlog
 from . import batches, corpus, deletion, questions, serving, singles, year
 from .table import Table, progress
 
-PARTS = ("singles", "batches", "questions", "deletion")
+PARTS = ("singles", "several", "batches", "questions", "deletion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if "singles" in parts:
             singles.measure(table, fresh("singles"), service, site, turns=extent.turns, seconds=extent.turn_s)
+        if "several" in parts:
+            singles.several(
+                table,
+                (fresh("several-1"), fresh(f"several-{arguments.processes}")),
+                service,
+                site,
+                processes=arguments.processes,
+                turns=extent.turns,
+                seconds=extent.turn_s,
+            )
         if "batches" in parts:
             batches.measure(
                 table,
@@ -133,6 +143,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", choices=PARTS, action="append", help="run this part; may be given several times"
+    )
+    parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=int,
+        default=2,
+        help="how many collectors are compared with one process (default: 2)",
     )
     parser.add_argument("--batched", metavar="N", type=int, help="how many events to seal into batches")
     parser.add_argument(

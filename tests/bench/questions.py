@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long a dashboard's questions take, asked of the query room and over HTTP with a token.
 
-For each period those are the ranking of every view, the summary, and the series that a dashboard draws for it.
+For each period those are the ranking of every view, the summary, and the series that a dashboard draws for it; and
+parts of its map.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ PERIODS: Final = {
     "30 days": ("-30d", ("day/30", "hour/720")),
     "365 days": ("-365d", ("day/365",)),
 }
+BOXES: Final = ("90/180/-90/-180", "48.3/16.5/48.1/16.2", "-40/-120/-50/-140")
+"""The world, a city, and an ocean."""
 FILTERED: Final = (
     ("summary", "country:DE"),
     ("users/url", "country:DE"),
@@ -73,6 +76,10 @@ def by_period() -> dict[str, list[Question]]:
         Question("requests/second/300", {}),
         Question("events", {"limit": ["100"]}),
         Question("sources", {}),
+        *(Question(f"users/locations/{box}", {}) for box in BOXES),
+    ]
+    questions["7 days beside the 7 before"] = [
+        Question(one.path, {**one.given, "compare": ["previous"]}) for one in questions["7 days"]
     ]
     return questions
 
@@ -158,6 +165,8 @@ def _direct(questions: Questions, subject: Subject) -> Callable[[Question], byte
     def ask(question: Question) -> bytes:
         kind, *rest = question.path.split("/")
         match kind:
+            case "users" if rest[0] == "locations":
+                answer = questions.locations(subject, rest[1:], question.given)
             case "users":
                 answer = questions.ranking(subject, rest[0], question.given)
             case "requests":

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -20,6 +21,7 @@ HOST: Final = "127.0.0.1"
 ZONE: Final = "Europe/Vienna"
 START_S: Final = 60.0
 _SAMPLE: Final = re.compile(r"^([a-z_]+)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)
+_PROCESS: Final = re.compile(r'process="[^"]*",?')
 _LE: Final = re.compile(r'le="([^"]+)"')
 
 
@@ -66,12 +68,14 @@ def new_webservice(data: Path, *, retention_days: int | None = None) -> WebServi
 class Server:
     """`tmon serve` as a process, ready to answer while the `with` block lasts."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, processes: int = 1) -> None:
         self._data = data
+        self._processes = processes
         self.port = 0
 
     def __enter__(self) -> Self:
         arguments = ["serve", "--host", HOST, "--port", "0", "--data", str(self._data)]
+        arguments += ["--processes", str(self._processes)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tmon.cli", *arguments],
             env=_environment(),
@@ -132,8 +136,15 @@ class Server:
         return None
 
     def cpu_s(self) -> float:
-        """Seconds of processor time so far; 0 where there is no /proc."""
-        return cpu_seconds(self._process.pid)
+        """Seconds of processor time so far, of all processes; 0 where there is no /proc."""
+        return sum(map(cpu_seconds, [self._process.pid, *self.children()]))
+
+    def children(self) -> list[int]:
+        """The processes that it has started; none where there is no /proc."""
+        with contextlib.suppress(FileNotFoundError):
+            pid = self._process.pid
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return []
 
     def wait_for_views(self, timeout_s: float = 300) -> float:
         """Wait until the views have caught up; returns after how many seconds."""
@@ -146,14 +157,21 @@ class Server:
 
 
 class Metrics:
-    """What /metrics said at one moment."""
+    """What /metrics said at one moment, added up over processes."""
 
     def __init__(self, text: str) -> None:
-        self._samples = {(name, labels): float(value) for name, labels, value in _SAMPLE.findall(text)}
+        self._samples: dict[tuple[str, str], float] = defaultdict(float)
+        self._told = [(name, labels, float(value)) for name, labels, value in _SAMPLE.findall(text)]
+        for name, labels, value in self._told:
+            self._samples[name, _labels(labels)] += value
 
     def value(self, name: str, labels: str = "") -> float:
         """The value of a sample; 0 where there is none."""
         return self._samples.get((name, labels), 0.0)
+
+    def by_process(self, name: str, labels: str = "") -> list[float]:
+        """The value of a sample in each process that has it."""
+        return [value for sample, told, value in self._told if sample == name and _labels(told) == labels]
 
     def since(self, before: Metrics, name: str, labels: str = "") -> float:
         """By how much a counter has grown."""
@@ -171,6 +189,11 @@ class Metrics:
             if self.since(before, f"{name}_bucket", labels) >= share * count:
                 return bound
         return float("inf")
+
+
+def _labels(told: str) -> str:
+    """Labels without the one that names the process."""
+    return _PROCESS.sub("", told).rstrip(",")
 
 
 class Asker:

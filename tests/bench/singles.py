@@ -15,6 +15,7 @@ from .table import Table, median, progress
 
 CONNECTIONS: Final = 48
 TARGET_RATIO: Final = 0.7
+TARGET_SEVERAL: Final = 1.5
 MOST_PER_SECOND: Final = 4_500
 """As many requests are sealed for each second; whoever answers more of them gets a shorter turn."""
 
@@ -50,6 +51,55 @@ def measure(
                 _compare(table, name, data / f"singles-{name}.requests", bare, server, turns, seconds)
     finally:
         bare.stop()
+
+
+def several(
+    table: Table,
+    data: tuple[Path, Path],
+    service: WebService,
+    corpus: Corpus,
+    *,
+    processes: int,
+    turns: int,
+    seconds: float,
+) -> None:
+    """Fill the section about several collectors beside one process."""
+    table.section(
+        f"1b. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS} connections, "
+        f"medians of {turns} turns of {seconds:g} s each, A B A B"
+    )
+    file = data[0] / "singles.requests"
+    now = time.time()
+    count = int(turns * seconds * MOST_PER_SECOND * 2)
+    sealed.singles(file, service, corpus.requests(count, now - 60, now), form=False)
+    taken: tuple[list[_Turn], list[_Turn]] = ([], [])
+    skips = [0, 0]
+    progress(f"single events, {processes} processes")
+    with Server(data[0]) as alone, Server(data[1], processes) as together:
+        for _ in range(turns):
+            for which, server in enumerate((alone, together)):
+                turn, sent = _turn(server, file, seconds, skips[which])
+                taken[which].append(turn)
+                skips[which] += sent
+        answers = together.metrics().by_process("tmon_answers_total", 'status="200"')
+    names = ("one process", f"{processes} collectors and a core")
+    for name, turns_ in zip(names, taken, strict=True):
+        middle = _Turn(*(median(list(values)) for values in zip(*turns_, strict=True)))
+        table.add(
+            name,
+            f"{middle.per_second:,.0f}/s",
+            f"{middle.cpu_us:.0f} µs of CPU each, p50 {middle.p50_ms:.1f} ms, p99 {middle.p99_ms:.1f} ms, "
+            f"load generator {middle.generator:.0%} of a core",
+        )
+    ratio = median([b.per_second / a.per_second for a, b in zip(*taken, strict=True)])
+    shares = " and ".join(f"{share / sum(answers):.0%}" for share in answers)
+    table.at_least(
+        f"{processes} collectors to one process",
+        ratio,
+        TARGET_SEVERAL,
+        f"{ratio:.2f}",
+        f"target {TARGET_SEVERAL} or more; the collectors took {shares}",
+    )
 
 
 def _compare(

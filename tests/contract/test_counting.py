@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from tests.contract.build import (
     COUNTRY,
+    DAY_MS,
     KATHMANDU,
     LORD_HOWE,
     METHOD,
@@ -34,7 +35,7 @@ from tests.contract.build import (
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event
-from tmon.server.store import Grain, Limits, Measures, Span, Store
+from tmon.server.store import Filter, Grain, Limits, Measures, Span, Store, UnknownView
 
 HOUR_11 = period("2026-11-23T11:00", "2026-11-23T12:00", "hour")
 HOUR_10 = period("2026-11-23T10:00", "2026-11-23T11:00", "hour")
@@ -115,6 +116,61 @@ def test_each_event_counts_once_in_however_small_steps_the_views_advance(store: 
     assert requests(store.ranking("url", TODAY, 10)) == {"a": 3, "b": 3, "c": 3}
     assert store.totals(TODAY) == Measures(requests=9, visitors=1)
     assert store.advance(1) is False
+
+
+def test_the_figures_of_keys_come_in_their_order_with_everything_else(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    fill(
+        store,
+        event(path="/a", visitor=1, duration_us=3, status=500, bytes=9),
+        event(path="/a", visitor=2),
+        event(path="/b", visitor=1),
+        event(path="/c", visitor=1, bot=True),
+        event(path="", duration_us=7),
+    )
+    some = store.figures("url", TODAY, ["/b", "/nowhere", "/a", "/b"])
+    assert some == (
+        [("/b", Measures(1, 1)), ("/nowhere", Measures()), ("/a", Measures(2, 2, 0, 1, 3, 1, 9))],
+        Measures(2, 0, 1, 0, 7, 1),
+    )
+    assert store.figures("url", TODAY, ["", "/a", "/b", "/c"]).other is None
+    assert store.figures("url", TODAY, []) == ([], Measures(5, 3, 1, 1, 10, 2, 9))
+    yesterday = period("2026-11-21T23:00", "2026-11-22T23:00")
+    assert store.figures("url", yesterday, ["/a"]) == ([("/a", Measures())], None)
+
+
+def test_the_figures_of_a_filtered_question_are_of_what_matches(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    fill(
+        store, event(path="/a", country="AT"), event(path="/a", country="DE"), event(path="/b", country="AT")
+    )
+    at = period("2026-11-22T23:00", "2026-11-23T23:00", "day", Filter(COUNTRY, "AT"))
+    assert store.figures("url", at, ["/a", "/c"]) == ([("/a", Measures(1)), ("/c", Measures())], Measures(1))
+
+
+def test_figures_of_thousands_of_keys_and_of_strange_ones(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    fill(store, event(path="/\0"), event(path="/ü'\"[]"), event(path="/7"))
+    keys = [*(f"/{n}" for n in range(1_200)), "/\0", "/ü'\"[]"]
+    found = store.figures("url", TODAY, keys)
+    assert [key for key, measures in found.rows if measures.requests] == ["/7", "/\0", "/ü'\"[]"]
+    assert ([key for key, _ in found.rows], found.other) == (keys, None)
+
+
+def test_what_is_no_longer_kept_by_key_is_in_the_remainder_of_figures(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    fill(store, *(event(path=path) for path in ("/a", "/a", "/b", "/b", "/c")))
+    store.close_days(NOW + 4 * DAY_MS)
+    store.settle()
+    assert store.figures("url", TODAY, ["/c", "/b"]) == (
+        [("/c", Measures()), ("/b", Measures(2))],
+        Measures(3),
+    )
+
+
+def test_figures_of_an_unknown_view_are_refused(store: Store) -> None:
+    with pytest.raises(UnknownView):
+        store.figures("url", TODAY, ["/a"])
 
 
 # -- buckets ------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event, Rejected
 from tmon.server.query.period import Bounds, plan
-from tmon.server.store import Envelope, Filter, Grain, Period, Span, Store, open_store
+from tmon.server.store import Box, Envelope, Filter, Grain, Period, Span, Store, open_store
 
 EXAMPLES = int(os.environ.get("HISTORIES", "40"))
 ZONES = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Europe/Vienna", "UTC"]
@@ -57,6 +57,13 @@ BEGINNINGS = [
     1_793_500_200_000,  # 2026-11-01T02:30Z, St John's back
 ]
 """Histories begin around changes of the clock in the zones above."""
+
+PLACES: list[dict[str, Any]] = [
+    {"country": ""},
+    {"country": "AT", "lat": 48.25, "lon": 16.5},
+    {"country": "DE", "lat": 52.5, "lon": 13.5},
+]
+EAST = Box(north=60, east=-120, south=0, west=15)
 
 STEPS = {
     "time_passes": 3,
@@ -185,7 +192,7 @@ class History:
             "kind": SESSION if session else "request",
             "path": random.choice("aaabbcdefg"),
             "visitor": random.choice([None, 1, 1, 2, 3, 4, -(2**63)]),
-            "country": random.choice(["", "AT", "DE"]),
+            **random.choice(PLACES),
             "bot": random.random() < 0.1,
             "os": random.choice(["", "Linux"]),
             "username": random.choice([None, "", "anna", "bert", "carl", "dora"]),
@@ -283,6 +290,9 @@ class History:
         self.compare_answers(plan(wsid, covered, calendar, filters), size)
         self.alike(lambda store: store.events(wsid, 5, filters=filters))
         self.alike(lambda store: store.events(wsid, 5, after=7, filters=filters))
+        self.alike(
+            lambda store: store.locations(wsid, EAST, 5, 10 * size + 1, between=covered, filters=filters)
+        )
 
     def compare_answers(self, asked: Period, limit: int) -> None:
         self.alike(lambda store: store.totals(asked))
@@ -293,6 +303,8 @@ class History:
         for name in self.memory.views():
             self.alike(lambda store, name=name: store.ranking(name, asked, limit))
             self.alike(lambda store, name=name: store.complete_from(asked, name))
+            keys = ["AT", "", *(key for key, _ in self.memory.ranking(name, asked, 2).rows), "nobody's"]
+            self.alike(lambda store, name=name, keys=keys: store.figures(name, asked, keys))
 
     def compare_everything(self) -> None:
         self.settle()

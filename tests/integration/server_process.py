@@ -9,6 +9,7 @@ with ServerProcess(tmp_path) as server:
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -197,6 +198,17 @@ class ServerProcess:
         """The number of the process."""
         assert self._process is not None, "it does not run"
         return self._process.pid
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The numbers of the processes that it has started, by their names: `core`, `collector-1` and so on."""
+        found = {}
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                line = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                if "--lifeline" in line:  # not between fork and exec
+                    found[line[line.index("--name") + 1] if "--name" in line else "core"] = int(child)
+        return found
 
     @property
     def log(self) -> str:

@@ -30,6 +30,7 @@ from tmon.settings.paths import shipped
 DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 EXAMPLE = re.compile(r"```http\nGET (/7/data/\S+)\n```\n\n```json\n(.*?)\n```", re.DOTALL)
 EXAMPLES = EXAMPLE.findall(DOCS)
+TABLES = re.findall(r"```http\nGET (/7/data/\S+)\n```\n\n```csv\n(.*?)```", DOCS, re.DOTALL)
 COMMAND = re.compile(r"```sh\n(curl .*?)\n```", re.DOTALL)
 
 VIENNA = Calendar([(float("-inf"), "Europe/Vienna")])
@@ -143,8 +144,10 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 def test_there_are_examples_of_every_endpoint() -> None:
     paths = " ".join(path for path, _ in EXAMPLES)
-    for part in ("users/", "requests/", "summary", "events", "sources", "quarantine"):
+    for part in ("users/", "users/locations/", "requests/", "summary", "events", "sources", "quarantine"):
         assert f"/7/data/{part}" in paths
+    assert TABLES
+    assert "compare=previous" in paths
 
 
 @pytest.mark.parametrize(("path", "answer"), EXAMPLES, ids=[path for path, _ in EXAMPLES])
@@ -152,6 +155,16 @@ def test_an_example_is_what_the_server_answers(documented: Documented, path: str
     headers = {"Authorization": f"Bearer {documented.token}"}
     response = documented.client.get(path.replace("/7/", f"/{documented.wsid}/", 1), headers=headers)
     assert json.loads(response.content) == json.loads(answer)
+
+
+@pytest.mark.parametrize(("path", "answer"), TABLES, ids=[path for path, _ in TABLES])
+def test_a_table_is_what_the_server_answers(documented: Documented, path: str, answer: str) -> None:
+    headers = {"Authorization": f"Bearer {documented.token}"}
+    response = documented.client.get(path.replace("/7/", f"/{documented.wsid}/", 1), headers=headers)
+    assert response.content.decode().replace("\r\n", "\n") == answer
+    for name in response.headers:
+        if name.startswith("TMon-"):
+            assert f"`{name}`" in DOCS
 
 
 def test_the_command_works_as_it_is_written(documented: Documented) -> None:

@@ -263,7 +263,7 @@ def test_a_port_that_is_taken_is_reported_and_no_account_is_made(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--processes", "2"), ("--processes", "0"), ("--port", "65536"), ("--port", "x")],
+    [("--processes", "65"), ("--processes", "0"), ("--port", "65536"), ("--port", "x")],
 )
 def test_wrong_usage_is_2_and_makes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = tmon(tmp_path / "data", "serve", *arguments)

@@ -9,17 +9,19 @@ from pathlib import Path
 
 from tests.collecting import Server
 
-from tmon.cli import serving
+from tmon.cli import core, serving
 from tmon.server.core import Job, Periodic
-from tmon.server.writer import DiskShares, Share, StoreFigures
+from tmon.server.writer import Collectors, DiskShares, RemoteWriter, Share, StoreFigures
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SERVING = (DOCS / "serving.md").read_text("utf-8")
 SENDING = (DOCS / "sending.md").read_text("utf-8")
 
 
-def test_every_metric_is_described_and_none_that_does_not_exist() -> None:
+def test_every_metric_is_described_and_none_that_does_not_exist(tmp_path: Path) -> None:
     with Server() as server:
+        Collectors(tmp_path, server.writer.submit, server.registry)
+        RemoteWriter(tmp_path, "collector-1", str, registry=server.registry)
         StoreFigures(server.store, server.registry)
         DiskShares(server.writer, server.store, lambda wsid: Share(1, 14), registry=server.registry)
         Periodic([Job("expire", lambda stopping: None)], registry=server.registry)
@@ -35,6 +37,16 @@ def test_every_option_of_serve_is_described() -> None:
     serving.register(subparsers)
     options = {option for action in subparsers.choices["serve"]._actions for option in action.option_strings}
     assert set(re.findall(r"^\| `(--\w+)`", SERVING, re.MULTILINE)) == options - {"-h", "--help"}
+
+
+def test_every_option_of_core_is_described() -> None:
+    root = argparse.ArgumentParser()
+    subparsers = root.add_subparsers()
+    core.register(subparsers)
+    actions = subparsers.choices["core"]._actions
+    shown = {action.option_strings[0] for action in actions if action.help is not argparse.SUPPRESS}
+    assert shown == {"-h", "--data"}
+    assert "`tmon core [--data DIR]`" in SERVING
 
 
 def test_every_status_of_the_collector_is_described() -> None:

@@ -24,9 +24,8 @@ from tests.contract.build import (
     requests,
 )
 
-from tmon.server.store import sqlite
 from tmon.server.store.base import Damaged, Filter, TooLong, Unavailable
-from tmon.server.store.sqlite import SqliteStore, closing, dictionary, open_store
+from tmon.server.store.sqlite import SqliteStore, closing, dictionary, open_store, reader
 
 
 @pytest.fixture
@@ -207,13 +206,13 @@ def test_expiring_waits_for_no_long_pass_of_the_views(store: SqliteStore) -> Non
 def test_a_question_that_takes_too_long_is_given_up(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(reader, "DEADLINE_S", 0.05)
     paths = ["/" + "a" * 1_000 + str(number) for number in range(2_000)]
     store.append([envelope(*[event(path=path) for path in paths])])
     slow = tuple(Filter(PAGE, "*" + "a" * (500 + number) + "b", True) for number in range(8))
     with pytest.raises(TooLong, match="takes too long"):
         store.totals(replace(TODAY, filters=slow))
-    monkeypatch.setattr(sqlite, "DEADLINE_S", 20.0)
+    monkeypatch.setattr(reader, "DEADLINE_S", 20.0)
     store.settle()
     assert store.totals(TODAY).requests == 2_000
 

@@ -18,7 +18,7 @@ from .errors import Failure, WrongUsage
 
 __all__ = ["Failure", "WrongUsage", "main", "parser"]
 
-GROUPS = ("serving", "sending", "accounts", "webservices", "views")
+GROUPS = ("serving", "core", "sending", "accounts", "webservices", "views")
 """Modules of this room that have commands, in the order of `tmon --help`."""
 
 DONE, NOT_DONE, WRONG_USAGE = 0, 1, 2
@@ -54,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if run is None:
         root.print_help(sys.stderr)
         return WRONG_USAGE
+    return finished(run, arguments)
+
+
+def finished(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command to its end and return its exit status; what goes wrong is one line on stderr."""
     try:
         status = run(arguments)
         sys.stdout.flush()

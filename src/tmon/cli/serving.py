@@ -5,23 +5,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import signal
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from socket import socket
+from typing import TYPE_CHECKING, Any, Final
 
 from .demonstration import ADMINISTRATOR, Demonstration, refuse_elsewhere
-from .errors import Failure, WrongUsage
+from .errors import Failure
+from .process import Stopping
 
 if TYPE_CHECKING:
-    from tmon.server.tenants import Keyring
     from tmon.settings import Settings
 
-FIRST = "first"
-SWITCH_S = 0.001
-"""How long a thread that wants Python's lock waits before it asks for it. After each statement the threads that write
-and count want it back from the event loop, some 75 times in a pass of the views; with Python's own 5 ms they spend a
-third of a second per pass waiting, and processors stand idle under full load."""
+FIRST: Final = "first"
+MOST_PROCESSES: Final = 64
 
 
 def register(subparsers: Any) -> None:
@@ -37,7 +34,11 @@ def register(subparsers: Any) -> None:
         "--port", type=_port, default=8000, help="the port; 0 takes a free one (default: 8000)"
     )
     serve.add_argument(
-        "--processes", metavar="N", type=int, default=1, help="how many processes collect (only 1 so far)"
+        "--processes",
+        metavar="N",
+        type=_processes,
+        default=1,
+        help="how many processes collect; of more than one a further one writes (default: 1)",
     )
     serve.add_argument("--data", metavar="DIR", help="the data folder (default: TMON_DATA, else ./var)")
     serve.add_argument(
@@ -52,66 +53,132 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _processes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_PROCESSES):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_PROCESSES}")
+    return int(text)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
-    if arguments.processes != 1:
-        raise WrongUsage("this version collects in one process: leave --processes out, or give 1")
     if arguments.demo:
         refuse_elsewhere()
     from django.db import Error
 
-    from tmon.server.store.base import StoreError
-    from tmon.server.writer import Locked, WriterLock
+    from tmon.server.collector import bound
+    from tmon.server.store import StoreError
+    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, owner_of
     from tmon.settings import prepare
 
     settings = prepare(arguments.data)
+    host, port = arguments.host, arguments.port
+    demonstration = Demonstration(settings) if arguments.demo else None
     try:
-        with WriterLock(settings.data):
-            return asyncio.run(_run(settings, arguments.host, arguments.port, arguments.demo))
+        owner = owner_of(settings.data)
+        if owner == CORE or (owner != ALONE and arguments.processes > 1):
+            with _listening(bound, host, port, arguments.processes) as listeners:
+                return asyncio.run(_run_several(settings, host, listeners, demonstration, core=owner != CORE))
+        with WriterLock(settings.data), _listening(bound, host, port) as listeners:
+            return asyncio.run(_run_alone(settings, host, listeners[0], demonstration))
     except (Locked, StoreError) as error:
         raise Failure(str(error)) from error
     except Error as error:
         raise Failure(f"the accounts database refused: {error}") from error
 
 
-async def _run(settings: Settings, host: str, port: int, demo: bool) -> int:
-    from .running import Running
-
-    sys.setswitchinterval(SWITCH_S)
-    running = Running(settings)
-    demonstration = Demonstration(settings) if demo else None
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping)
+@contextmanager
+def _listening(
+    bound: Callable[[str, int, int], list[list[socket]]], host: str, port: int, processes: int = 1
+) -> Iterator[list[list[socket]]]:
+    """The sockets that listen, for each process, closed at the end where nobody has done so."""
     try:
-        try:
-            url = await running.start(host, port)
-        except OSError as error:
-            if error.filename is not None:
-                raise
-            raise Failure(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-        for line in await asyncio.to_thread(_first_steps, settings, running.keyring, url, demonstration):
-            print(line)
-        print(f"T-Mon serves {url}", flush=True)
-        if demonstration is not None:
-            await asyncio.to_thread(demonstration.start, url)
-        await stopping.wait()
+        found = bound(host, port, processes)
+    except OSError as error:
+        raise Failure(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    try:
+        yield found
     finally:
-        if demonstration is not None:
-            await asyncio.to_thread(demonstration.stop)
+        for listeners in found:
+            for listener in listeners:
+                listener.close()
+
+
+async def _run_alone(
+    settings: Settings, host: str, listeners: list[socket], demonstration: Demonstration | None
+) -> int:
+    from .running import Alone
+
+    stopping = Stopping()
+    running = Alone(settings)
+    try:
+        await running.start(listeners)
+        await _serving(settings, host, listeners, demonstration, stopping)
+    finally:
         await running.stop()
     return 0
 
 
-def _stop(stopping: asyncio.Event) -> None:
-    if stopping.is_set():
-        os._exit(1)  # asked twice: what was answered is on disk, the rest is not waited for
-    stopping.set()
+async def _run_several(
+    settings: Settings,
+    host: str,
+    listeners: list[list[socket]],
+    demonstration: Demonstration | None,
+    *,
+    core: bool,
+) -> int:
+    from tmon.server.store import open_reader
+
+    from .supervising import Supervisor
+
+    open_reader(
+        settings.store, settings.data
+    ).close()  # says so where a store cannot be read by several processes
+    stopping = Stopping()
+    supervisor = Supervisor(settings.data, listeners, core=core)
+    try:
+        if await _unless_stopped(supervisor.start(), stopping):
+            await _serving(settings, host, listeners[0], demonstration, stopping)
+    finally:
+        await supervisor.stop()
+    return 0
 
 
-def _first_steps(
-    settings: Settings, keyring: Keyring, url: str, demonstration: Demonstration | None
-) -> list[str]:
+async def _unless_stopped(start: Coroutine[Any, Any, None], stopping: Stopping) -> bool:
+    """Run `start` to its end, or give it up when it is time to stop; whether it came to its end."""
+    starting = asyncio.ensure_future(start)
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if starting.done():
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.wait({starting})
+    return False
+
+
+async def _serving(
+    settings: Settings,
+    host: str,
+    listeners: list[socket],
+    demonstration: Demonstration | None,
+    stopping: Stopping,
+) -> None:
+    """Say what there is to say, have the demo's traffic sent, and wait until it is time to stop."""
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listeners[0].getsockname()[1]}"
+    for line in await asyncio.to_thread(_first_steps, settings, url, demonstration):
+        print(line)
+    print(f"T-Mon serves {url}", flush=True)
+    if demonstration is None:
+        await stopping.wait()
+        return
+    try:
+        await asyncio.to_thread(demonstration.start, url)
+        await stopping.wait()
+    finally:
+        await asyncio.to_thread(demonstration.stop)
+
+
+def _first_steps(settings: Settings, url: str, demonstration: Demonstration | None) -> list[str]:
     """What to tell on a data folder without accounts. In testing an administrator and a web service are made.
 
     A demo has more of both. In other stages nothing is made, since what is printed there ends up in logs.
@@ -123,9 +190,7 @@ def _first_steps(
     from tmon.settings import Stage
 
     if demonstration is not None:
-        told = demonstration.prepare()
-        keyring.refresh()
-        return told
+        return demonstration.prepare()
     try:
         if get_user_model().objects.exists():
             return []
@@ -133,7 +198,6 @@ def _first_steps(
             return ["There is no account yet. Make one with: tmon user create NAME --admin"]
         user, password = accounts.create_user(ADMINISTRATOR, admin=True)
         made = accounts.create_webservice(FIRST, user)
-        keyring.refresh()
     finally:
         connections.close_all()
     scheme, _, host = (settings.public_url or url).partition("://")

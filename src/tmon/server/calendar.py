@@ -49,6 +49,13 @@ class Hour:
         self.start, self.end, self.day = start, end, day
 
 
+def hour_of_bounds(
+    start: int, end: int, day_start: int, day_end: int, month_start: int, month_end: int
+) -> Hour:
+    """An hour from all that a store needs of it, Unix seconds; its day knows neither its date nor its hours."""
+    return Hour(start, end, Day(day_start, day_end, dt.date.min, Month(month_start, month_end), ()))
+
+
 class Calendar:
     """The calendar of one web service: which zone held from when.
 

@@ -29,7 +29,7 @@ OWNED: Final = frozenset(
 """Names that the server fills in; an event that brings one is rejected, as is any name that starts with `utm_`."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True, array_like=True):
     """Where an address is. `country` is ISO 3166-1 alpha-2; "" and None mean unknown."""
 
     country: str = ""
@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     lon: float | None = None
 
 
-class Agent(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+class Agent(msgspec.Struct, frozen=True, gc=False, cache_hash=True, array_like=True):
     """A user agent and what was read from it. `device` is phone, tablet, desktop, bot or other."""
 
     useragent: str | None = None
@@ -50,14 +50,14 @@ class Agent(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     bot: bool = False
 
 
-class Referrer(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+class Referrer(msgspec.Struct, frozen=True, gc=False, cache_hash=True, array_like=True):
     """The page that a request came from, and its site (host without `www.`)."""
 
     referrer: str
     site: str = ""
 
 
-class Campaign(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+class Campaign(msgspec.Struct, frozen=True, gc=False, cache_hash=True, array_like=True):
     """The utm parameters of a URL."""
 
     source: str = ""
@@ -71,7 +71,7 @@ NOWHERE: Final = Place()
 NO_CAMPAIGN: Final = Campaign()
 
 
-class Event(msgspec.Struct, gc=False):
+class Event(msgspec.Struct, gc=False, array_like=True):
     """One event, validated and enriched.
 
     `ts_ms` is its time in Unix milliseconds and `hour` the local hour of the web service that it falls into.
@@ -113,7 +113,7 @@ class Event(msgspec.Struct, gc=False):
         return self.status is not None and self.status >= 500
 
 
-class Rejected(msgspec.Struct, frozen=True, gc=False):
+class Rejected(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One event that was not taken: its place in the envelope, what is wrong, and a short reason to count by."""
 
     index: int

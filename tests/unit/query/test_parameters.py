@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tmon.server.catalogue import View
 from tmon.server.query.errors import BadQuestion
 from tmon.server.query.filters import parse_filter, parse_filters
-from tmon.server.query.parameters import PERIOD, Parameters, limited, number, read
+from tmon.server.query.parameters import COUNTED, PERIOD, Parameters, limited, number, read
 from tmon.server.store.base import Filter
 
 COUNTRY = View(name="country", title="Countries", field="country")
@@ -37,8 +37,9 @@ def test_parameters_are_read_by_name() -> None:
         ({"form": ["-7d"]}, "no parameter 'form' here; there are filter, format, from, limit, to"),
         ({"after": ["3"]}, "no parameter 'after'"),
         ({"from": ["-7d", "-8d"]}, "from is given 2 times"),
-        ({"compare": ["previous"]}, "compare is not available"),
-        ({"format": ["csv"]}, "format 'csv' is not available"),
+        ({"compare": ["previous"]}, "no parameter 'compare'"),
+        ({"format": ["xml"]}, "there is no format 'xml'; there are json, csv"),
+        ({"format": [""]}, "there is no format ''"),
         ({"limit": ["0"]}, "limit is a whole number"),
         ({"limit": [""]}, "limit is a whole number"),
         ({"limit": ["ten"]}, "limit is a whole number"),
@@ -52,6 +53,14 @@ def test_a_parameter_that_is_wrong_is_named(given: dict[str, list[str]], says: s
         read(given, PERIOD | {"limit"})
     assert says in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+def test_a_comparison_is_with_the_previous_period() -> None:
+    assert read({"compare": ["previous"]}, COUNTED) == Parameters(compare=True)
+    assert read({}, COUNTED) == Parameters(compare=False)
+    for text in ("", "next", "Previous"):
+        with pytest.raises(BadQuestion, match="compare is previous, not"):
+            read({"compare": [text]}, COUNTED)
 
 
 def test_after_reaches_to_64_bits() -> None:

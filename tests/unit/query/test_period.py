@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tmon.server.calendar import Calendar
 from tmon.server.query.errors import BadQuestion
-from tmon.server.query.period import Bounds, bounds, plan
+from tmon.server.query.period import Bounds, bounds, plan, previous
 from tmon.server.store.base import Span
 
 VIENNA = Calendar([(float("-inf"), "Europe/Vienna")])
@@ -149,6 +149,77 @@ def test_a_zone_change_within_a_month_cuts_the_month_where_the_zone_changes() ->
         Span("month", 1_715_724_000, 1_717_179_300),
         Span("day", 1_717_179_300, 1_717_784_100),
     )
+
+
+def before(start: str, end: str) -> tuple[str, str]:
+    found = previous(Bounds(at(start), at(end)), VIENNA)
+    return VIENNA.local(found.start).strftime("%Y-%m-%d %H:%M"), VIENNA.local(found.end).strftime(
+        "%Y-%m-%d %H:%M"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "earlier"),
+    [
+        ("2024-05-14T12:00", "2024-05-15T13:00", "2024-05-13 11:00"),
+        ("2024-05-15T00:00", "2024-05-16T00:00", "2024-05-14 00:00"),
+        ("2024-05-08T00:00", "2024-05-16T00:00", "2024-04-30 00:00"),
+        ("2024-05-01T00:00", "2024-06-01T00:00", "2024-03-31 00:00"),
+        ("2024-02-01T00:00", "2024-03-01T00:00", "2024-01-03 00:00"),
+        # clocks go forward on 2024-03-31, back on 2024-10-27: as many days, not as many hours
+        ("2024-03-31T00:00", "2024-04-01T00:00", "2024-03-30 00:00"),
+        ("2024-04-01T00:00", "2024-04-02T00:00", "2024-03-31 00:00"),
+        ("2024-10-27T00:00", "2024-10-28T00:00", "2024-10-26 00:00"),
+        ("2024-10-28T00:00", "2024-11-04T00:00", "2024-10-21 00:00"),
+        # of hours as many hours
+        ("2024-03-31T12:00", "2024-04-01T12:00", "2024-03-30 11:00"),
+        ("2024-10-27T12:00", "2024-10-28T12:00", "2024-10-26 13:00"),
+        ("2024-05-15T12:00", "2024-05-15T13:00", "2024-05-15 11:00"),
+    ],
+)
+def test_the_period_before_is_as_long(start: str, end: str, earlier: str) -> None:
+    assert before(start, end) == (earlier, start.replace("T", " "))
+
+
+def test_the_period_before_starts_with_a_local_hour_where_the_zone_has_long_ones() -> None:
+    lord_howe = CALENDARS[4]
+    zone = lord_howe.local(NOW).tzinfo
+    start = int(
+        dt.datetime(2024, 4, 7, 3, 0, tzinfo=zone).timestamp()
+    )  # 01:30 was shown twice an hour before
+    found = previous(Bounds(start, start + 2 * 3600), lord_howe)
+    assert (start - found.start, found.end) == (9_000, start)
+
+
+def test_a_day_that_a_zone_skipped_is_not_the_day_before_itself() -> None:
+    apia = CALENDARS[5]  # had no 30 December 2011
+    zone = apia.local(NOW).tzinfo
+    start = int(dt.datetime(2011, 12, 31, tzinfo=zone).timestamp())
+    found = previous(Bounds(start, apia.day(start).end), apia)
+    assert apia.local(found.start).isoformat() == "2011-12-29T00:00:00-10:00"
+    assert found.end == start
+
+
+def test_there_is_nothing_before_1990_to_compare_with() -> None:
+    with pytest.raises(BadQuestion, match="older than 1990"):
+        previous(Bounds(at("1990-01-01"), at("2024-01-01")), VIENNA)
+
+
+@given(
+    first=st.integers(min_value=1_700_000_000, max_value=1_730_000_000),
+    second=st.integers(min_value=1_700_000_000, max_value=1_730_000_000),
+    calendar=st.sampled_from(CALENDARS),
+)
+def test_the_period_before_ends_where_the_period_starts_and_is_of_whole_hours_or_days(
+    first: int, second: int, calendar: Calendar
+) -> None:
+    asked = Bounds(calendar.hour(min(first, second)).start, calendar.hour(max(first, second)).end)
+    found = previous(asked, calendar)
+    assert found.end == asked.start
+    assert calendar.hour(found.start).start == found.start < found.end
+    if calendar.day(asked.start).start == asked.start and calendar.day(asked.end).start == asked.end:
+        assert calendar.day(found.start).start == found.start
+    assert abs((found.end - found.start) - (asked.end - asked.start)) <= 12 * 3600
 
 
 def test_a_filtered_question_names_the_days_that_it_touches() -> None:

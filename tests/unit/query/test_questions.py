@@ -123,8 +123,8 @@ def test_an_unknown_view_is_not_there(world: World) -> None:
         {"limit": ["10001"]},
         {"limit": ["0"]},
         {"filter": ["weather:rain"]},
-        {"compare": ["previous"]},
-        {"format": ["csv"]},
+        {"compare": ["next"]},
+        {"format": ["xml"]},
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(world: World, given: dict[str, list[str]]) -> None:
@@ -264,6 +264,254 @@ def test_percentiles_under_a_millisecond_are_the_mean_and_named_as_approximate(w
 def test_percentiles_within_the_classes_are_not_approximate(world: World) -> None:
     world.add(*(world.event("2024-05-15 12:00", duration_us=us) for us in (900, 5_000, 5_000)))
     assert "approximate" not in shown(world.questions.summary(world.subject, {}))
+
+
+# -- compared with the period before ------------------------------------------------------------------------------
+
+COMPARED = {"compare": ["previous"]}
+YESTERDAY = {"from": ["yesterday"], "to": ["yesterday"], **COMPARED}
+
+
+def figures(requests: int, **rest: Any) -> dict[str, Any]:
+    """Figures; what is not given is 0."""
+    zero = {"visitors": 0, "bots": 0, "errors": 0, "duration_ms": None, "bytes": 0}
+    return {"requests": requests, **zero, **rest}
+
+
+def test_a_ranking_is_compared_with_as_many_days_before(world: World) -> None:
+    world.add(
+        world.event("2024-05-13 10:00", "DE", visitor=1, status=500, duration_us=20_500, bytes=50),
+        world.event("2024-05-13 11:00", "FR"),
+        world.event("2024-05-14 00:00", "DE", bytes=7),
+        world.event("2024-05-14 23:59", "DE"),
+        world.event("2024-05-14 12:00", "AT"),
+        world.event("2024-05-12 23:59", "AT"),
+        world.event("2024-05-15 00:00", "AT"),
+    )
+    answer = shown(world.questions.ranking(world.subject, "country", YESTERDAY))
+    assert answer["results"] == [
+        {
+            **row("DE", 2, bytes=7),
+            "previous": figures(1, visitors=1, errors=1, duration_ms=20.5, bytes=50),
+        },
+        {**row("AT", 1), "previous": figures(0)},
+        {**row(None, 0), "previous": figures(1)},
+    ]
+    assert (answer["from"], answer["to"]) == ("2024-05-14T00:00:00+02:00", "2024-05-15T00:00:00+02:00")
+    assert (answer["previous_from"], answer["previous_to"]) == (
+        "2024-05-13T00:00:00+02:00",
+        "2024-05-14T00:00:00+02:00",
+    )
+
+
+def test_without_a_comparison_nothing_is_said_of_it(world: World) -> None:
+    world.add(world.event("2024-05-15 10:00"))
+    for answer in (
+        shown(world.questions.ranking(world.subject, "country", {})),
+        shown(world.questions.series(world.subject, "day", "1", {})),
+        shown(world.questions.summary(world.subject, {})),
+    ):
+        assert "previous_from" not in answer
+        assert "previous" not in str(answer["results"])
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "3", "10"])
+@pytest.mark.parametrize("filters", [[], ["url:*"]])
+def test_the_rows_of_a_comparison_add_up_to_the_totals_of_both_periods(
+    world: World, limit: str, filters: list[str]
+) -> None:
+    world.add(*(world.event("2024-05-14 10:00", country) for country in ("DE", "DE", "AT", "FR")))
+    world.add(*(world.event("2024-05-13 10:00", country) for country in ("IT", "IT", "IT", "DE", "CH")))
+    given = {**YESTERDAY, "limit": [limit], "filter": filters}
+    rows = shown(world.questions.ranking(world.subject, "country", given))["results"]
+    assert sum(one["requests"] for one in rows) == 4
+    assert sum(one["previous"]["requests"] for one in rows) == 5
+
+
+def test_hours_are_compared_with_as_many_hours_before(world: World) -> None:
+    world.add(
+        world.event("2024-05-13 11:00"), world.event("2024-05-13 10:59"), world.event("2024-05-14 12:00")
+    )
+    answer = shown(world.questions.ranking(world.subject, "country", COMPARED))
+    assert answer["results"] == [{**row("AT", 1), "previous": figures(1)}]
+    assert answer["previous_from"] == "2024-05-13T11:00:00+02:00"
+
+
+def test_a_filtered_comparison_is_of_what_matches(world: World) -> None:
+    world.add(
+        world.event("2024-05-14 10:00", "DE", path="/a"),
+        world.event("2024-05-13 10:00", "DE", path="/a"),
+        world.event("2024-05-13 10:00", "AT", path="/a"),
+        world.event("2024-05-13 10:00", "DE", path="/b"),
+    )
+    answer = shown(world.questions.ranking(world.subject, "url", {**YESTERDAY, "filter": ["country:DE"]}))
+    assert answer["results"] == [
+        {**row("/a", 1), "previous": figures(1)},
+        {**row(None, 0), "previous": figures(1)},
+    ]
+
+
+def test_a_summary_is_compared_figure_by_figure(world: World) -> None:
+    world.add(
+        world.event("2024-05-14 10:00", visitor=1),
+        *(world.event("2024-05-13 10:00", visitor=n, duration_us=50_000, bytes=3) for n in range(3)),
+        world.event("2024-05-13 10:00", agent="crawler", status=500),
+    )
+    results = shown(world.questions.summary(world.subject, YESTERDAY))["results"]
+    assert (results["requests"], results["p50_ms"]) == (1, None)
+    assert results["previous"] == {
+        "requests": 4,
+        "visitors": 3,
+        "bots": 1,
+        "errors": 1,
+        "bytes": 9,
+        "p50_ms": pytest.approx(50, rel=0.05),
+        "p95_ms": pytest.approx(50, rel=0.05),
+        "p99_ms": pytest.approx(50, rel=0.05),
+    }
+
+
+def test_a_percentile_that_is_loose_in_either_period_is_named(world: World) -> None:
+    world.add(*(world.event("2024-05-13 12:00", duration_us=us) for us in (100, 200)))
+    assert "approximate" not in shown(world.questions.summary(world.subject, {**YESTERDAY, "compare": []}))
+    answer = shown(world.questions.summary(world.subject, YESTERDAY))
+    assert answer["approximate"] == ["p50_ms", "p95_ms", "p99_ms"]
+
+
+def test_a_series_is_compared_with_as_many_buckets_before(world: World) -> None:
+    world.add(
+        world.event("2024-05-15 10:00"),
+        world.event("2024-05-13 23:59", visitor=1),
+        world.event("2024-05-12 00:00"),
+        world.event("2024-05-11 23:59"),
+    )
+    answer = shown(world.questions.series(world.subject, "day", "2", COMPARED))
+    assert answer["results"] == [
+        {
+            "t": "2024-05-14T00:00:00+02:00",
+            **figures(0),
+            "previous": {"t": "2024-05-12T00:00:00+02:00", **figures(1)},
+        },
+        {
+            "t": "2024-05-15T00:00:00+02:00",
+            **figures(1),
+            "previous": {"t": "2024-05-13T00:00:00+02:00", **figures(1, visitors=1)},
+        },
+    ]
+    assert (answer["previous_from"], answer["previous_to"]) == (
+        "2024-05-12T00:00:00+02:00",
+        "2024-05-14T00:00:00+02:00",
+    )
+
+
+def test_days_on_which_the_clock_changes_are_days_in_a_comparison(world: World) -> None:
+    world.now = world.at("2024-04-03 12:00")
+    world.add(
+        world.event("2024-03-31 00:30"), world.event("2024-04-01 23:30"), world.event("2024-03-30 23:30")
+    )
+    given = {"from": ["2024-04-01"], "to": ["2024-04-01"], **COMPARED}
+    answer = shown(world.questions.ranking(world.subject, "country", given))
+    assert answer["results"] == [{**row("AT", 1), "previous": figures(1)}]
+    assert (answer["previous_from"], answer["from"]) == (
+        "2024-03-31T00:00:00+01:00",
+        "2024-04-01T00:00:00+02:00",
+    )
+    points = shown(world.questions.series(world.subject, "day", "1", given))["results"]
+    assert points[0]["previous"]["t"] == "2024-03-31T00:00:00+01:00"
+
+
+def test_a_series_of_the_future_has_nothing_to_compare(world: World) -> None:
+    given = {"from": ["2024-05-16"], "to": ["2024-05-17"], **COMPARED}
+    answer = shown(world.questions.series(world.subject, "day", "3", given))
+    assert (answer["results"], answer["previous_from"]) == ([], "2024-05-14T00:00:00+02:00")
+
+
+def expired(world: World) -> None:
+    """Events of 20 April that are deleted, while those of a later day and all counts are there."""
+    world.add(world.event("2024-04-20 10:00"), received_ms=int(world.at("2024-04-20 12:00") * 1000))
+    world.add(world.event("2024-04-22 10:00"), world.event("2024-04-18 10:00"))
+    world.store.settle()
+    world.store.close_days(int(world.now * 1000))
+    world.store.settle()
+    while world.store.expire(int(world.now * 1000), {}):
+        pass
+
+
+def test_where_a_period_is_not_complete_there_is_no_comparison(world: World) -> None:
+    expired(world)
+    given = {"from": ["2024-04-22"], "to": ["2024-04-23"], "filter": ["country:AT"], **COMPARED}
+    answer = shown(world.questions.ranking(world.subject, "country", given))
+    assert (answer["results"], answer["complete_from"]) == (
+        [{**row("AT", 1), "previous": None}],
+        "2024-04-21",
+    )
+    summary = shown(world.questions.summary(world.subject, given))
+    assert (summary["results"]["requests"], summary["results"]["previous"]) == (1, None)
+    unfiltered = shown(world.questions.ranking(world.subject, "country", {**given, "filter": []}))
+    assert unfiltered["results"] == [{**row("AT", 1), "previous": figures(1)}]
+    older = {**given, "from": ["2024-04-20"], "to": ["2024-04-21"]}
+    assert shown(world.questions.summary(world.subject, older))["results"]["previous"] is None
+
+
+def test_a_percentile_that_is_not_shown_is_not_named(world: World) -> None:
+    expired(world)
+    world.add(*(world.event("2024-04-21 10:00", duration_us=us) for us in (100, 200)))
+    given = {"from": ["2024-04-21"], "to": ["2024-04-21"], "filter": ["country:AT"]}
+    assert shown(world.questions.summary(world.subject, given))["approximate"] == [
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+    ]
+    after = {**given, "from": ["2024-04-22"], "to": ["2024-04-23"], **COMPARED}
+    answer = shown(world.questions.summary(world.subject, after))
+    assert (answer["results"]["previous"], "approximate" in answer) == (None, False)
+
+
+def test_a_series_is_compared_where_both_buckets_are_complete(world: World) -> None:
+    expired(world)
+    given = {"from": ["2024-04-19"], "to": ["2024-04-24"], "filter": ["country:AT"], **COMPARED}
+    answer = shown(world.questions.series(world.subject, "day", "3", given))
+    assert [(one["t"][:10], one["previous"] and one["previous"]["t"][:10]) for one in answer["results"]] == [
+        ("2024-04-22", None),
+        ("2024-04-23", None),
+        ("2024-04-24", "2024-04-21"),
+    ]
+    assert answer["complete_from"] == "2024-04-21"
+
+
+def test_seconds_and_minutes_that_are_kept_no_more_are_not_said_to_be_none(world: World) -> None:
+    world.add(world.event("2024-05-05 10:00"), world.event("2024-05-15 10:00"))
+    minutes = shown(
+        world.questions.series(
+            world.subject, "minute", "60", {"from": ["2024-05-05T09:30"], "to": ["2024-05-05T10:30"]}
+        )
+    )
+    assert minutes["complete_from"] == "2024-05-08"
+    quiet = shown(world.questions.series(world.subject, "minute", "60", {"to": ["2024-05-04T10:30"]}))
+    assert quiet["complete_from"] is None
+    seconds = shown(world.questions.series(world.subject, "second", "7200", COMPARED))
+    assert seconds["complete_from"] == "2024-05-16"
+    assert (seconds["results"][0]["previous"], seconds["results"][-2]["previous"]) == (None, None)
+    assert seconds["results"][-1]["previous"]["t"] == "2024-05-15T10:20:30+02:00"
+    assert shown(world.questions.series(world.subject, "second", "7200", {}))["complete_from"] is None
+    assert shown(world.questions.series(world.subject, "minute", "11520", {}))["complete_from"] is None
+
+
+def test_minutes_are_compared_as_far_back_as_they_are_kept(world: World) -> None:
+    world.add(
+        world.event("2024-05-15 10:00"), world.event("2024-05-07 12:20:59"), world.event("2024-05-06 10:00")
+    )
+    points = shown(world.questions.series(world.subject, "minute", "11520", COMPARED))["results"]
+    assert [one["previous"] for one in points[:2]] == [None, None]
+    points = shown(world.questions.series(world.subject, "minute", "5760", COMPARED))["results"]
+    assert points[0]["previous"]["t"] == "2024-05-07T12:21:00+02:00"
+
+
+def test_nothing_is_compared_with_what_is_older_than_1990(world: World) -> None:
+    with pytest.raises(BadQuestion, match="1990"):
+        world.questions.summary(world.subject, {"from": ["1990-01-01"], **COMPARED})
+    with pytest.raises(BadQuestion, match="1990"):
+        world.questions.series(world.subject, "day", "3", {"to": ["1990-01-02"], **COMPARED})
 
 
 def test_events_are_the_latest_first_and_after_a_number_the_nearest_first(world: World) -> None:
@@ -418,6 +666,45 @@ def test_filtered_answers_say_since_when_events_exist(world: World) -> None:
         shown(world.questions.events(world.subject, {"limit": ["1"], "after": ["0"]}))["complete_from"]
         == "2024-04-21"
     )
+
+
+WORLD = ("90", "180", "-90", "-180")
+PLACE = Place(country="AT", city="Vienna", lat=48.25, lon=16.5)
+
+
+def placed(world: World, at: str) -> Event:
+    event = world.event(at)
+    event.place = PLACE
+    return event
+
+
+def test_locations_say_what_of_them_was_deleted(world: World) -> None:
+    received = int(world.at("2024-04-20 12:00") * 1000)
+    world.add(placed(world, "2024-04-20 10:00"), received_ms=received)
+    world.add(placed(world, "2024-05-15 10:00"))
+    world.store.settle()
+    world.store.close_days(int(world.now * 1000))
+    world.store.settle()
+    while world.store.expire(int(world.now * 1000), {}):
+        pass
+    answer = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert answer["results"] == [
+        {
+            "lat": 48.25,
+            "lon": 16.5,
+            "city": "Vienna",
+            "country": "AT",
+            "requests": 1,
+            "latest": "2024-05-15T10:00:00.000+02:00",
+        }
+    ]
+    assert (answer["complete_from"], answer["from"], answer["to"]) == ("2024-04-21", None, None)
+    april = shown(world.questions.locations(world.subject, WORLD, {"from": ["2024-04"], "to": ["2024-04"]}))
+    assert (april["results"], april["complete_from"]) == ([], "2024-04-21")
+    assert shown(world.questions.locations(world.subject, WORLD, {"from": ["-7d"]}))["complete_from"] is None
+    world.add(*(placed(world, "2024-05-15 11:00") for _ in range(500)))
+    full = shown(world.questions.locations(world.subject, WORLD, {}))
+    assert (full["results"][0]["requests"], full["complete_from"]) == (500, None)
 
 
 def test_a_store_that_is_away_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.writer.gated import GatedStore, envelope
 
 from tmon.server.store.base import Envelope, Outcome, Unavailable
-from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer, group_commit
+from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer, gathering
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ def test_a_commit_takes_a_bounded_number_of_events() -> None:
 
 
 def test_what_the_loop_brings_without_a_pause_shares_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "GATHER_S", 60.0)
+    monkeypatch.setattr(gathering, "MOST_S", 60.0)
 
     async def scenario() -> list[int]:
         store = GatedStore()

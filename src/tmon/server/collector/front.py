@@ -8,17 +8,17 @@ import contextlib
 import resource
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.tcpserver import TCPServer
 
 from .answers import as_bytes, of_refusal, rendered
 from .connection import Connection
 from .exchange import Exchange, Handler
+from .listening import Listening
 from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,8 @@ IDLE_S: Final = 75.0
 """How long a connection may wait for the head of its next request."""
 BODY_S: Final = 120.0
 """How long the body of a request may take to arrive, and an answer to be taken."""
-BACKLOG: Final = 1024
+STREAM_BYTES: Final = 1024 * 1024
+"""What Tornado keeps of a connection that nobody has read yet."""
 SWEEP_S: Final = 5.0
 HELD_BYTES: Final = 96 * 1024 * 1024
 """How many bytes of bodies may be in memory, arriving or waiting to be decoded, before large ones are refused; small
@@ -62,7 +63,7 @@ class Front:
         self._connections: set[Connection] = set()
         self._sending: dict[asyncio.Future[None], tuple[Connection, float]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._server: TCPServer | None = None
+        self._listening: Listening | None = None
         self._nothing_under_way = asyncio.Event()
         registry = registry or CollectorRegistry()
         answers = Counter("tmon_answers", "Answers by HTTP status.", ["status"], registry=registry)
@@ -76,6 +77,14 @@ class Front:
         )
 
     # -- the server calls this ------------------------------------------------------------------------------------
+
+    def _take(self, connection: socket.socket, address: Any) -> None:
+        stream = IOStream(connection, max_buffer_size=STREAM_BYTES)
+        if connection.family in {socket.AF_INET, socket.AF_INET6}:
+            stream.set_nodelay(True)
+            self.connected(stream, str(address[0]))
+        else:  # there is no address behind a Unix socket
+            self.connected(stream, "")
 
     def connected(self, stream: IOStream, peer: str) -> None:
         """Take a connection, or end it with 503 where there are too many: each takes a file and memory."""
@@ -152,13 +161,10 @@ class Front:
 
     # -- starting and stopping ------------------------------------------------------------------------------------
 
-    def listen(self, host: str, port: int) -> int:
-        """Listen on `host`; `port` 0 lets the system choose. Returns the port. Raises OSError."""
-        sockets = _bound(host, port)
-        self._server = _Server(self)
-        self._server.add_sockets(sockets)
+    def listen(self, listeners: Sequence[socket.socket], *, others: Sequence[socket.socket] = ()) -> None:
+        """Take connections from sockets that listen; see Listening."""
+        self._listening = Listening(listeners, self._take, others=others)
         self.spawn(self._sweep())
-        return int(sockets[0].getsockname()[1])
 
     async def stop(self, patience_s: float) -> bool:
         """Take no new connections, wait until every request is answered and its answer taken, end the connections.
@@ -166,9 +172,9 @@ class Front:
         Returns whether that was the case within `patience_s`.
         """
         self.stopping = True
-        if self._server is None:
+        if self._listening is None:
             return True
-        self._server.stop()
+        self._listening.stop()
         began, finished = time.monotonic(), True
         if self._under_way:
             self._nothing_under_way.clear()
@@ -205,44 +211,7 @@ class Front:
                     connection.close()
 
 
-class _Server(TCPServer):
-    """Tornado's server, which hands connections to a front."""
-
-    def __init__(self, front: Front) -> None:
-        super().__init__(max_buffer_size=1024 * 1024)
-        self._front = front
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        """Hand on a connection; there is no address behind a Unix socket."""
-        if stream.socket.family in {socket.AF_INET, socket.AF_INET6}:
-            stream.set_nodelay(True)
-        self._front.connected(stream, str(address[0]) if address else "")
-
-
 def most_connections() -> int:
     """How many connections there may be at once."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return CONNECTIONS if files < 0 else max(1, min(CONNECTIONS, files - OTHER_FILES))
-
-
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of `host`, all on the same port. Raises OSError, leaving none open."""
-    sockets: list[socket.socket] = []
-    try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            listener = socket.socket(family, kind, protocol)
-            sockets.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            chosen = port or (sockets[0].getsockname()[1] if len(sockets) > 1 else 0)
-            listener.bind((address[0], chosen, *address[2:]))
-            listener.setblocking(False)
-            listener.listen(BACKLOG)
-    except OSError:
-        for listener in sockets:
-            listener.close()
-        raise
-    return sockets

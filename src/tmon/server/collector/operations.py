@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from tmon.settings.proxies import TrustedProxies, client_address
 
@@ -27,6 +27,8 @@ FORWARDED: Final = ("x-forwarded-for", "x-real-ip", "forwarded")
 
 Check = Callable[[], str | None]
 """Returns why the server cannot do its work, None if it can. May block."""
+FiguresText = Callable[[], bytes]
+"""Returns the figures in Prometheus' text format. May block."""
 
 
 class Operations:
@@ -34,13 +36,13 @@ class Operations:
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        figures: FiguresText,
         checks: Iterable[Check],
         *,
         token: str | None = None,
         trusted_proxies: TrustedProxies | None = None,
     ) -> None:
-        self._registry = registry
+        self._figures = figures
         self._checks = tuple(checks)
         self._token = token
         self._trusted = trusted_proxies or TrustedProxies()
@@ -83,7 +85,7 @@ class Operations:
             return of_content(
                 403, {"message": "metrics are for this machine, or for who has TMON_METRICS_TOKEN"}
             )
-        text = await self._off_loop(lambda: generate_latest(self._registry))
+        text = await self._off_loop(self._figures)
         return Answer(200, text, content_type=CONTENT_TYPE_LATEST)
 
     def _may_see_metrics(self, exchange: Exchange) -> bool:

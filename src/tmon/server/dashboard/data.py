@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The JSON API (CONTRACT section 4): each view hands a question on and encodes its answer."""
+"""The reading API (CONTRACT section 4): each view hands a question on and encodes its answer, as JSON or CSV."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.views.decorators.gzip import gzip_page
 
 from tmon.server.query import (
     Answer,
+    Kind,
     NoSuchView,
     QuestionError,
     Questions,
@@ -19,6 +20,7 @@ from tmon.server.query import (
     Subject,
     TooLong,
     Unavailable,
+    as_csv,
 )
 from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
 from tmon.server.tenants.rights import Role
@@ -35,7 +37,19 @@ Given = Mapping[str, list[str]]
 @reads_webservice()
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
     """`/<wsid>/data/users/<view>`."""
-    return _answered(request, lambda questions, subject, given: questions.ranking(subject, view, given))
+    return _answered(
+        request, "ranking", lambda questions, subject, given: questions.ranking(subject, view, given), view
+    )
+
+
+@gzip_page
+@reads_webservice()
+def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_lng: str) -> HttpResponse:
+    """`/<wsid>/data/users/locations/<ne_lat>/<ne_lng>/<sw_lat>/<sw_lng>`."""
+    corners = (ne_lat, ne_lng, sw_lat, sw_lng)
+    return _answered(
+        request, "locations", lambda questions, subject, given: questions.locations(subject, corners, given)
+    )
 
 
 @gzip_page
@@ -43,7 +57,10 @@ def ranking(request: AskedRequest, view: str) -> HttpResponse:
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
     return _answered(
-        request, lambda questions, subject, given: questions.series(subject, grain, limit, given)
+        request,
+        "series",
+        lambda questions, subject, given: questions.series(subject, grain, limit, given),
+        f"requests-by-{grain}",
     )
 
 
@@ -51,28 +68,28 @@ def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
 @reads_webservice()
 def summary(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/summary`."""
-    return _answered(request, Questions.summary)
+    return _answered(request, "summary", Questions.summary)
 
 
 @gzip_page
 @reads_webservice()
 def events(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/events`."""
-    return _answered(request, Questions.events)
+    return _answered(request, "events", Questions.events)
 
 
 @gzip_page
 @reads_webservice()
 def sources(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sources`."""
-    return _answered(request, Questions.sources)
+    return _answered(request, "sources", Questions.sources)
 
 
 @gzip_page
 @reads_webservice(Role.MANAGER)
 def quarantine(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/quarantine`, which is not for viewers: a rejected payload may hold anything."""
-    return _answered(request, Questions.quarantine)
+    return _answered(request, "quarantine", Questions.quarantine)
 
 
 @reads_webservice()
@@ -81,13 +98,20 @@ def live(request: AskedRequest) -> HttpResponse:
     return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
 
 
-def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], Answer]) -> HttpResponse:
+def _answered(
+    request: AskedRequest,
+    kind: Kind,
+    ask: Callable[[Questions, Subject, Given], Answer],
+    name: str | None = None,
+) -> HttpResponse:
+    """What `ask` answers, or why it can't. `name` is for a file of it, if that is not the `kind`."""
     services = wired()
     subject = services.subject(request.webservice.wsid)
     if subject is None:
         return json_error(404)
     try:
-        answer = ask(services.questions, subject, dict(request.GET.lists()))
+        given = dict(request.GET.lists())
+        answer = ask(services.questions, subject, given)
     except NoSuchView as error:
         return json_error(404, str(error))
     except QuestionError as error:
@@ -101,6 +125,27 @@ def _answered(request: AskedRequest, ask: Callable[[Questions, Subject, Given], 
     except StoreError as error:
         log.error("a question could not be answered", wsid=subject.wsid, why=str(error))
         return json_error(500)
-    response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+    if given.get("format") == ["csv"]:
+        response = _file(answer, kind, f"tmon-{subject.wsid}-{name or kind}.csv")
+    else:
+        response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
     response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _file(answer: Answer, kind: Kind, name: str) -> HttpResponse:
+    """The answer as a CSV file; what it says beside its results is in headers."""
+    response = HttpResponse(as_csv(answer, kind), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    for header, value in (
+        ("TMon-From", answer.since),
+        ("TMon-To", answer.until),
+        ("TMon-Previous-From", answer.previous_from),
+        ("TMon-Previous-To", answer.previous_to),
+        ("TMon-Complete-From", answer.complete_from),
+        ("TMon-As-Of", answer.as_of),
+        ("TMon-Approximate", ", ".join(answer.approximate or ())),
+    ):
+        if value:  # neither None nor UNSET nor empty
+            response.headers[header] = str(value)
     return response

@@ -9,6 +9,11 @@ from . import data
 
 urlpatterns = [
     path("<wsid:wsid>/data/users/<str:view>", data.ranking, name="data-ranking"),
+    path(
+        "<wsid:wsid>/data/users/locations/<str:ne_lat>/<str:ne_lng>/<str:sw_lat>/<str:sw_lng>",
+        data.locations,
+        name="data-locations",
+    ),
     path("<wsid:wsid>/data/requests/<str:grain>/<str:limit>", data.series, name="data-series"),
     path("<wsid:wsid>/data/summary", data.summary, name="data-summary"),
     path("<wsid:wsid>/data/events", data.events, name="data-events"),

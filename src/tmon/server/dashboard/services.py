@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tmon.server.query import Live, Questions, Settle, Store, Subject
+from tmon.server.query import Live, Questions, Reader, Settle, Subject
 from tmon.server.tenants import Keyring
 
 
@@ -48,7 +48,7 @@ class Services:
 _wired: Services | None = None
 
 
-def wire(store: Store, settle: Settle, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+def wire(store: Reader, settle: Settle, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
     """Have the views ask `store`; call it before the first request.
 
     `settle(seconds)` has the store's views brought to the log's end and returns then, or after so many seconds.

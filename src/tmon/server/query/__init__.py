@@ -6,26 +6,29 @@ A question raises QuestionError where the one who asks is wrong and StoreError w
 
 from __future__ import annotations
 
-from tmon.server.store.base import Store, StoreError, TooLong, Unavailable
+from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 
 from .answers import Answer
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
 from .questions import Questions, Settle, Subject
+from .tables import Kind, as_csv
 
 __all__ = [
     "Answer",
     "Arrivals",
     "BadQuestion",
+    "Kind",
     "Live",
     "NoSuchView",
     "QuestionError",
     "Questions",
+    "Reader",
     "Settle",
-    "Store",
     "StoreError",
     "Subject",
     "Tick",
     "TooLong",
     "Unavailable",
+    "as_csv",
 ]

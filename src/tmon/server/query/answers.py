@@ -16,21 +16,39 @@ class Answer(msgspec.Struct, kw_only=True):
     """What a question is answered with.
 
     `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
-    period. `complete_from` is a local date. `as_of` is ISO 8601. `approximate` names measures that are not exact.
+    period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
+    date. `as_of` is ISO 8601. `approximate` names measures that are not exact.
     """
 
     status_code: int = 200
     results: Any
     since: str | None = msgspec.field(name="from")
     until: str | None = msgspec.field(name="to")
+    previous_from: str | UnsetType = UNSET
+    previous_to: str | UnsetType = UNSET
     complete_from: str | None
     as_of: str
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
 
 
+class Figures(msgspec.Struct, kw_only=True):
+    """What is counted."""
+
+    requests: int
+    visitors: int
+    bots: int
+    errors: int
+    duration_ms: float | None
+    bytes: int
+
+
 class Row(msgspec.Struct, kw_only=True):
-    """A key of a ranking; `key` is None and `other` true in the row of everything else."""
+    """A key of a ranking; `key` is None and `other` true in the row of everything else.
+
+    `previous`, here and below, are the figures of the period before: absent where they are not asked for, None where
+    either period is not complete.
+    """
 
     key: str | None
     other: bool | UnsetType = UNSET
@@ -40,6 +58,7 @@ class Row(msgspec.Struct, kw_only=True):
     errors: int
     duration_ms: float | None
     bytes: int
+    previous: Figures | UnsetType | None = UNSET
 
 
 class Point(msgspec.Struct, kw_only=True):
@@ -52,6 +71,7 @@ class Point(msgspec.Struct, kw_only=True):
     errors: int
     duration_ms: float | None
     bytes: int
+    previous: Point | UnsetType | None = UNSET
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -65,6 +85,18 @@ class Summary(msgspec.Struct, kw_only=True):
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    previous: Summary | UnsetType | None = UNSET
+
+
+class Location(msgspec.Struct, kw_only=True):
+    """A place in degrees, how many of the latest requests came from it, and when the latest did."""
+
+    lat: float
+    lon: float
+    city: str
+    country: str
+    requests: int
+    latest: str
 
 
 class LedgerRow(msgspec.Struct, kw_only=True):
@@ -113,6 +145,18 @@ def row(key: str | None, measures: Measures) -> Row:
     return Row(
         key=key,
         other=True if key is None else UNSET,
+        requests=measures.requests,
+        visitors=measures.visitors,
+        bots=measures.bots,
+        errors=measures.errors,
+        duration_ms=mean_ms(measures),
+        bytes=measures.bytes,
+    )
+
+
+def figures(measures: Measures) -> Figures:
+    """What was counted."""
+    return Figures(
         requests=measures.requests,
         visitors=measures.visitors,
         bots=measures.bots,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tmon.server.events import REQUEST
-from tmon.server.store.base import Store
+from tmon.server.store.base import Reader
 
 from .answers import Point, point
 from .period import plan
@@ -47,7 +47,7 @@ class Tick(msgspec.Struct, kw_only=True):
 class Live:
     """Looks at a store for those who watch. May be asked from any number of threads; raises StoreError."""
 
-    def __init__(self, store: Store, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._settle = settle
         self._clock = clock

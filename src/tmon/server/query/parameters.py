@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from .errors import BadQuestion, shown
 
 PERIOD = frozenset({"from", "to", "filter"})
-"""Parameters of everything that counts."""
-NOT_HERE = {"compare": "this version does not compare periods"}
-"""Parameters that the documentation of the interface knows and this version does not answer."""
+"""Parameters of everything that is about a period."""
+COUNTED = PERIOD | {"compare"}
+"""Parameters of what gives figures of a period, which can be compared with those of another."""
+FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
 
@@ -27,27 +28,30 @@ class Parameters:
     limit: int | None = None
     after: int | None = None
     filters: tuple[str, ...] = ()
+    compare: bool = False
+    """With the period before."""
 
 
 def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
     """The parameters that `given` holds by name. Raises BadQuestion where one is not `accepted` or given twice."""
     for name, values in given.items():
-        if name in NOT_HERE:
-            raise BadQuestion(f"{name} is not available: {NOT_HERE[name]}")
         if name not in accepted and name != "format":
             known = ", ".join(sorted(accepted | {"format"}))
             raise BadQuestion(f"there is no parameter {shown(name)} here; there are {known}")
         if len(values) > 1 and name not in MANY:
             raise BadQuestion(f"{name} is given {len(values)} times; give it once")
     one = {name: values[-1] for name, values in given.items() if values}
-    if one.get("format", "json") != "json":
-        raise BadQuestion(f"format {shown(one['format'])} is not available; this version answers in json")
+    if one.get("format", "json") not in FORMATS:
+        raise BadQuestion(f"there is no format {shown(one['format'])}; there are {', '.join(FORMATS)}")
+    if one.get("compare", "previous") != "previous":
+        raise BadQuestion(f"compare is previous, not {shown(one['compare'])}")
     return Parameters(
         since=one.get("from"),
         until=one.get("to"),
         limit=number("limit", one["limit"], 1) if "limit" in one else None,
         after=number("after", one["after"], 0, 2**63 - 1) if "after" in one else None,
         filters=tuple(given.get("filter", ())),
+        compare="compare" in one,
     )
 
 

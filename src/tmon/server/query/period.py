@@ -6,6 +6,7 @@ Everything is arithmetic on a few boundaries of the calendar, so the longest per
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from tmon.server.calendar import Calendar
@@ -43,6 +44,30 @@ def bounds(since: str | None, until: str | None, calendar: Calendar, now: float)
     if first.start >= last.end:
         raise BadQuestion("the period is empty: from must be before to")
     return Bounds(first.start, last.end)
+
+
+def previous(covered: Bounds, calendar: Calendar) -> Bounds:
+    """The period immediately before that is as long: as many local days, if it is made of whole ones.
+
+    Else as many seconds, its start rounded down to a local hour. Raises BadQuestion where that is before 1990.
+    """
+    start, end = covered
+    first, last = calendar.day(start), calendar.day(end - 1)
+    if first.start == start and last.end == end:
+        count = (last.date - first.date).days + 1
+        date = first.date - dt.timedelta(days=count)
+        # A date that a change of zone skips stands for the day after it.
+        before = min(calendar.day_of_date(date).start, calendar.day(start - 1).start)
+    else:
+        before = calendar.hour(start - (end - start)).start
+    return not_too_old(Bounds(before, start))
+
+
+def not_too_old(covered: Bounds) -> Bounds:
+    """The same. Raises BadQuestion where it starts before 1990."""
+    if covered.start < EARLIEST - DAY_S:
+        raise BadQuestion("the period before this one is older than 1990; ask for a later or a shorter one")
+    return covered
 
 
 def plan(

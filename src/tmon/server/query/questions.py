@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import View
@@ -23,20 +25,22 @@ from tmon.server.store.base import (
     Measures,
     Period,
     Quarantined,
-    Store,
+    Reader,
     StoredEvent,
     UnknownView,
 )
 
 from . import answers, parameters
 from .answers import Answer
+from .comparing import compared
 from .errors import NoSuchView, shown
 from .filters import parse_filters
 from .ledger import ledger
 from .parameters import Parameters, limited
-from .percentiles import percentiles
-from .period import EARLIEST, Bounds, bounds, plan
-from .series import MOST, buckets, check_limit, spanned, stamps
+from .period import EARLIEST, Bounds, bounds, not_too_old, plan, previous
+from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
+from .series import MOST, buckets, check_limit, kept_from, spanned, stamps
+from .summing import PERCENTS, summed
 
 Settle = Callable[[float], object]
 """Has the views brought to the log's end; returns then, or after so many seconds."""
@@ -47,11 +51,6 @@ SETTLE_S = 0.9
 RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
-LATENCY = "latency"
-"""The view that percentiles are read from."""
-MOST_CLASSES = 2_000
-"""More than a view can have, with the keys "" and "0"."""
-PERCENTS = (50, 95, 99)
 NOTHING = Measures()
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
@@ -76,34 +75,40 @@ class Questions:
     `settle` is called before each question; `clock` gives the Unix time in seconds.
     """
 
-    def __init__(self, store: Store, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._settle = settle
         self._clock = clock
+
+    def views(self) -> list[View]:
+        """Every view that there is, in the order in which panels show them."""
+        return list(self._store.views().values())
+
+    def is_empty(self, subject: Subject) -> bool:
+        """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
+        latest = self.events(subject, {"limit": ["1"]})
+        return not latest.results and latest.complete_from is None
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
         if view not in self._store.views():
             raise _no_such_view(view)
-        asked = parameters.read(given, parameters.PERIOD | {"limit"})
+        asked = parameters.read(given, parameters.COUNTED | {"limit"})
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
-        period = plan(
-            subject.wsid,
-            bounds(asked.since, asked.until, subject.calendar, now),
-            subject.calendar,
-            self._filters(asked),
-        )
+        periods = self._periods(subject, asked, now)
+        period = periods[0]
+        earlier = None
         try:
             as_of_ms = self._current(now, view)
             found = self._store.ranking(view, period, limit)
-            complete_from = self._store.complete_from(period, view)
+            if asked.compare:
+                earlier = self._store.figures(view, periods[1], [key for key, _ in found.rows])
+            complete_from = _last(self._store.complete_from(one, view) for one in periods)
         except UnknownView:  # taken away since
             raise _no_such_view(view) from None
-        rows = [answers.row(key, measures) for key, measures in found.rows]
-        if found.other is not None:
-            rows.append(answers.row(None, found.other))
-        return _answer(subject, rows, period, complete_from, as_of_ms)
+        rows = compared(found, earlier, known=complete_from is None)
+        return _answer(subject, rows, periods, complete_from, as_of_ms)
 
     def series(self, subject: Subject, grain: str, limit: str, given: Given) -> Answer:
         """The last `limit` buckets of a grain, zero-filled. Raises QuestionError, StoreError."""
@@ -112,65 +117,65 @@ class Questions:
             raise NoSuchView(f"there is no series by {shown(grain)}; there are {', '.join(GRAINS)}")
         count = parameters.number("limit", limit, 1)
         check_limit(size, count)
-        asked = parameters.read(given, parameters.PERIOD)
-        filters = self._filters(asked)
+        asked = parameters.read(given, parameters.COUNTED)
+        calendar = subject.calendar
         now = self._clock()
         first, last = None, int(now)
         if asked.since is not None or asked.until is not None:
-            covered = bounds(asked.since, asked.until, subject.calendar, now)
+            covered = bounds(asked.since, asked.until, calendar, now)
             first = covered.start if asked.since is not None else None
             last = min(last, covered.end - 1)
             if first is not None and first > last:
-                period = plan(subject.wsid, covered, subject.calendar, filters, size)
-                return _answer(subject, [], period, None, self._current(now))
-        found = buckets(size, count, subject.calendar, last, first)
-        period = plan(subject.wsid, spanned(found), subject.calendar, filters, size)
+                return _answer(
+                    subject, [], self._periods(subject, asked, now, size), None, self._current(now)
+                )
+        found = [buckets(size, count, calendar, last, first)]
+        if asked.compare:
+            oldest = found[0].starts[0]
+            found.append(buckets(size, len(found[0].starts), calendar, oldest - 1))
+            not_too_old(spanned(found[1]))
+        filters = self._filters(asked)
+        periods = [plan(subject.wsid, spanned(one), calendar, filters, size) for one in found]
         as_of_ms = self._current(now)
-        counts = self._store.series(size, period)
-        points = [
-            answers.point(t, counts.get(start, NOTHING))
-            for start, t in zip(found.starts, stamps(found.starts, subject.calendar), strict=True)
-        ]
-        return _answer(subject, points, period, self._store.complete_from(period), as_of_ms)
+        points = []
+        missing = []
+        for one, period in zip(found, periods, strict=True):
+            counts = self._store.series(size, period)
+            points.append(
+                [
+                    answers.point(t, counts.get(start, NOTHING))
+                    for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
+                ]
+            )
+            missing.append(self._missing(subject, size, period, now))
+        if asked.compare:
+            known = [
+                [start >= lack.until for start in one.starts]
+                for one, lack in zip(found, missing, strict=True)
+            ]
+            for one, before, *both in zip(*points, *known, strict=True):
+                one.previous = before if all(both) else None
+        complete_from = _last(one.complete_from for one in missing)
+        return _answer(subject, points[0], periods, complete_from, as_of_ms)
 
     def summary(self, subject: Subject, given: Given) -> Answer:
         """The totals of a period, and percentiles of the duration. Raises QuestionError, StoreError."""
-        asked = parameters.read(given, parameters.PERIOD)
+        asked = parameters.read(given, parameters.COUNTED)
         now = self._clock()
-        covered = bounds(asked.since, asked.until, subject.calendar, now)
-        period = plan(subject.wsid, covered, subject.calendar, self._filters(asked))
+        periods = self._periods(subject, asked, now)
         as_of_ms = self._current(now)
-        totals = self._store.totals(period)
-        complete = [self._store.complete_from(period)]
-        found: list[float | None] = [None] * len(PERCENTS)
-        approximate: list[str] = []
-        latency = self._store.views().get(LATENCY)
-        if latency is not None and latency.classes is not None:
-            try:
-                latency_as_of_ms = self._store.as_of_ms(int(now * 1000), LATENCY)
-                ranking = self._store.ranking(LATENCY, period, MOST_CLASSES)
-                complete.append(self._store.complete_from(period, LATENCY))
-            except UnknownView:  # taken away since
-                pass
-            else:
-                as_of_ms = min(as_of_ms, latency_as_of_ms)
-                found, loose = percentiles(latency.classes, dict(ranking.rows), PERCENTS)
-                unknown = ranking.other is not None and ranking.other.timed
-                approximate = [f"p{percent}_ms" for percent in (PERCENTS if unknown else loose)]
-        results = answers.Summary(
-            requests=totals.requests,
-            visitors=totals.visitors,
-            bots=totals.bots,
-            errors=totals.errors,
-            bytes=totals.bytes,
-            p50_ms=found[0],
-            p95_ms=found[1],
-            p99_ms=found[2],
-        )
-        complete_from = max((start for start in complete if start is not None), default=None)
-        answer = _answer(subject, results, period, complete_from, as_of_ms)
-        if approximate:
-            answer.approximate = approximate
+        found = [summed(self._store, one, now) for one in periods]
+        results, loose = found[0].results, {*found[0].loose}
+        complete_from = _last(start for one in found for start in one.complete)
+        if asked.compare:
+            results.previous = None
+            if complete_from is None:
+                results.previous = found[1].results
+                loose.update(found[1].loose)
+        as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
+        answer = _answer(subject, results, periods, complete_from, as_of_ms)
+        if loose:
+            answer.approximate = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
         return answer
 
     def events(self, subject: Subject, given: Given) -> Answer:
@@ -188,6 +193,47 @@ class Questions:
             results=[shown_event(event) for event in found],
             since=None,
             until=None,
+            complete_from=_date(subject, complete_from),
+            as_of=_stamp(subject, int(now * 1000)),
+        )
+
+    def locations(self, subject: Subject, corners: Sequence[str], given: Given) -> Answer:
+        """Where the latest requests inside a box came from, by place. Raises QuestionError, StoreError.
+
+        `corners` are the latitude and longitude of the north-eastern and those of the south-western corner, as texts.
+        """
+        ne_lat, ne_lng, sw_lat, sw_lng = corners
+        box = read_box(ne_lat, ne_lng, sw_lat, sw_lng)
+        asked = parameters.read(given, parameters.PERIOD)
+        filters = self._filters(asked)
+        now = self._clock()
+        covered = None
+        if asked.since is not None or asked.until is not None:
+            covered = bounds(asked.since, asked.until, subject.calendar, now)
+        found = self._store.locations(
+            subject.wsid, box, MOST_PLACED, MOST_LOOKED_AT, between=covered, filters=filters
+        )
+        complete_from = None
+        if found.to_the_end:  # else what was deleted is older than all that was looked at
+            needed = covered or Bounds(EARLIEST, int(now))
+            complete_from = self._store.complete_from(
+                plan(subject.wsid, needed, subject.calendar, (ANYTHING,))
+            )
+        since, until = (None, None) if covered is None else stamps(list(covered), subject.calendar)
+        return Answer(
+            results=[
+                answers.Location(
+                    lat=one.lat,
+                    lon=one.lon,
+                    city=one.city,
+                    country=one.country,
+                    requests=one.requests,
+                    latest=_stamp(subject, one.latest_ms),
+                )
+                for one in found.places
+            ],
+            since=since,
+            until=until,
             complete_from=_date(subject, complete_from),
             as_of=_stamp(subject, int(now * 1000)),
         )
@@ -223,6 +269,31 @@ class Questions:
             as_of=_stamp(subject, int(now * 1000)),
         )
 
+    def _periods(
+        self, subject: Subject, asked: Parameters, now: float, grain: Grain | None = None
+    ) -> list[Period]:
+        """The period that is asked about, and where a comparison is asked for the one before."""
+        covered = [bounds(asked.since, asked.until, subject.calendar, now)]
+        if asked.compare:
+            covered.append(previous(covered[0], subject.calendar))
+        filters = self._filters(asked)
+        return [plan(subject.wsid, one, subject.calendar, filters, grain) for one in covered]
+
+    def _missing(self, subject: Subject, grain: Grain, period: Period, now: float) -> _Missing:
+        """What a series by `grain` over the period lacks."""
+        complete_from = self._store.complete_from(period)
+        until = kept_from(grain, now)
+        if complete_from is None and not period.filters and until is not None and period.start < until:
+            # Seconds and minutes go unnoticed; the hours say whether there were any.
+            first, last = (
+                subject.calendar.hour(period.start),
+                subject.calendar.hour(min(until, period.end) - 1),
+            )
+            hours = plan(subject.wsid, Bounds(first.start, last.end), subject.calendar)
+            if self._store.totals(hours).requests or self._store.complete_from(hours) is not None:
+                return _Missing(until, subject.calendar.day(until - 1).end)
+        return _Missing(complete_from or 0, complete_from)
+
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
         return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
 
@@ -232,15 +303,30 @@ class Questions:
         return self._store.as_of_ms(int(now * 1000), view)
 
 
+class _Missing(NamedTuple):
+    """Buckets that start before `until` (Unix seconds) may lack something."""
+
+    until: int
+    complete_from: int | None
+
+
+def _last(starts: Iterable[int | None]) -> int | None:
+    return max((start for start in starts if start is not None), default=None)
+
+
 def _answer(
-    subject: Subject, results: Any, period: Period, complete_from: int | None, as_of_ms: int
+    subject: Subject, results: Any, periods: Sequence[Period], complete_from: int | None, as_of_ms: int
 ) -> Answer:
-    calendar = subject.calendar
-    since, until = stamps([period.start, period.end], calendar)
+    """An answer about the first of the periods, which is compared with the second one if there is one."""
+    ends = [stamps([one.start, one.end], subject.calendar) for one in periods]
+    since, until = ends[0]
+    previous_from, previous_to = ends[1] if len(ends) > 1 else (UNSET, UNSET)
     return Answer(
         results=results,
         since=since,
         until=until,
+        previous_from=previous_from,
+        previous_to=previous_to,
         complete_from=_date(subject, complete_from),
         as_of=_stamp(subject, as_of_ms),
     )

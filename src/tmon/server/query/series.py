@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tmon.server.calendar import QUARTER_S, Calendar
-from tmon.server.store.base import Grain
+from tmon.server.store.base import MINUTES_KEPT_MS, SECONDS_KEPT_MS, Grain
 
 from .errors import BadQuestion
 from .period import Bounds
@@ -15,6 +15,7 @@ MOST: dict[Grain, int] = {"second": 7_200, "minute": 11_520, "hour": 8_784, "day
 """How many buckets a series may have: seconds and minutes for as long as they are kept (2 hours, 8 days), the hours
 of a year, the days of ten."""
 _LENGTH = {"second": 1, "minute": 60}
+KEPT_MS = {"second": SECONDS_KEPT_MS, "minute": MINUTES_KEPT_MS}
 
 
 class Buckets(NamedTuple):
@@ -46,6 +47,16 @@ def buckets(grain: Grain, limit: int, calendar: Calendar, last: int, first: int 
     while len(starts) < limit and (first is None or starts[-1] > first):
         starts.append(find(starts[-1] - 1).start)
     return Buckets(starts[::-1], end)
+
+
+def kept_from(grain: Grain, now: float) -> int | None:
+    """The start of the first second or minute that is still kept at the Unix time `now`; None for other grains."""
+    kept_ms = KEPT_MS.get(grain)
+    if kept_ms is None:
+        return None
+    length = _LENGTH[grain]
+    newest_gone = int(now) - kept_ms // 1000 - length
+    return newest_gone - newest_gone % length + length
 
 
 def spanned(found: Buckets) -> Bounds:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .base import (
+    Box,
     Damaged,
     Day,
     Envelope,
@@ -13,11 +14,14 @@ from .base import (
     Filter,
     Grain,
     Limits,
+    Located,
+    Locations,
     Measures,
     Outcome,
     Period,
     Quarantined,
     Ranking,
+    Reader,
     Run,
     Span,
     Stats,
@@ -30,6 +34,7 @@ from .base import (
 )
 
 __all__ = [
+    "Box",
     "Damaged",
     "Day",
     "Envelope",
@@ -37,11 +42,14 @@ __all__ = [
     "Filter",
     "Grain",
     "Limits",
+    "Located",
+    "Locations",
     "Measures",
     "Outcome",
     "Period",
     "Quarantined",
     "Ranking",
+    "Reader",
     "Run",
     "Span",
     "Stats",
@@ -51,6 +59,7 @@ __all__ = [
     "TooLong",
     "Unavailable",
     "UnknownView",
+    "open_reader",
     "open_store",
 ]
 
@@ -70,3 +79,18 @@ def open_store(url: str, data_dir: Path, limits: Limits | None = None) -> Store:
 
         return MemoryStore(limits)
     raise StoreError(f"the event store {scheme}: is not known; TMON_STORE is sqlite: or memory:")
+
+
+def open_reader(url: str, data_dir: Path) -> Reader:
+    """The reading side of the store that `url` names, which another process owns. Questions raise Unavailable until
+    that has made it.
+
+    Raises StoreError for a store that only its own process can read.
+    """
+    if url.partition(":")[0] == "sqlite":
+        from .sqlite.reader import SqliteReader
+
+        return SqliteReader(data_dir)
+    raise StoreError(
+        f"the event store {url.partition(':')[0]}: can't be read by another process than its owner"
+    )

@@ -94,7 +94,7 @@ class Limits:
     """Per web service; the oldest make room."""
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(msgspec.Struct, kw_only=True, array_like=True):
     """An opened envelope, judged and enriched, as the collector hands it to the writer.
 
     `refused` is the reason for a 400, decided before it got here, with `message` to explain; its events, if any could
@@ -121,7 +121,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     size: int = 0
 
 
-class Outcome(msgspec.Struct, kw_only=True, frozen=True):
+class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
     """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error)."""
 
     status: int
@@ -198,6 +198,51 @@ class Ranking(NamedTuple):
     other: Measures | None
 
 
+class Box(NamedTuple):
+    """A part of the map in degrees, bounds included; it crosses the antimeridian where `west` is more than `east`."""
+
+    north: float
+    east: float
+    south: float
+    west: float
+
+    @property
+    def longitudes(self) -> tuple[tuple[float, float], ...]:
+        """The (least, most) longitudes of its parts; the meridian 180 is also -180."""
+        found = [(self.west, self.east)]
+        if self.west > self.east:
+            found = [(self.west, 180.0), (-180.0, self.east)]
+        elif self.east == 180:
+            found.append((-180.0, -180.0))
+        elif self.west == -180:
+            found.append((180.0, 180.0))
+        return tuple(found)
+
+
+class Located(NamedTuple):
+    """Requests from one place, which `lat` and `lon` (degrees), `city` and `country` tell apart.
+
+    `latest_ms` is the time of the latest one.
+    """
+
+    lat: float
+    lon: float
+    city: str
+    country: str
+    requests: int
+    latest_ms: int
+
+
+class Locations(NamedTuple):
+    """Places, most requests first, then the latest, then as they are ordered by their fields.
+
+    `to_the_end` if older events, had the store any, would have been looked at too.
+    """
+
+    places: list[Located]
+    to_the_end: bool
+
+
 class StoredEvent(NamedTuple):
     """An event of the log as the reading API shows it: its number, when it was received, and its fields by name."""
 
@@ -269,8 +314,100 @@ class Stats:
     views_bytes: int
 
 
-class Store(ABC):
-    """A store; see the head of this module for what holds. Methods raise Unavailable where the store is away."""
+class Reader(ABC):
+    """The side of a store that answers questions, also in a process that does not own it.
+
+    See the head of this module for what holds. Methods raise Unavailable where the store is away.
+    """
+
+    @abstractmethod
+    def views(self) -> dict[str, View]:
+        """The views that `sync_views` has made known, by name."""
+
+    @abstractmethod
+    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
+        """The `limit` largest keys. Raises UnknownView."""
+
+    @abstractmethod
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        """What these keys have, each once and in their order, also without any event; `other` is everything else.
+
+        Raises UnknownView.
+        """
+
+    @abstractmethod
+    def totals(self, period: Period) -> Measures:
+        """The totals of the period."""
+
+    @abstractmethod
+    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """Totals per bucket that starts in the period, by its start; buckets without events are absent.
+
+        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
+        """
+
+    @abstractmethod
+    def events(
+        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
+    ) -> list[StoredEvent]:
+        """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
+
+    @abstractmethod
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        """Where the latest requests inside the box came from: the `limit` with the highest numbers, by place.
+
+        Only the `most` newest events of the web service are looked at, whatever their kind. Requests whose place has
+        no coordinates are in no box. With `between` only requests of [start, end), Unix seconds, count.
+        """
+
+    @abstractmethod
+    def runs(self, wsid: int) -> list[Run]:
+        """The ledger of the web service, last seen first."""
+
+    @abstractmethod
+    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
+        """The latest rejected payloads, newest first."""
+
+    @abstractmethod
+    def sizes(self) -> dict[int, dict[int, int]]:
+        """Bytes of plaintext that were appended, by web service and UTC day of receipt (days since 1970).
+
+        Days stay at least as long as one of their events can be there. Costs no look at events.
+        """
+
+    @abstractmethod
+    def complete_from(self, period: Period, view: str | None = None) -> int | None:
+        """None if nothing that the question needs was deleted or predates the view; else the start of the first local
+        day (Unix seconds) from which it is all there. Raises UnknownView.
+        """
+
+    @abstractmethod
+    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
+        """The receipt time before which everything in the log is counted: `now_ms` if nothing waits.
+
+        Counted in `view`, or without one in the totals, the ledger and every view that is not filling.
+        """
+
+    @abstractmethod
+    def stats(self, now_ms: int) -> Stats:
+        """Sizes and positions."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections. Nothing is lost by leaving it out."""
+
+
+class Store(Reader):
+    """A store, in the process that owns it."""
 
     # -- appending ------------------------------------------------------------------------------------------------
 
@@ -338,69 +475,6 @@ class Store(ABC):
         days after their end; hours 35 days, days and months 27 months of 31 days after the later of their end and the
         receipt of the last event that changed them. Of the ledger the LEDGER_RUNS runs that were seen last stay.
         """
-
-    # -- questions ------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def views(self) -> dict[str, View]:
-        """The views that `sync_views` has made known, by name."""
-
-    @abstractmethod
-    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
-        """The `limit` largest keys. Raises UnknownView."""
-
-    @abstractmethod
-    def totals(self, period: Period) -> Measures:
-        """The totals of the period."""
-
-    @abstractmethod
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
-        """Totals per bucket that starts in the period, by its start; buckets without events are absent.
-
-        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
-        """
-
-    @abstractmethod
-    def events(
-        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
-    ) -> list[StoredEvent]:
-        """The latest events, newest first; with `after` those with higher numbers, the nearest first."""
-
-    @abstractmethod
-    def runs(self, wsid: int) -> list[Run]:
-        """The ledger of the web service, last seen first."""
-
-    @abstractmethod
-    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
-        """The latest rejected payloads, newest first."""
-
-    @abstractmethod
-    def sizes(self) -> dict[int, dict[int, int]]:
-        """Bytes of plaintext that were appended, by web service and UTC day of receipt (days since 1970).
-
-        Days stay at least as long as one of their events can be there. Costs no look at events.
-        """
-
-    @abstractmethod
-    def complete_from(self, period: Period, view: str | None = None) -> int | None:
-        """None if nothing that the question needs was deleted or predates the view; else the start of the first local
-        day (Unix seconds) from which it is all there. Raises UnknownView.
-        """
-
-    @abstractmethod
-    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        """The receipt time before which everything in the log is counted: `now_ms` if nothing waits.
-
-        Counted in `view`, or without one in the totals, the ledger and every view that is not filling.
-        """
-
-    @abstractmethod
-    def stats(self, now_ms: int) -> Stats:
-        """Sizes and positions."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of files and connections. Nothing is lost by leaving it out."""
 
 
 def outcome_of(envelope: Envelope, repeated: int) -> Outcome:

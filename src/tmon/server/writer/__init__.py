@@ -4,7 +4,8 @@
 from tmon.server.events import Rejected
 from tmon.server.store.base import Envelope, Outcome
 
-from .control import Control, ask, carry_out
+from .collectors import Collectors
+from .control import ALONE, CORE, SUPERVISED, Commands, Control, ask, carry_out, owner_of
 from .errors import (
     Busy,
     CommandFailed,
@@ -21,12 +22,18 @@ from .figures import StoreFigures
 from .follower import Follower
 from .group_commit import Bounds, Writer
 from .lock import WriterLock
+from .remote import RemoteWriter
 from .shares import DiskShares, Share
 
 __all__ = [
+    "ALONE",
+    "CORE",
+    "SUPERVISED",
     "Bounds",
     "Busy",
+    "Collectors",
     "CommandFailed",
+    "Commands",
     "Control",
     "Deleted",
     "DiskShares",
@@ -40,6 +47,7 @@ __all__ = [
     "OverBudget",
     "OverShare",
     "Rejected",
+    "RemoteWriter",
     "Share",
     "StoreFigures",
     "Writer",
@@ -47,4 +55,5 @@ __all__ = [
     "WriterLock",
     "ask",
     "carry_out",
+    "owner_of",
 ]

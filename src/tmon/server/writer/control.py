@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,14 @@ SOCKET_NAME: Final = "writer.sock"
 LINE_BYTES: Final = 64 * 1024
 PATIENCE_S: Final = 10.0
 """How long `ask` waits for an owner that is starting or stopping."""
+
+WHO_S: Final = 2.0
+ALONE: Final = "alone"
+"""A process that owns a data directory and collects, too."""
+CORE: Final = "core"
+"""One that owns it for collectors, whoever starts them."""
+SUPERVISED: Final = "supervised core"
+"""One that owns it for the collectors of the process that has started it."""
 
 Command = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -147,6 +156,53 @@ class Control:
             return {"ok": False, "error": "the server failed to do this; its log says why"}
 
 
+class Commands:
+    """Commands to the process that owns `data_dir`, on connections that are kept. Any thread may ask."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / SOCKET_NAME
+        self._idle: list[socket.socket] = []
+
+    def ask(self, command: Command, timeout_s: float = PATIENCE_S) -> Answer:
+        """What became of a command. Raises NoAnswer where nobody answers in time, CommandFailed."""
+        while True:
+            kept = True
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                kept = False
+                try:
+                    connection = sockets.connected(self._path)
+                except OSError as error:
+                    raise NoAnswer(f"the writer is away: {error}") from error
+            try:
+                connection.settimeout(timeout_s)
+                answer = _said(connection, command)
+            except OSError as error:
+                connection.close()
+                if not kept or isinstance(error, TimeoutError):
+                    raise NoAnswer(f"the writer does not answer: {error}") from error
+            else:
+                self._idle.append(connection)
+                return _told(answer)
+
+    def close(self) -> None:
+        """End the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def owner_of(data_dir: Path) -> str | None:
+    """What kind of process owns `data_dir`: ALONE, CORE or SUPERVISED; None where nobody does, or does not say so."""
+    commands = Commands(data_dir)
+    try:
+        return str(commands.ask({"do": "who"}, WHO_S)["who"])
+    except WriterError:
+        return None
+    finally:
+        commands.close()
+
+
 def ask(
     data_dir: Path,
     command: Command,
@@ -189,12 +245,23 @@ def _directly(command: Command, open_store: Callable[[], Store], read_views: Cal
 
 
 def _through_socket(path: Path, command: Command) -> Answer:
-    with sockets.connected(path) as connection, connection.makefile("rwb") as lines:
-        lines.write(json.dumps(dict(command)).encode() + b"\n")
-        lines.flush()
-        line = lines.readline()
-    if not line:
-        raise ConnectionResetError("the connection ended before the answer")
+    with sockets.connected(path) as connection:
+        return _told(_said(connection, command))
+
+
+def _said(connection: socket.socket, command: Command) -> bytes:
+    """The line that answers a command. Raises OSError."""
+    connection.sendall(json.dumps(dict(command)).encode() + b"\n")
+    parts: list[bytes] = []
+    while not parts or not parts[-1].endswith(b"\n"):
+        part = connection.recv(LINE_BYTES)
+        if not part:
+            raise ConnectionResetError("the connection ended before the answer")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _told(line: bytes) -> Answer:
     answer = json.loads(line)
     if not answer.pop("ok", False):
         raise CommandFailed(str(answer.get("error", "the server does not say why")))

@@ -26,6 +26,7 @@ from tmon.server.store.base import Envelope, Outcome, Store, Unavailable
 
 from .budgets import EventBudgets
 from .errors import Busy, Deleted, NotStored, NotTaken, OverBudget
+from .gathering import Gathering
 
 log = structlog.get_logger(__name__)
 
@@ -66,13 +67,6 @@ class _Call:
 
 
 FAILING_S: Final = 10.0
-GATHER: Final = 256
-GATHER_EVENTS: Final = 1_000
-GATHER_S: Final = 0.005
-QUIET_TURNS: Final = 2
-"""The loop hands over what it has gathered when two of its turns brought nothing more: then it is about to wait, so
-the writer's thread has Python's lock for itself, and one commit serves all requests that had arrived. It hands over
-earlier when it has gathered this much, or this long."""
 _STOP: Final = object()
 _RESULTS: Final = {OverBudget: "over_budget", Deleted: "deleted", NotStored: "failed"}
 
@@ -107,9 +101,7 @@ class Writer:
         self._bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._gathered: list[_Waiting] = []
-        self._gathered_events = 0
-        self._gathering_since = 0.0
+        self._gathering: Gathering[_Waiting] = Gathering(self._queue.put)
         self._stopping = False
         self._closing = threading.Lock()
         self._closed = True
@@ -161,11 +153,7 @@ class Writer:
         self._events += events
         self._bytes += size
         waiting = self._pending[key] = _Waiting(envelope, events, size, future)
-        if not self._gathered:
-            self._gathering_since = self._loop.time()
-            self._loop.call_soon(self._gather, 0, 0)
-        self._gathered.append(waiting)
-        self._gathered_events += events
+        self._gathering.add(waiting, events)
         return future
 
     async def stop(self) -> None:
@@ -173,30 +161,10 @@ class Writer:
         self._stopping = True
         if self._thread is None:
             return
-        self._hand_over()
+        self._gathering.end()
         self._queue.put(_STOP)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
         await asyncio.sleep(0)  # the last outcomes are delivered
-
-    def _gather(self, before: int, quiet: int) -> None:
-        """Called once in every turn of the loop while something is gathered; `before` is how much it was."""
-        assert self._loop is not None
-        count = len(self._gathered)
-        quiet = quiet + 1 if count == before else 0
-        if (
-            quiet < QUIET_TURNS
-            and count < GATHER
-            and self._gathered_events < GATHER_EVENTS
-            and self._loop.time() - self._gathering_since < GATHER_S
-        ):
-            self._loop.call_soon(self._gather, count, quiet)
-        else:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        if self._gathered:
-            self._queue.put(self._gathered)
-            self._gathered, self._gathered_events = [], 0
 
     def _full(self, events: int, size: int) -> bool:
         bounds = self._bounds

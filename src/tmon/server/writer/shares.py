@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry, Counter
 from tmon.server.store.base import DAY_MS, Envelope, Outcome, Store, StoreError
 
 from .errors import Busy, NotStored, OverShare
-from .group_commit import GATHER_S, Writer
+from .gathering import MOST_S
+from .group_commit import Writer
 
 RETRY_AFTER_S: Final = 300.0
 """Room comes with the next day that expires, or when somebody gives the web service more; nobody knows when."""
@@ -108,5 +109,5 @@ class DiskShares:
 
         # The writer's thread does what it is given in order. When what the loop had gathered before has been handed
         # over, the same envelope, if it is on its way, is stored before its outcome is looked up.
-        loop.call_later(2 * GATHER_S, ask)
+        loop.call_later(2 * MOST_S, ask)
         return answer

@@ -16,12 +16,14 @@ from tmon.server.catalogue import View
 from tmon.server.store.base import (
     DAYS_KEPT_MS,
     HOURS_KEPT_MS,
+    Box,
     Day,
     Envelope,
     Erased,
     Filter,
     Grain,
     Limits,
+    Locations,
     Measures,
     Outcome,
     Period,
@@ -37,7 +39,7 @@ from tmon.server.store.base import (
 )
 from tmon.server.store.fields import fields_of
 
-from . import filtered
+from . import filtered, locating
 from .counts import NOTHING, Counts, Rows, ranked
 from .items import Logged, Received
 from .ledger import Ledger
@@ -196,16 +198,26 @@ class MemoryStore(Store):
 
     def ranking(self, view: str, period: Period, limit: int) -> Ranking:
         with self._lock:
-            counts = self._counts(view)
-            if period.filters:
-                assert counts.view is not None
-                sums = Rows(filtered.ranking(self._log.events(period.wsid), counts.view, period))
-            else:
-                sums = _sum_of(counts, period)
+            sums = self._sums(view, period)
             rows = ranked(sums.keys)
             for _, measures in rows[limit:]:
                 sums.add(None, measures)
             return Ranking(rows[:limit], sums.other if sums.other.requests else None)
+
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        with self._lock:
+            sums = self._sums(view, period)
+            rows = [(key, sums.keys.pop(key, NOTHING)) for key in dict.fromkeys(keys)]
+            for measures in sums.keys.values():
+                sums.add(None, measures)
+            return Ranking(rows, sums.other if sums.other.requests else None)
+
+    def _sums(self, view: str, period: Period) -> Rows:
+        counts = self._counts(view)
+        if period.filters:
+            assert counts.view is not None
+            return Rows(filtered.ranking(self._log.events(period.wsid), counts.view, period))
+        return _sum_of(counts, period)
 
     def totals(self, period: Period) -> Measures:
         with self._lock:
@@ -230,6 +242,19 @@ class MemoryStore(Store):
                 if (after is None or one.seq > after) and filtered.matches(one, filters)
             ]
             return found[::-1][:limit] if after is None else found[:limit]
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._lock:
+            return locating.locations(list(self._log.events(wsid)), box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._lock:

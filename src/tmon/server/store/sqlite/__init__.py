@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The embedded store: a log and views that follow it, in two SQLite files.
 
-log.py appends, views.py counts, expiry.py deletes, questions.py answers; this module puts them together behind the
+log.py appends, views.py counts, expiry.py deletes, reader.py answers; this module puts them together behind the
 contract of base.py and sees to it that each connection has one user at a time.
 """
 
@@ -9,50 +9,23 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...catalogue import View
-from ...events import REQUEST
-from ..base import (
-    Day,
-    Envelope,
-    Erased,
-    Filter,
-    Grain,
-    Limits,
-    Measures,
-    Outcome,
-    Period,
-    Quarantined,
-    Ranking,
-    Run,
-    Stats,
-    Store,
-    StoredEvent,
-    TooLong,
-    Unavailable,
-    UnknownView,
-)
-from .counting import IN_STEP, counted_views
+from ..base import Day, Envelope, Erased, Limits, Outcome, Store, Unavailable
+from .counting import counted_views
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
 from .grouping import Counted
 from .noting import NotingLog
-from .questions import Questions
+from .reader import SqliteReader
 from .registry import Registry
-from .schema import open_log, open_reader, open_views, overwritten
+from .schema import open_log, open_views, overwritten
 from .views import Follower
 
-IDLE_READERS = 8
 VIEWS_PATIENCE_S = 0.05
-DEADLINE_S = 20.0
-"""How long a question may take: it holds a thread, and old pages of the write-ahead log."""
-STEPS = 20_000
-"""Of SQLite's machine between two looks at the clock."""
 
 
 def open_store(data_dir: Path, limits: Limits | None = None) -> SqliteStore:
@@ -60,11 +33,11 @@ def open_store(data_dir: Path, limits: Limits | None = None) -> SqliteStore:
     return SqliteStore(data_dir, limits or Limits())
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteReader, Store):
     """See the contract in base.py."""
 
     def __init__(self, data_dir: Path, limits: Limits) -> None:
-        self._log_path, self._views_path = data_dir / "log.db", data_dir / "views.db"
+        super().__init__(data_dir)
         log = open_log(self._log_path)
         views = open_views(self._views_path, self._log_path)
         self._log_connection, self._views_connection = log, views
@@ -76,8 +49,6 @@ class SqliteStore(Store):
         self._views_expiry = ViewsExpiry(views)
         self._registry = Registry(views)
         self._counted: dict[int, list[Counted]] = counted_views(self._registry.views)
-        self._readers: list[sqlite3.Connection] = []
-        self._readers_lock = threading.Lock()
 
     # -- appending ------------------------------------------------------------------------------------------------
 
@@ -159,111 +130,8 @@ class SqliteStore(Store):
             raise Unavailable(f"the views cannot be written: {error}") from error
         return result
 
-    # -- questions ------------------------------------------------------------------------------------------------
-
-    def views(self) -> dict[str, View]:
-        return {view.name: view for view, _ in self._registry.views.values()}
-
-    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
-        number, known, owner = self._view(view)
-        with self._questions() as ask:
-            if period.filters:
-                return ask.filtered.ranking(known, period, limit)
-            in_step = owner == IN_STEP and known.kind == REQUEST
-            return ask.ranking(number, period, limit, in_step=in_step)
-
-    def totals(self, period: Period) -> Measures:
-        with self._questions() as ask:
-            return ask.filtered.totals(period) if period.filters else ask.totals(period)
-
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
-        with self._questions() as ask:
-            return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
-
-    def events(
-        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
-    ) -> list[StoredEvent]:
-        with self._questions() as ask:
-            return ask.events(wsid, limit, after, filters)
-
-    def runs(self, wsid: int) -> list[Run]:
-        with self._questions() as ask:
-            return ask.runs(wsid)
-
-    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
-        with self._questions() as ask:
-            return ask.quarantine(wsid, limit)
-
-    def sizes(self) -> dict[int, dict[int, int]]:
-        with self._questions() as ask:
-            return ask.sizes()
-
-    def complete_from(self, period: Period, view: str | None = None) -> int | None:
-        number = None if view is None else self._view(view)[0]
-        with self._questions() as ask:
-            return ask.complete_from(period, number)
-
-    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
-        owner = IN_STEP if view is None else self._view(view)[2]
-        with self._questions() as ask:
-            return ask.as_of_ms(now_ms, owner)
-
-    def stats(self, now_ms: int) -> Stats:
-        with self._questions() as ask:
-            last, position = ask.position()
-            waiting = ask.as_of_ms(now_ms, IN_STEP)
-        return Stats(
-            last_seq=last,
-            position=position,
-            behind_events=last - position,
-            behind_ms=now_ms - waiting,
-            filling=sorted(view.name for view, owner in self._registry.views.values() if owner),
-            log_bytes=_size(self._log_path),
-            views_bytes=_size(self._views_path),
-        )
-
     def close(self) -> None:
-        with self._readers_lock, self._views_lock:
-            for connection in (*self._readers, self._views_connection, self._log_connection):
-                connection.close()
-            self._readers.clear()
-
-    def _view(self, name: str) -> tuple[int, View, int]:
-        for number, (view, owner) in self._registry.views.items():
-            if view.name == name:
-                return number, view, owner
-        raise UnknownView(f"there is no view {name!r}")
-
-    @contextmanager
-    def _questions(self) -> Iterator[Questions]:
-        """A reading connection of one's own, in one snapshot of both files."""
-        with self._readers_lock:
-            connection = self._readers.pop() if self._readers else None
-        if connection is None:
-            connection = open_reader(self._views_path, self._log_path)
-        deadline = time.monotonic() + DEADLINE_S
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
-        try:
-            connection.execute("BEGIN")
-            yield Questions(connection)
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if time.monotonic() > deadline:
-                raise TooLong(
-                    "this question takes too long; ask about a shorter period, or with fewer filters"
-                ) from error
-            raise Unavailable(f"the store cannot be read: {error}") from error
-        except BaseException:
-            connection.close()
-            raise
-        with self._readers_lock:
-            if len(self._readers) < IDLE_READERS:
-                self._readers.append(connection)
-                return
-        connection.close()
-
-
-def _size(path: Path) -> int:
-    """Bytes of a database with its write-ahead log."""
-    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
+        super().close()
+        with self._views_lock:
+            self._views_connection.close()
+            self._log_connection.close()

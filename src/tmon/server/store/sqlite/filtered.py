@@ -8,7 +8,7 @@ They come in the order of their numbers, so the first event of a visitor is the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from ...catalogue import View
@@ -47,14 +47,20 @@ class Filtered:
 
     def ranking(self, view: View, period: Period, limit: int) -> Ranking:
         """The largest keys of a view among the events that match the period's filters."""
+        found = self._by_key(view, period)
+        rows = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
+        return ranking_of(rows[:limit], _sum(found.values()))
+
+    def figures(self, view: View, period: Period, keys: Sequence[str]) -> Ranking:
+        """These keys of a view among the events that match the period's filters."""
+        found = self._by_key(view, period)
+        rows = [(key, found.get(key, Measures())) for key in dict.fromkeys(keys)]
+        return ranking_of(rows, _sum(found.values()))
+
+    def _by_key(self, view: View, period: Period) -> dict[str, Measures]:
         key = key_of(view)
         visitors: Any = view.visitors
-        found = self._answer(period, view.kind, key.dimension.value, visitors, key)
-        rows = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
-        whole = Measures()
-        for _, measures in rows:
-            whole = whole.plus(measures)
-        return ranking_of(rows[:limit], whole)
+        return self._answer(period, view.kind, key.dimension.value, visitors, key)
 
     def totals(self, period: Period) -> Measures:
         """The totals of the events that match."""
@@ -141,11 +147,16 @@ def measures_of(row: Sequence[Any]) -> Measures:
 
 def ranking_of(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:
     """A ranking of these rows, with what is left of the whole."""
-    shown = Measures()
-    for _, measures in rows:
-        shown = shown.plus(measures)
+    shown = _sum(measures for _, measures in rows)
     other = Measures(*(a - b for a, b in zip(whole, shown, strict=True)))
     return Ranking(rows, other if other != Measures() else None)
+
+
+def _sum(several: Iterable[Measures]) -> Measures:
+    whole = Measures()
+    for measures in several:
+        whole = whole.plus(measures)
+    return whole
 
 
 def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:

@@ -9,18 +9,31 @@ from typing import Any
 
 import msgspec
 
-from ...calendar import Day as CalendarDay
-from ...calendar import Hour, Month
+from ...calendar import hour_of_bounds
+from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
-from ..base import Filter, Grain, Measures, Period, Quarantined, Ranking, Run, StoredEvent
+from ..base import (
+    Box,
+    Filter,
+    Grain,
+    Locations,
+    Measures,
+    Period,
+    Quarantined,
+    Ranking,
+    Run,
+    StoredEvent,
+    UnknownView,
+)
 from ..fields import fields_of
 from .filtered import Filtered, conditions_of, measures_of
-from .ranking import ranking, totals
+from .locating import locations
+from .ranking import figures, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
 UTC_GRAINS: dict[Grain, int] = {"second": 1, "minute": 60}
-NEVER = Hour(0, 0, CalendarDay(0, 0, None, Month(0, 0), ()))  # type: ignore[arg-type]
+NEVER = hour_of_bounds(0, 0, 0, 0, 0, 0)
 
 SO_FAR = f"""
 SELECT m.id FROM log.buckets m WHERE m.wsid = ? AND m.grain = {MONTH} AND m.start = ? AND NOT EXISTS (
@@ -52,6 +65,20 @@ class Questions:
         self._db = connection
         self.filtered = Filtered(connection)
 
+    # -- views ----------------------------------------------------------------------------------------------------
+
+    def views(self) -> list[tuple[int, View, int]]:
+        """The views: number, view, and the follower that counts it."""
+        rows = self._db.execute("SELECT id, definition, owner FROM views ORDER BY id")
+        return [(number, _view(definition), owner) for number, definition, owner in rows]
+
+    def view(self, name: str) -> tuple[int, View, int]:
+        """One of them. Raises UnknownView."""
+        row = self._db.execute("SELECT id, definition, owner FROM views WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise UnknownView(f"there is no view {name!r}")
+        return row[0], _view(row[1]), row[2]
+
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
     def ranking(self, number: int, period: Period, limit: int, *, in_step: bool) -> Ranking:
@@ -64,17 +91,38 @@ class Questions:
             adds_up=in_step and self._whole(number, period),
         )
 
+    def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
+        """These keys of view `number` from its counts; see `ranking`."""
+        return figures(
+            self._db,
+            number,
+            _buckets(self._db, period),
+            keys,
+            adds_up=in_step and self._whole(number, period),
+        )
+
     def totals(self, period: Period) -> Measures:
         """The totals from their counts."""
         return totals(self._db, 0, _buckets(self._db, period))
 
     def _whole(self, number: int, period: Period) -> bool:
-        """Whether a view has counted all of the period by its present rules."""
+        """Whether a view has counted all of the period by its present rules, and the totals still have all of it.
+
+        Counts that are deleted come back only in views that are added later, while the log has the events.
+        """
         row = self._db.execute(
             "SELECT 1 FROM view_from WHERE view = ? AND wsid = ? AND start > ?",
             (number, period.wsid, period.start),
         ).fetchone()
-        return row is None
+        return row is None and not any(self._gone(period.wsid, *span) for span in period.spans)
+
+    def _gone(self, wsid: int, grain: Grain, start: int, end: int) -> bool:
+        """Whether counts of the buckets that answer for a span were deleted; days may be read as a month."""
+        row = self._db.execute(
+            "SELECT 1 FROM gone WHERE wsid = ? AND grain IN (?, ?) AND start >= ? AND start < ? LIMIT 1",
+            (wsid, GRAINS[grain], MONTH if grain == "day" else GRAINS[grain], start, end),
+        ).fetchone()
+        return row is not None
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         """The totals per bucket."""
@@ -110,6 +158,18 @@ class Questions:
             (*values, limit),
         )
         return [_stored(row) for row in rows]
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        between: tuple[int, int] | None,
+        filters: Sequence[Filter],
+    ) -> Locations:
+        """See Store.locations."""
+        return locations(self._db, wsid, box, limit, most, between, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         """See Store.runs."""
@@ -217,6 +277,10 @@ class Questions:
             "SELECT min(received) FROM log.entries WHERE seq > ? AND kind = 0", (position,)
         ).fetchone()
         return now_ms if waiting is None else min(now_ms, int(waiting))
+
+
+def _view(definition: str) -> View:
+    return msgspec.json.decode(definition, type=View)
 
 
 def _buckets(db: sqlite3.Connection, period: Period) -> tuple[str, list[int]]:

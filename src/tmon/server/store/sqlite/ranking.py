@@ -9,7 +9,9 @@ sorts: for a year's pages this takes half of the time of one GROUP BY over all m
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 
 from ..base import Measures, Ranking
 from .filtered import measures_of, ranking_of
@@ -27,6 +29,9 @@ SELECT o.key, k.text FROM ordered o JOIN keys k ON k.id = o.key WHERE o.key <> 0
     (SELECT requests FROM ordered WHERE key <> 0 ORDER BY requests DESC LIMIT 1 OFFSET ? - 1), 0)
 ORDER BY o.requests DESC, k.text LIMIT ?
 """
+VISITORS = "SELECT sum(c.visitors) FROM ({buckets}) b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ?"
+AT_ONCE = 500
+"""Keys that are looked up in one query."""
 SHOWN = """
 SELECT c.key, {sums} FROM ({buckets}) b
 CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.key IN (SELECT value FROM json_each(?)) GROUP BY c.key
@@ -53,6 +58,29 @@ def ranking(
     whole = totals(db, 0 if adds_up else view, buckets)
     (visitors,) = db.execute("SELECT sum(visitors) FROM ordered").fetchone()
     return ranking_of([(text, shown[key]) for key, text in largest], whole._replace(visitors=visitors or 0))
+
+
+def figures(
+    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], keys: Sequence[str], *, adds_up: bool
+) -> Ranking:
+    """These keys of a view (by number) in those buckets, whatever their rank; see `ranking`."""
+    query, parameters = buckets
+    wanted = list(dict.fromkeys(keys))
+    numbers: dict[str, int] = {}
+    for at in range(0, len(wanted), AT_ONCE):
+        part = wanted[at : at + AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        numbers.update(db.execute(f"SELECT text, id FROM keys WHERE text IN ({marks})", part))
+    found = {
+        row[0]: measures_of(row[1:])
+        for row in db.execute(
+            SHOWN.format(sums=SUMS, buckets=query), (*parameters, view, json.dumps([*numbers.values()]))
+        )
+    }
+    whole = totals(db, 0 if adds_up else view, buckets)
+    (visitors,) = db.execute(VISITORS.format(buckets=query), (*parameters, view)).fetchone()
+    rows = [(key, found.get(numbers.get(key, 0), Measures())) for key in wanted]
+    return ranking_of(rows, whole._replace(visitors=visitors or 0))
 
 
 def totals(db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]]) -> Measures:

@@ -134,6 +134,8 @@ CREATE TABLE IF NOT EXISTS run_reasons(
 """
 
 HOUR, DAY, MONTH = 1, 2, 3
+LOG_NAME = "log.db"
+VIEWS_NAME = "views.db"
 
 
 def open_log(path: Path) -> sqlite3.Connection:
@@ -161,9 +163,9 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
 
 
 def open_reader(views: Path, log: Path) -> sqlite3.Connection:
-    """A connection for questions: reads both files, writes neither."""
-    connection = _connect(views)
-    connection.execute("ATTACH ? AS log", (str(log),))
+    """A connection for questions: reads both files, makes and writes neither."""
+    connection = _connect(_existing(views))
+    connection.execute("ATTACH ? AS log", (_existing(log),))
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
@@ -194,9 +196,14 @@ def _made(path: Path) -> sqlite3.Connection:
     return _connect(path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _existing(path: Path) -> str:
+    """An address (RFC 8089) under which SQLite opens the file only if there is one."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512
+        path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512, uri=True
     )
     try:
         connection.execute("PRAGMA journal_mode=WAL")

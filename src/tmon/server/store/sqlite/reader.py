@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reading side of the embedded store: each question has a connection of its own, and one snapshot of both files."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...catalogue import View
+from ...events import REQUEST
+from ..base import (
+    Box,
+    Filter,
+    Grain,
+    Locations,
+    Measures,
+    Period,
+    Quarantined,
+    Ranking,
+    Reader,
+    Run,
+    Stats,
+    StoredEvent,
+    TooLong,
+    Unavailable,
+)
+from .counting import IN_STEP
+from .questions import Questions
+from .schema import LOG_NAME, VIEWS_NAME, open_reader
+
+IDLE_READERS = 8
+DEADLINE_S = 20.0
+"""How long a question may take: it holds a thread, and old pages of the write-ahead log."""
+STEPS = 20_000
+"""Of SQLite's machine between two looks at the clock."""
+
+
+class SqliteReader(Reader):
+    """See the contract in base.py. The files in `data_dir` are made by whoever owns the store."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._log_path, self._views_path = data_dir / LOG_NAME, data_dir / VIEWS_NAME
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+
+    def views(self) -> dict[str, View]:
+        with self._questions() as ask:
+            return {view.name: view for _, view, _ in ask.views()}
+
+    def ranking(self, view: str, period: Period, limit: int) -> Ranking:
+        with self._questions() as ask:
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.ranking(known, period, limit)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.ranking(number, period, limit, in_step=in_step)
+
+    def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
+        with self._questions() as ask:
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.figures(known, period, keys)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.figures(number, period, keys, in_step=in_step)
+
+    def totals(self, period: Period) -> Measures:
+        with self._questions() as ask:
+            return ask.filtered.totals(period) if period.filters else ask.totals(period)
+
+    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        with self._questions() as ask:
+            return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
+
+    def events(
+        self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
+    ) -> list[StoredEvent]:
+        with self._questions() as ask:
+            return ask.events(wsid, limit, after, filters)
+
+    def locations(
+        self,
+        wsid: int,
+        box: Box,
+        limit: int,
+        most: int,
+        *,
+        between: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> Locations:
+        with self._questions() as ask:
+            return ask.locations(wsid, box, limit, most, between, filters)
+
+    def runs(self, wsid: int) -> list[Run]:
+        with self._questions() as ask:
+            return ask.runs(wsid)
+
+    def quarantine(self, wsid: int, limit: int) -> list[Quarantined]:
+        with self._questions() as ask:
+            return ask.quarantine(wsid, limit)
+
+    def sizes(self) -> dict[int, dict[int, int]]:
+        with self._questions() as ask:
+            return ask.sizes()
+
+    def complete_from(self, period: Period, view: str | None = None) -> int | None:
+        with self._questions() as ask:
+            return ask.complete_from(period, None if view is None else ask.view(view)[0])
+
+    def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
+        with self._questions() as ask:
+            return ask.as_of_ms(now_ms, IN_STEP if view is None else ask.view(view)[2])
+
+    def stats(self, now_ms: int) -> Stats:
+        with self._questions() as ask:
+            last, position = ask.position()
+            waiting = ask.as_of_ms(now_ms, IN_STEP)
+            filling = sorted(view.name for _, view, owner in ask.views() if owner != IN_STEP)
+        return Stats(
+            last_seq=last,
+            position=position,
+            behind_events=last - position,
+            behind_ms=now_ms - waiting,
+            filling=filling,
+            log_bytes=_size(self._log_path),
+            views_bytes=_size(self._views_path),
+        )
+
+    def close(self) -> None:
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+
+    @contextmanager
+    def _questions(self) -> Iterator[Questions]:
+        """A reading connection of one's own, in one snapshot of both files."""
+        with self._readers_lock:
+            connection = self._readers.pop() if self._readers else None
+        if connection is None:
+            try:
+                connection = open_reader(self._views_path, self._log_path)
+            except sqlite3.OperationalError as error:
+                raise Unavailable(f"the store cannot be opened: {error}") from error
+        deadline = time.monotonic() + DEADLINE_S
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+        try:
+            connection.execute("BEGIN")
+            yield Questions(connection)
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if time.monotonic() > deadline:
+                raise TooLong(
+                    "this question takes too long; ask about a shorter period, or with fewer filters"
+                ) from error
+            raise Unavailable(f"the store cannot be read: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
+        with self._readers_lock:
+            if len(self._readers) < IDLE_READERS:
+                self._readers.append(connection)
+                return
+        connection.close()
+
+
+def _size(path: Path) -> int:
+    """Bytes of a database with its write-ahead log."""
+    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())

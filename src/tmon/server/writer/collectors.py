@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The writer's end of its collectors' connections, where they are processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from tmon.server.store.base import Envelope, Outcome
+
+from . import sockets
+from .errors import NotTaken
+from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, refused
+
+log = structlog.get_logger(__name__)
+
+FIGURES_S: Final = 1.0
+"""How long a collector may take to say its figures; who takes longer is left out."""
+
+Submit = Callable[[Envelope, int], asyncio.Future[Outcome]]
+
+
+class Collectors:
+    """Listens at TMON_DATA/collectors.sock and hands what arrives to `submit`. Belongs to the writer's event loop."""
+
+    def __init__(self, data_dir: Path, submit: Submit, registry: CollectorRegistry | None = None) -> None:
+        self.path = data_dir / SOCKET_NAME
+        self._submit = submit
+        self._lines: set[_Line] = set()
+        self._gone = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        Gauge(
+            "tmon_collectors", "Collectors that are connected.", registry=registry or CollectorRegistry()
+        ).set_function(lambda: len(self._lines))
+
+    async def start(self) -> None:
+        """Listen. The caller holds the lock of the data directory."""
+        listener = sockets.listening(self.path)
+        self._server = await asyncio.get_running_loop().create_unix_server(self._connected, sock=listener)
+
+    async def left(self, timeout_s: float) -> bool:
+        """Take no more collectors, and wait until none is connected; whether that was so within `timeout_s`."""
+        if self._server is not None:
+            self._server.close()
+            self.path.unlink(missing_ok=True)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._lines:
+                    self._gone.clear()
+                    await self._gone.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Listen no more, and end the connections; the outcomes that are known by now are sent before."""
+        if self._server is None:
+            return
+        self._server.close()
+        self.path.unlink(missing_ok=True)
+        for line in list(self._lines):
+            line.close()
+        await asyncio.sleep(0)
+
+    async def figures(self) -> dict[str, str]:
+        """The figures of every collector, by their names."""
+        asked = [line.wanted() for line in self._lines]
+        if asked:
+            await asyncio.wait(asked, timeout=FIGURES_S)
+        told = [future.result() for future in asked if future.done() and not future.cancelled()]
+        return dict(sorted(told))
+
+    def _connected(self) -> Frames:
+        line = _Line(self._submit, self._left)
+        self._lines.add(line)
+        return line.frames
+
+    def _left(self, line: _Line) -> None:
+        self._lines.discard(line)
+        self._gone.set()
+
+
+class _Line:
+    """The connection of one collector."""
+
+    def __init__(self, submit: Submit, ended: Callable[[_Line], None]) -> None:
+        self.frames = Frames(self._received, self._lost)
+        self._submit = submit
+        self._ended = ended
+        self._name = "?"
+        self._answers: Answers | None = None
+        self._wanted: dict[int, asyncio.Future[tuple[str, str]]] = {}
+        self._last_wanted = 0
+
+    def close(self) -> None:
+        """Say what is known, and end the connection."""
+        self._flush()
+        self.frames.close()
+
+    def wanted(self) -> asyncio.Future[tuple[str, str]]:
+        """Ask for the collector's figures: its name, and the text."""
+        self._last_wanted += 1
+        future = self._wanted[self._last_wanted] = asyncio.get_running_loop().create_future()
+        self.frames.send(Wanted(self._last_wanted))
+        return future
+
+    def _received(self, frame: Frame) -> None:
+        match frame:
+            case Append(first, envelopes):
+                for number, envelope in enumerate(envelopes, first):
+                    try:
+                        future = self._submit(envelope, envelope.size)
+                    except NotTaken as error:
+                        self._out().refused.append((number, refused(error)))
+                    else:
+                        future.add_done_callback(partial(self._done, number))
+            case Hello(name):
+                self._name = name
+                log.info("a collector has connected", name=name)
+            case Figures(number, text):
+                future_text = self._wanted.pop(number, None)
+                if future_text is not None and not future_text.done():
+                    future_text.set_result((self._name, text))
+            case _:
+                log.error("a collector says what it should not", name=self._name, frame=type(frame).__name__)
+
+    def _done(self, number: int, future: asyncio.Future[Outcome]) -> None:
+        error = future.exception()
+        if error is None:
+            self._out().outcomes.append((number, future.result()))
+        elif isinstance(error, NotTaken):
+            self._out().refused.append((number, refused(error)))
+        else:
+            log.error("an envelope got no answer", why=repr(error))
+
+    def _out(self) -> Answers:
+        """The answers of this turn of the event loop, which go together at its end."""
+        if self._answers is None:
+            self._answers = Answers([], [])
+            asyncio.get_running_loop().call_soon(self._flush)
+        return self._answers
+
+    def _flush(self) -> None:
+        if self._answers is not None:
+            answers, self._answers = self._answers, None
+            self.frames.send(answers)
+
+    def _lost(self) -> None:
+        log.info("a collector has gone", name=self._name)
+        for future in self._wanted.values():
+            future.cancel()
+        self._ended(self)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The writer as a collector sees it that is a process of its own: envelopes go over a socket, outcomes come back.
+
+While the writer is away nothing is taken (503), and what was on its way gets no outcome: its sender tries again, and if
+the envelope was stored it finds its outcome. The connection is made again by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from tmon.server.store.base import Envelope, Outcome
+
+from . import sockets
+from .errors import Busy, NotStored, NotTaken
+from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, error_of
+from .gathering import Gathering
+from .group_commit import Bounds
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S: Final = 0.1
+"""Between two attempts to reach the writer."""
+AWAY: Final = "the writer is away"
+
+
+class RemoteWriter:
+    """Takes envelopes for the writer that owns `data_dir`. Everything here belongs to one event loop.
+
+    `name` is this collector's in figures, which `figures` returns in Prometheus' text format.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        name: str,
+        figures: Callable[[], str],
+        *,
+        bounds: Bounds | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._path = data_dir / SOCKET_NAME
+        self._name = name
+        self._figures = figures
+        self._bounds = bounds or Bounds()
+        self._waiting: dict[int, tuple[asyncio.Future[Outcome], int, int]] = {}
+        """By the envelopes' numbers: whom the outcome is for, how many events and bytes of plaintext."""
+        self._events = 0
+        self._bytes = 0
+        self._gathering: Gathering[Envelope] = Gathering(self._send)
+        self._next = 0
+        self._line: Frames | None = None
+        self._gone = asyncio.Event()
+        self._there = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+        self._stopping = False
+        registry = registry or CollectorRegistry()
+        self._busy = Counter(
+            "tmon_collector_busy", "Envelopes that the writer was too far behind to take.", registry=registry
+        )
+        for what, help_, value in (
+            ("connected", "1 while the writer can be reached.", lambda: float(self.connected)),
+            ("waiting_envelopes", "Envelopes that wait for the writer.", lambda: len(self._waiting)),
+            ("waiting_events", "Events that wait for the writer.", lambda: self._events),
+            ("waiting_bytes", "Bytes of plaintext that wait for the writer.", lambda: self._bytes),
+        ):
+            Gauge(f"tmon_collector_{what}", help_, registry=registry).set_function(value)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the writer can be reached."""
+        return self._line is not None
+
+    def start(self) -> None:
+        """Connect, and go on connecting whenever the writer was away. Returns at once."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def reached(self, timeout_s: float) -> bool:
+        """Wait until the writer can be reached; whether that was so in time."""
+        try:
+            await asyncio.wait_for(self._there.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Send what was taken, and end the connection; whoever waits then gets NotStored."""
+        self._stopping = True
+        self._gathering.end()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        if self._line is not None:
+            self._line.close()
+
+    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
+        """See Writer.submit. Raises NotStored while the writer is away."""
+        if self._line is None:
+            raise NotStored(AWAY)
+        events = len(envelope.events) + len(envelope.rejected) or 1
+        bounds = self._bounds
+        if self._waiting and (
+            len(self._waiting) >= bounds.envelopes
+            or self._events + events > bounds.events
+            or self._bytes + size > bounds.bytes
+        ):
+            self._busy.inc()
+            raise Busy("more waits than the store can keep up with")
+        envelope.size = size
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[self._next + len(self._gathering)] = (future, events, size)
+        self._events += events
+        self._bytes += size
+        self._gathering.add(envelope, events)
+        return future
+
+    def _send(self, envelopes: list[Envelope]) -> None:
+        first, self._next = self._next, self._next + len(envelopes)
+        if self._line is not None:
+            self._line.send(Append(first, envelopes))
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        told = False
+        while True:
+            self._gone.clear()
+            line = Frames(self._received, self._lost)
+            try:
+                connection = sockets.connected(self._path)
+            except OSError as error:
+                if not told:
+                    log.warning("the writer is away", why=str(error))
+                    told = True
+                await asyncio.sleep(AGAIN_S)
+                continue
+            connection.setblocking(False)
+            await loop.create_connection(partial(_given, line), sock=connection)
+            if line.open:
+                line.send(Hello(self._name))
+                self._line = line
+                self._there.set()
+                told = False
+                log.info("connected to the writer")
+                await self._gone.wait()
+
+    def _lost(self) -> None:
+        self._line = None
+        self._there.clear()
+        self._next += len(self._gathering.drop())
+        waiting, self._waiting = self._waiting, {}
+        self._events = self._bytes = 0
+        for future, _, _ in waiting.values():
+            if not future.done():
+                future.set_exception(NotStored(AWAY))
+        self._gone.set()
+        if not self._stopping:
+            log.warning("the connection to the writer has ended", envelopes=len(waiting))
+
+    def _received(self, frame: Frame) -> None:
+        match frame:
+            case Answers(outcomes, refused):
+                for number, outcome in outcomes:
+                    self._settle(number, outcome)
+                for number, refusal in refused:
+                    self._settle(number, error_of(refusal))
+            case Wanted(number):
+                if self._line is not None:
+                    self._line.send(Figures(number, self._figures()))
+            case _:
+                log.error("the writer says what it should not", frame=type(frame).__name__)
+
+    def _settle(self, number: int, answer: Outcome | NotTaken) -> None:
+        future, events, size = self._waiting.pop(number)
+        self._events -= events
+        self._bytes -= size
+        with contextlib.suppress(asyncio.InvalidStateError):  # whoever waited has gone
+            if isinstance(answer, Outcome):
+                future.set_result(answer)
+            else:
+                future.set_exception(answer)
+
+
+def _given(line: Frames) -> Frames:
+    return line
