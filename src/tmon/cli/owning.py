@@ -32,12 +32,11 @@ from tmon.server.writer import (
 from tmon.settings import Settings
 
 from .owner import views
+from .readiness import FREE_BYTES, LAG_S
 
 log = structlog.get_logger(__name__)
 
 ERASED_WITHIN_S: Final = 60.0
-LAG_S: Final = 30.0
-FREE_BYTES: Final = 64 * 1024 * 1024
 DEFAULT_EVENTS_PER_SECOND: Final = 100_000
 RETENTION_DAYS: Final = 14
 SETTLING: Final = 32

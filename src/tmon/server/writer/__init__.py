@@ -21,7 +21,7 @@ from .errors import (
 from .figures import StoreFigures
 from .follower import Follower
 from .group_commit import Bounds, Writer
-from .lock import WriterLock
+from .lock import WriterLock, owner
 from .remote import RemoteWriter
 from .shares import DiskShares, Share
 
@@ -53,4 +53,5 @@ __all__ = [
     "ask",
     "carry_out",
     "core_runs",
+    "owner",
 ]

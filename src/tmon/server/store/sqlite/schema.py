@@ -10,6 +10,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from tmon.settings import read_only_address
+
 from ...events import key_text
 from ..base import Damaged
 
@@ -172,6 +174,25 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
+    """As open_reader, for who must not change anything: no file is made or brought up to date.
+
+    Raises Damaged for what is no database and for one of a later release, sqlite3.OperationalError where there is none.
+    """
+    connection = sqlite3.connect(
+        read_only_address(views), isolation_level=None, timeout=5, check_same_thread=False, uri=True
+    )
+    try:
+        connection.execute("ATTACH ? AS log", (read_only_address(log),))
+        for path, schema in ((views, "main"), (log, "log")):
+            _check_format(connection, path, schema)
+    except BaseException:
+        connection.close()
+        raise
+    connection.create_function("key_text", 1, key_text, deterministic=True)
+    return connection
+
+
 def overwritten(connection: sqlite3.Connection, database: str) -> bool:
     """Move the write-ahead log into its database and empty it; False where a reader still needs it.
 
@@ -216,11 +237,22 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> int:
+    """The format of a database. Raises Damaged where it has none that this release knows."""
+    try:
+        (version,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{path}: {error}; restore it from a backup") from error
     if version > FORMAT:
         raise Damaged(
             f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it"
         )
+    return int(version)
+
+
+def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
+    version = _check_format(connection, path, "main")
     if version < FORMAT:
         connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")
