@@ -6,24 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .deployment import Deployment
-from .findings import Finding, ok, problem, warning
+from .findings import Finding, number, ok, problem, warning
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """The database, its migrations, administrators and time zones."""
-    from django.db import Error
-
-    where = "DATABASE_URL" if deployment.settings.database_url else str(deployment.data / "accounts.db")
-    try:
-        tables = deployment.accounts
-    except Error as error:
+    if deployment.accounts_fail is not None:
         local = deployment.settings.database_url is None
+        where = deployment.data / "accounts.db" if local else "DATABASE_URL"
         advice = (
             "restore it from a backup" if local else "see that the database runs and DATABASE_URL is right"
         )
-        yield problem(f"the accounts database ({where}) does not answer: {error}", advice)
+        yield problem(f"the accounts database ({where}) does not answer: {deployment.accounts_fail}", advice)
         return
-    if not tables:
+    if not deployment.accounts:
         yield ok("none yet; the first start prepares the database")
         return
     foreign, waiting = _migrations()
@@ -35,7 +31,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         return
     if waiting:
         yield warning(
-            f"the accounts database is of an earlier release; {waiting} migrations wait",
+            f"the accounts database is of an earlier release; {number(waiting, 'migration')} to make",
             "make a backup, then restart the server: a start, and any other command, migrates",
         )
         return
@@ -67,7 +63,8 @@ def _people() -> Iterator[Finding]:
         yield warning("there is no active administrator", "tmon user create NAME --admin")
     else:
         yield ok(
-            f"{users.count()} active accounts, {administrators} of them administrators; {services} web services"
+            f"{number(users.count(), 'account')}, {number(administrators, 'administrator')} among them; "
+            f"{number(services, 'web service')}"
         )
     for wsid, zone in WebService.objects.values_list("wsid", "timezone"):
         if zone not in available_timezones():

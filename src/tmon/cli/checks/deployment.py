@@ -81,23 +81,27 @@ class Deployment:
         except StoreError:
             return None
 
-    @cached_property
+    @property
     def accounts(self) -> bool:
-        """Whether there is an accounts database with our tables. Raises django.db.Error where it is away or damaged."""
+        """Whether the accounts database is there, answers, and has our tables."""
+        return self._accounts[0]
+
+    @property
+    def accounts_fail(self) -> str | None:
+        """Why the accounts database cannot be looked at; None where it can, or where there is none yet."""
+        return self._accounts[1]
+
+    @cached_property
+    def _accounts(self) -> tuple[bool, str | None]:
         from tmon.settings import look
 
         if self.settings.database_url is None and not self.has("accounts.db"):
-            return False
+            return False, None
         look(self.data)
-        from django.db import connection
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import Error, connection
 
-        return set(ACCOUNTS) <= set(connection.introspection.table_names())
-
-    @cached_property
-    def accounts_answer(self) -> bool:
-        """The same; False where the database is away or damaged, as the check of the accounts says."""
         try:
-            found = self.accounts
-        except Exception:  # noqa: BLE001 (Django's errors, and those of its drivers)
-            return False
-        return found
+            return set(ACCOUNTS) <= set(connection.introspection.table_names()), None
+        except (Error, ImproperlyConfigured) as error:
+            return False, str(error)

@@ -37,3 +37,8 @@ def warning(message: str, advice: str) -> Finding:
 def problem(message: str, advice: str) -> Finding:
     """Something does not work, or data is in danger."""
     return Finding(Level.PROBLEM, message, advice)
+
+
+def number(count: int, what: str) -> str:
+    """How many of what, for instance `1 key` or `2 keys`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .deployment import Deployment
-from .findings import Finding, ok, problem
+from .findings import Finding, number, ok, problem
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -25,10 +25,10 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         )
         return
     if found is None:
-        if deployment.accounts_answer and (locked := _keys()):
+        if deployment.accounts and (locked := _keys()):
             yield problem(
-                f"{settings.data / secret_key.FILE} is missing, and {len(locked)} keys are kept under it",
-                "restore that file; without it the first start makes another, and every key must be rotated",
+                f"{settings.data / secret_key.FILE} is gone, and {number(len(locked), 'key')} needs it",
+                "restore that file; else the next start makes another, and every key must be rotated",
             )
         else:
             yield ok("none yet; the first start makes one")
@@ -42,7 +42,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         where = f"from {given}"
     else:
         where = "from TMON_SECRET_KEY"
-    if not deployment.accounts_answer:
+    if not deployment.accounts:
         yield ok(where)
         return
     keys = _keys()
@@ -54,7 +54,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             "set the secret under which they were made, or give each a new key: tmon webservice rotate-key WSID",
         )
     else:
-        yield ok(f"{where}; it opens every key ({len(keys)})")
+        yield ok(f"{where}; all that is kept under it opens ({number(len(keys), 'key')})")
 
 
 def _file(file: Path) -> Iterator[Finding]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Final
 
 from .deployment import Deployment
 from .findings import Finding, ok, problem, warning
+
+RESTORE: Final = "restore log.db and views.db from one backup"
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -24,7 +27,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         other = "views.db" if missing == ["log.db"] else "log.db"
         yield problem(
             f"{missing[0]} is missing beside {other} in {deployment.data}",
-            "restore both from one backup; a start makes an empty one, which does not fit the other",
+            f"{RESTORE}; a start makes an empty one, which does not fit the other",
         )
         return
     reader = deployment.reader
@@ -34,8 +37,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     try:
         stats = reader.stats(int(deployment.now * 1000))
     except Damaged as error:
-        what, _, advice = _split(str(error))
-        yield problem(what, advice)
+        yield problem(*_split(str(error)))
         return
     except StoreError as error:
         yield problem(
@@ -45,7 +47,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if stats.position > stats.last_seq:
         yield problem(
             f"the views are at entry {stats.position}, the log ends at {stats.last_seq}: they are not of one time",
-            "restore log.db and views.db from one backup",
+            RESTORE,
         )
     elif stats.newest_ms is None:
         yield ok("the log has none")
@@ -56,10 +58,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-def _split(said: str) -> tuple[str, str, str]:
-    """What is wrong and what to do, as the store's errors say both."""
-    for mark in ("; ", ": run "):
-        if mark in said:
-            what, _, advice = said.rpartition(mark)
-            return what, mark, f"run {advice}" if mark == ": run " else advice
-    return said, "", "restore log.db and views.db from one backup"
+def _split(error: str) -> tuple[str, str]:
+    """What is wrong and what to do."""
+    what, mark, advice = error.rpartition(": run ")
+    return (what, f"run {advice}") if mark else (error.partition("; ")[0], RESTORE)

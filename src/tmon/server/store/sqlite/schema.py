@@ -8,6 +8,8 @@ thread, the views by the follower's; neither transaction ever touches both files
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tmon.settings import read_only_address
@@ -183,9 +185,10 @@ def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
         read_only_address(views), isolation_level=None, timeout=5, check_same_thread=False, uri=True
     )
     try:
-        connection.execute("ATTACH ? AS log", (read_only_address(log),))
-        for path, schema in ((views, "main"), (log, "log")):
-            _check_format(connection, path, schema)
+        _check_format(connection, views, "main")
+        with _as_damage(log):
+            connection.execute("ATTACH ? AS log", (read_only_address(log),))
+        _check_format(connection, log, "log")
     except BaseException:
         connection.close()
         raise
@@ -226,25 +229,28 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512, uri=True
     )
-    try:
+    with _as_damage(path):
         connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise Damaged(f"{path}: {error}; restore it from a backup") from error
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
     return connection
 
 
-def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> int:
-    """The format of a database. Raises Damaged where it has none that this release knows."""
+@contextmanager
+def _as_damage(path: Path | str) -> Iterator[None]:
+    """Raise Damaged where SQLite finds that the file is no database."""
     try:
-        (version,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
+        yield
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         raise Damaged(f"{path}: {error}; restore it from a backup") from error
+
+
+def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> int:
+    """The format of a database. Raises Damaged where it has none that this release knows."""
+    with _as_damage(path):
+        (version,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
     if version > FORMAT:
         raise Damaged(
             f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it"
