@@ -82,8 +82,8 @@ export function change(now, before) {
   if (!before || now === null || now === undefined) return "";
   const value = ((now - before) / before) * 100;
   if (Math.abs(value) < 0.05) return "";
-  const size = Math.abs(value) >= 1000 ? whole.format(Math.abs(value)) : one.format(Math.abs(value));
-  return `${value > 0 ? "↑" : "↓"} ${size}%`;
+  if (value > 999) return "↑ >999%"; // there was next to nothing before, and how little says nothing
+  return `${value > 0 ? "↑" : "↓"} ${one.format(Math.abs(value))}%`;
 }
 
 /** Seconds as a clock counts them: "49:21", "1:43:37", under a minute "12 s". */

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.traffic import Traffic, report
-from tests.integration.server_process import ServerProcess, WebService
+from tests.integration.server_process import ServerProcess, WebService, until
 
 from .conftest import Fresh, Opening
 
@@ -130,12 +130,12 @@ def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, fresh: Fresh, ope
     report(server, service, [{**GOOGLE, "ip": "192.168.1.1"}])
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 0 countries"))
-    assert drawn(page, ".map-land") > 50_000
+    until(lambda: drawn(page, ".map-land") > 50_000, "the countries are drawn")
     assert drawn(page, ".map-dots") == 0
-    expect(page.locator("#map-about")).to_have_text("No located request yet")
+    expect(page.locator("#map-about")).to_have_text("No located request in this period")
     report(server, service, [GOOGLE] * 3)
     expect(page.locator("#map-about")).to_contain_text("3 latest requests")
-    assert drawn(page, ".map-dots") > 20
+    until(lambda: drawn(page, ".map-dots") > 20, "a dot is drawn")
     expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 1 country,"))
     page.locator("#map-table summary").click()
     expect(page.locator("#map-table tbody")).to_contain_text("United States")
@@ -243,6 +243,24 @@ def test_one_panel_fails_alone_and_can_be_tried_again(busy: WebService, opened: 
     page.unroute("**/data/users/city?*")
     page.locator("#view-city").get_by_role("button", name="Try again").click()
     expect(page.locator("#view-city tbody tr")).to_have_count(9)
+
+
+def test_without_the_third_party_parts_the_figures_and_tables_remain(
+    busy: WebService, opened: Opening
+) -> None:
+    watched = opened("/")
+    watched.allowed += ["404", "could not be loaded"]
+    page = watched.page
+    page.route("**/static/vendor/*.js*", lambda route: route.fulfill(status=404))
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}")
+    expect(page.locator("#graph")).to_contain_text("The graph's parts are missing on this server.")
+    expect(page.locator(".map-note")).to_contain_text("The map's parts are missing on this server.")
+    expect(figure(page, "requests")).to_have_text("600")
+    page.locator("#graph-table summary").click()
+    expect(page.locator("#graph-table tbody tr")).to_have_count(120)
+    page.locator("#map-table summary").click()
+    expect(page.locator("#map-table tbody tr").first).to_be_visible()
+    expect(page.locator("#view-country tbody tr")).to_have_count(9)
 
 
 def test_nobody_is_sent_to_the_login_and_back(busy: WebService, opened: Opening, address: str) -> None:

@@ -16,9 +16,9 @@ const AXIS_STEPS = [
 const ROWS = 120;
 
 export class Graph {
-  /** `uPlot` is the library, null where it could not be loaded; `times` writes times in the web service's zone. */
-  constructor(uPlot, times) {
-    this._uPlot = uPlot;
+  /** `times` writes times in the web service's zone. It draws from when it was given the library. */
+  constructor(times) {
+    this._uPlot = null;
     this._times = times;
     this._place = document.getElementById("graph");
     this._legend = document.getElementById("graph-legend");
@@ -32,7 +32,13 @@ export class Graph {
     this._details.addEventListener("toggle", () => this._tabulate());
     onTheme(() => this._rebuild());
     new ResizeObserver(() => this._resize()).observe(this._place);
-    if (!uPlot) this._place.append("The graph's parts are missing on this server. `make web` builds them; the table below has the figures.");
+  }
+
+  /** The library has come; null where it could not be loaded. */
+  equip(uPlot) {
+    this._uPlot = uPlot;
+    if (uPlot) this._rebuild();
+    else this._place.append("The graph's parts are missing on this server. `make web` builds them; the table below has the figures.");
   }
 
   /**
@@ -105,7 +111,7 @@ export class Graph {
       ],
       series: [
         {},
-        { stroke: theme.accent, width: 1.75, fill: (plot) => this._fade(plot), points: { show: this._shown.points.length < 3, size: 5, fill: theme.accent }, spanGaps: false },
+        { stroke: theme.accent, width: 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
         { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },

@@ -45,16 +45,11 @@ async function atlas() {
   return response.json();
 }
 
-const [plotting, geography, borders] = await Promise.all([
-  part(() => import(`${vendor}uplot.js`), "uplot.js"),
-  part(() => import(`${vendor}geography.js`), "geography.js"),
-  part(atlas, "countries.json"),
-]);
-
 class Dashboard {
   constructor() {
-    this._graph = new Graph(plotting?.default ?? null, times);
-    this._map = new WorldMap(geography, borders);
+    this._graph = new Graph(times);
+    this._map = new WorldMap();
+    this._equip();
     this._tail = new Tail(times);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
@@ -80,6 +75,14 @@ class Dashboard {
       again: () => this._again(),
     });
     this._look(this._picker.period);
+  }
+
+  /** The third-party parts come while the first figures are asked for. */
+  async _equip() {
+    const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
+    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(atlas, "countries.json")]);
+    this._graph.equip((await library)?.default ?? null);
+    this._map.equip(...(await parts));
   }
 
   // -- what is looked at -----------------------------------------------------------------------------------------------
@@ -120,7 +123,7 @@ class Dashboard {
     const { parameters } = this._period;
     const live = this._grain === "second";
     document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
-    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, this._placed());
+    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
     for (const button of this._grains) {
       button.hidden = !this._period.grains.includes(button.dataset.grain);
       button.setAttribute("aria-pressed", String(button.dataset.grain === this._grain));
@@ -188,15 +191,10 @@ class Dashboard {
 
   async _locate(signal) {
     try {
-      this._map.locate((await ask(EVERYWHERE, this._placed(), signal)).results);
+      this._map.locate((await ask(EVERYWHERE, this._period.parameters, signal)).results);
     } catch (error) {
       if (signal.aborted || error.status !== 404) throw error;
     }
-  }
-
-  /** The map shows the latest requests of all, those of a period only where it is over. */
-  _placed() {
-    return this._period.endsNow ? {} : this._period.parameters;
   }
 
   async _lines(signal) {

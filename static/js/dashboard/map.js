@@ -22,8 +22,8 @@ const FITTED_ZOOM = 6;
 const TABLE_ROWS = 100;
 
 export class WorldMap {
-  /** `geography` and `atlas` are the library and the borders (static/vendor), null where they could not be loaded. */
-  constructor(geography, atlas) {
+  /** It draws from when it was given the library and the borders; its tables and numbers need neither. */
+  constructor() {
     this.panel = document.getElementById("map");
     this.places = new LatestPlaces();
     this._place = this.panel.querySelector(".map");
@@ -39,6 +39,11 @@ export class WorldMap {
     this._pulses = [];
     this._frame = null;
     this._still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this._details.addEventListener("toggle", () => this._tabulate());
+  }
+
+  /** The library and the borders (static/vendor) have come; null where they could not be loaded. */
+  equip(geography, atlas) {
     if (!geography || !atlas) {
       this.note("The map's parts are missing on this server. `make web` builds them; the table below has the places.");
       return;
@@ -50,7 +55,6 @@ export class WorldMap {
     this._zooms();
     onTheme(() => this.draw());
     new ResizeObserver(() => this._project()).observe(this._place);
-    this._details.addEventListener("toggle", () => this._tabulate());
     this._place.addEventListener("pointermove", (event) => this._hover(event));
     this._place.addEventListener("pointerleave", () => this._hide());
   }
@@ -110,6 +114,7 @@ export class WorldMap {
     this._outlines = this._countries.map((one) => new Path2D(this._path(one) ?? ""));
     this._lines = new Path2D(this._path(this._borders) ?? "");
     this._zoom.extent([[0, 0], [width, height]]).translateExtent([[0, 0], [width, height]]);
+    this._fit();
     this.draw();
   }
 
@@ -199,6 +204,7 @@ export class WorldMap {
   }
 
   _drawDots() {
+    this._tell_about();
     if (!this._path) return;
     const { context, width, height } = fitted(this._dots);
     const at = ({ lon, lat }) => {
@@ -210,10 +216,13 @@ export class WorldMap {
     const dots = merged(places.map((place) => ({ ...place, ...at(place) })).filter(near));
     this._rings(context, at);
     for (const dot of dots.reverse()) this._dot(context, dot);
-    say(this._about, this.places.count ? `${count(this.places.count)} latest requests, ${clock(this.places.span_s)}` : "No located request yet");
+    if (this._pulses.length) this._later();
+  }
+
+  _tell_about() {
+    say(this._about, this.places.count ? `${count(this.places.count)} latest requests, ${clock(this.places.span_s)}` : "No located request in this period");
     this._describe();
     if (performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
-    if (this._pulses.length) this._later();
   }
 
   _dot(context, { x, y, requests, errors }) {

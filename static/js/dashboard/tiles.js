@@ -11,8 +11,8 @@ const BARS = 60;
 const TILES = {
   requests: { parts: (now) => [count(now.requests), ""], judged: 0, of: (summary) => summary.requests, from: count },
   visitors: { parts: (now) => [count(now.visitors), ""], judged: 1, of: (summary) => summary.visitors, from: count },
-  bots: { parts: (now) => [count(now.bots), ""], judged: 0, of: (summary) => summary.bots, from: count, beside: (now) => `${share(now.bots, now.requests)} of all` },
-  errors: { parts: (now) => [count(now.errors), ""], judged: -1, of: (summary) => summary.errors, from: count, beside: (now) => `${share(now.errors, now.requests)} of all` },
+  bots: { parts: (now) => [count(now.bots), ""], judged: 0, of: (summary) => summary.bots, from: count, beside: (now) => (now.requests ? `${share(now.bots, now.requests)} of all` : "") },
+  errors: { parts: (now) => [count(now.errors), ""], judged: -1, of: (summary) => summary.errors, from: count, beside: (now) => (now.requests ? `${share(now.errors, now.requests)} of all` : "") },
   p95: { parts: (now) => durationParts(now.p95_ms), judged: -1, of: (summary) => summary.p95_ms, from: duration, beside: (now) => (now.p95_ms === null ? "no durations reported" : `p99 ${duration(now.p99_ms)}`) },
   bytes: { parts: (now) => bytesParts(now.bytes), judged: 0, of: (summary) => summary.bytes, from: bytes },
 };
