@@ -373,6 +373,13 @@ def test_positions_tell_how_far_the_views_are(store: Store) -> None:
     assert stats.filling == []
 
 
+def test_the_newest_receipt_is_told(store: Store) -> None:
+    assert store.stats(NOW).newest_ms is None
+    store.append([envelope(event(), received_ms=NOW - 70), envelope(event(), received_ms=NOW - 30)])
+    store.close_days(NOW + 4 * 86_400_000)
+    assert store.stats(NOW).newest_ms == NOW - 30
+
+
 def test_a_view_that_fills_does_not_count_as_behind(store: Store) -> None:
     append(store, envelope(event(), received_ms=NOW - 70))
     store.sync_views(by_name(PAGE))

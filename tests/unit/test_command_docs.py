@@ -12,7 +12,9 @@ import pytest
 from tmon.cli import parser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-DOCUMENT = "\n".join((DOCS / f"{name}.md").read_text("utf-8") for name in ("accounts", "sending", "views"))
+DOCUMENT = "\n".join(
+    (DOCS / f"{name}.md").read_text("utf-8") for name in ("accounts", "sending", "views", "doctor")
+)
 ELSEWHERE = {"serve", "core"}
 """Described by docs/serving.md, with a test of its own."""
 SAID_ONCE = {"--help", "-h", "--data", "--json"}

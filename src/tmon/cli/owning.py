@@ -33,12 +33,11 @@ from tmon.server.writer import (
 from tmon.settings import Settings
 
 from .owner import views
+from .readiness import FREE_BYTES, LAG_S
 
 log = structlog.get_logger(__name__)
 
 ERASED_WITHIN_S: Final = 60.0
-LAG_S: Final = 30.0
-FREE_BYTES: Final = 64 * 1024 * 1024
 DEFAULT_EVENTS_PER_SECOND: Final = 100_000
 RETENTION_DAYS: Final = 14
 SETTLING: Final = 32
@@ -134,7 +133,7 @@ class Owning:
         Beside what `carry_out` knows, for collectors that are processes of their own:
 
         {"do": "settle", "seconds": 1.0}   see `settle`: {"settled": true}
-        {"do": "who"}                      what kind of process this is, as `owner_of` says it: {"who": "core"}
+        {"do": "who"}                      what kind of process this is, as `kind_of_owner` says it: {"who": "core"}
         {"do": "readiness"}                what is wrong: {"reasons": [...]}
         {"do": "figures"}                  {"figures": {process: text}}
         """

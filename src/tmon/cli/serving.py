@@ -66,14 +66,14 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from tmon.server.collector import bound
     from tmon.server.store import StoreError
-    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, owner_of
+    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, kind_of_owner
     from tmon.settings import prepare
 
     settings = prepare(arguments.data)
     host, port = arguments.host, arguments.port
     demonstration = Demonstration(settings) if arguments.demo else None
     try:
-        owner = owner_of(settings.data)
+        owner = kind_of_owner(settings.data)
         if owner == CORE or (owner != ALONE and arguments.processes > 1):
             with _listening(bound, host, port, arguments.processes) as listeners:
                 return asyncio.run(_run_several(settings, host, listeners, demonstration, core=owner != CORE))

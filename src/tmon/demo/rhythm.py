@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,9 @@ HOUR_S: Final = 3600
 DAY_S: Final = 86_400
 SURGE_DAYS: Final = 1.2
 """For so long before the demo's start a surge builds up, which then stays."""
+
+
+_zone = cache(ZoneInfo)  # which itself keeps eight only
 
 
 class Rhythm(NamedTuple):
@@ -21,7 +25,7 @@ class Rhythm(NamedTuple):
 
     def at(self, moment_s: float, zone: str) -> float:
         """How busy people in `zone` are at the Unix second `moment_s`; 1 in the mean of a week."""
-        local = dt.datetime.fromtimestamp(moment_s, ZoneInfo(zone))
+        local = dt.datetime.fromtimestamp(moment_s, _zone(zone))
         return self.hours[local.hour] * self.days[local.weekday()]
 
 

@@ -26,6 +26,7 @@ Event = dict[str, object]
 OFFSETS_PER_HOUR: Final = 1 << 20
 TABLE: Final = 4_096
 LATENCY_SIGMA: Final = 0.6
+ASSET_MS: Final = 4
 CRAWLER_COUNT: Final = 90
 INCIDENT_HOUR: Final = 14
 INCIDENT_ZONE: Final = "America/New_York"
@@ -87,6 +88,7 @@ class Traffic:
         self.plan = plan
         self._pages = _table(site.pages, [page.weight for page in site.pages])
         self._public = _table(site.pages, [0 if page.login else page.weight for page in site.pages])
+        self._assets = [Page(path, 0, ASSET_MS, size) for path, size in site.assets]
         self._statuses = _table(*zip(*site.statuses, strict=True))
         self._trouble = _table(*zip(*site.trouble, strict=True))
         self._referrers = _table(*zip(*site.referrers, strict=True)) if site.referrers else []
@@ -96,6 +98,7 @@ class Traffic:
             math.exp(LATENCY_SIGMA * normal.inv_cdf((place + 0.5) / TABLE)) for place in range(TABLE)
         ]
         self._crowds = list(_crowds(site, plan.seed))
+        self._incident = plan.incident
         self._next = -1
         self._carried: list[Event] = []
 
@@ -156,9 +159,8 @@ class Traffic:
                     if place not in cached:
                         cached.add(place)
                         at += 0.03 + 0.25 * random()
-                        path, size = site.assets[place]
-                        asset = Page(path, 0, 4, size)
-                        events.append(self._request(source, visitor, at, asset, path, here, None))
+                        asset = self._assets[place]
+                        events.append(self._request(source, visitor, at, asset, asset.path, here, None))
             if random() * audience.pages < 1:
                 return events
             if audience.elsewhere:
@@ -191,14 +193,16 @@ class Traffic:
     ) -> Event:
         random = source.random
         duration_ms = page.median_ms * self._latency[int(random() * TABLE)]
-        troubled = self.plan.incident <= ts < self.plan.incident + HOUR_S and not page.path.startswith(
-            "/static/"
-        )
+        troubled = self._incident <= ts < self._incident + HOUR_S and not page.path.startswith("/static/")
         if troubled:
             status = self._trouble[int(random() * TABLE)]
             duration_ms *= 1 + (self.site.trouble_slower - 1) * random()
         else:
             status = self._statuses[int(random() * TABLE)]
+        if status == (
+            201 if page.method == "GET" else 304
+        ):  # what is read makes nothing, what is made is new
+            status = 200
         event: Event = {
             "ts": round(ts, 3),
             "url": url,

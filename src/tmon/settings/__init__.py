@@ -9,11 +9,14 @@ from __future__ import annotations
 from .declared import Declaration, Settings, Stage, declarations, load, read
 from .errors import SettingError
 from .paths import shipped
+from .present import Present, present
 from .proxies import TrustedProxies, client_address
-from .startup import prepare
+from .read_only import read_only_address
+from .startup import look, prepare
 
 __all__ = [
     "Declaration",
+    "Present",
     "SettingError",
     "Settings",
     "Stage",
@@ -21,7 +24,10 @@ __all__ = [
     "client_address",
     "declarations",
     "load",
+    "look",
     "prepare",
+    "present",
     "read",
+    "read_only_address",
     "shipped",
 ]

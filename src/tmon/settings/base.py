@@ -13,13 +13,19 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from . import caching, declared, secret_key
+from .errors import SettingError
 from .paths import shipped
 from .startup import ACCOUNTS
 
 TMON = declared.load()
 """The declared settings of this process, for our own rooms."""
 
-SECRET_KEY = secret_key.find(TMON) or ""
+try:
+    SECRET_KEY = secret_key.find(TMON) or ""
+except SettingError:
+    # `prepare` has said so before anything is served. Who only looks (`look`) goes on, and Django refuses whatever
+    # needs the secret.
+    SECRET_KEY = ""
 # Django's own debug pages show tracebacks and settings to whoever asks; TMON.debug makes answers say more.
 DEBUG = False
 

@@ -35,6 +35,10 @@ def find(settings: Settings) -> str | None:
         raise SettingError(
             "TMON_SECRET_KEY", f"is not set and {file} can't be read: {error.strerror}"
         ) from None
+    except UnicodeDecodeError:
+        raise SettingError(
+            "TMON_SECRET_KEY", f"is not set and {file} is damaged; restore it from a backup"
+        ) from None
     if not kept:
         raise SettingError(
             "TMON_SECRET_KEY", f"is not set and {file} is empty; restore the file or remove it"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts Django on a data folder, which is made and brought up to date if needed."""
+"""Starts Django on a data folder, which is made and brought up to date if needed, or only looked at."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from . import secret_key
 from .declared import Settings, load
 from .errors import SettingError
+from .read_only import read_only_address
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 LOCK = ".prepare.lock"
 ACCOUNTS = "accounts.db"
 _ADVISORY_LOCK = 0x746D6F6E  # "tmon": PostgreSQL's lock against two machines that migrate at once
+LOOKING_S = 5
+"""How long `look` has the accounts database make whoever asks wait."""
 _prepared: Settings | None = None
 
 
@@ -34,9 +37,7 @@ def prepare(data: str | os.PathLike[str] | None = None) -> Settings:
     Raises SettingError, OSError, django.db.Error.
     """
     global _prepared  # noqa: PLW0603 (Django is set up once per process)
-    if data is not None:
-        os.environ["TMON_DATA"] = str(Path(data).expanduser().absolute())
-    settings = load()
+    settings = _chosen(data)
     if _prepared is not None:
         if settings.data != _prepared.data:
             raise SettingError("TMON_DATA", f"this process already uses {_prepared.data}")
@@ -46,16 +47,56 @@ def prepare(data: str | os.PathLike[str] | None = None) -> Settings:
         secret_key.ensure(settings)
         if settings.database_url is None:
             (settings.data / ACCOUNTS).touch(mode=0o600)
-        os.environ["DJANGO_SETTINGS_MODULE"] = f"tmon.settings.{settings.stage}"
-        import django
-
-        from . import logs
-
-        logs.configure(settings)
-        django.setup()
+        _set_up_django(settings)
         _migrate()
     _prepared = settings
     return settings
+
+
+def look(data: str | os.PathLike[str] | None = None) -> Settings:
+    """Make this process ready to look at accounts and web services as they are, and return its settings.
+
+    Nothing is made or migrated, a secret may be missing, and the accounts database cannot be written. After `prepare`
+    this does nothing. Raises SettingError.
+    """
+    settings = _chosen(data)
+    if _prepared is not None:
+        return _prepared
+    _set_up_django(settings)
+    from django.db import connection
+
+    _cannot_write(connection)
+    return settings
+
+
+def _chosen(data: str | os.PathLike[str] | None) -> Settings:
+    if data is not None:
+        os.environ["TMON_DATA"] = str(Path(data).expanduser().absolute())
+    return load()
+
+
+def _set_up_django(settings: Settings) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"tmon.settings.{settings.stage}"
+    import django
+
+    from . import logs
+
+    logs.configure(settings)
+    django.setup()
+
+
+def _cannot_write(connection: BaseDatabaseWrapper) -> None:
+    """Have connections that are not open yet refuse every change, and answer soon where the database is away."""
+    described = connection.settings_dict
+    if connection.vendor == "sqlite":
+        described["NAME"] = read_only_address(Path(described["NAME"]))
+        described["OPTIONS"] = {"timeout": LOOKING_S}
+    else:
+        described["OPTIONS"] = {
+            **described["OPTIONS"],
+            "connect_timeout": LOOKING_S,
+            "options": "-c default_transaction_read_only=on",
+        }
 
 
 def _make_folder(folder: Path) -> None:

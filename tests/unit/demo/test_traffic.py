@@ -153,6 +153,13 @@ def test_the_share_of_phones_and_tablets(site: Site, least: float, most: float, 
     assert least < share(flat(hours(site)), is_mobile) < most
 
 
+def test_what_is_read_makes_nothing_and_what_is_made_is_new(hours: Month) -> None:
+    pairs = Counter((event["method"], event["status"]) for event in flat(hours(API)))
+    assert pairs["POST", 201] > 100
+    assert pairs["GET", 304] > 100
+    assert (pairs["GET", 201], pairs["POST", 304]) == (0, 0)
+
+
 def test_errors_are_rare_but_in_the_incident(hours: Month) -> None:
     incident = PLAN.incident // 3600
     for number, events in hours(API).items():

@@ -32,6 +32,7 @@ from .base import (
     Unavailable,
     UnknownView,
 )
+from .changes import check_change
 
 __all__ = [
     "Box",
@@ -59,6 +60,7 @@ __all__ = [
     "TooLong",
     "Unavailable",
     "UnknownView",
+    "check_change",
     "open_reader",
     "open_store",
 ]
@@ -81,16 +83,19 @@ def open_store(url: str, data_dir: Path, limits: Limits | None = None) -> Store:
     raise StoreError(f"the event store {scheme}: is not known; TMON_STORE is sqlite: or memory:")
 
 
-def open_reader(url: str, data_dir: Path) -> Reader:
+def open_reader(url: str, data_dir: Path, *, touch_nothing: bool = False) -> Reader:
     """The reading side of the store that `url` names, which another process owns. Questions raise Unavailable until
     that has made it.
+
+    With `touch_nothing` not even the files are made that a database keeps beside it while it is read, nobody has to own
+    the store, and questions raise Damaged where it is corrupt or of a later release.
 
     Raises StoreError for a store that only its own process can read.
     """
     if url.partition(":")[0] == "sqlite":
         from .sqlite.reader import SqliteReader
 
-        return SqliteReader(data_dir)
+        return SqliteReader(data_dir, touch_nothing=touch_nothing)
     raise StoreError(
         f"the event store {url.partition(':')[0]}: can't be read by another process than its owner"
     )

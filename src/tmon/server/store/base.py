@@ -302,7 +302,8 @@ class Stats:
     """Figures for /metrics and /readyz.
 
     `position` is the entry up to which the totals, the ledger and every view that is not filling have counted, and
-    `behind_*` the distance from there to the log's end. `filling` names the other views.
+    `behind_*` the distance from there to the log's end. `filling` names the other views. `newest_ms` is when the newest
+    envelope that the log still has was received.
     """
 
     last_seq: int
@@ -312,6 +313,7 @@ class Stats:
     filling: list[str]
     log_bytes: int
     views_bytes: int
+    newest_ms: int | None = None
 
 
 class Reader(ABC):

@@ -5,7 +5,7 @@ from tmon.server.events import Rejected
 from tmon.server.store.base import Envelope, Outcome
 
 from .collectors import Collectors
-from .control import ALONE, CORE, SUPERVISED, Commands, Control, ask, carry_out, owner_of
+from .control import ALONE, CORE, SUPERVISED, Commands, Control, ask, carry_out, kind_of_owner
 from .errors import (
     Busy,
     CommandFailed,
@@ -21,7 +21,7 @@ from .errors import (
 from .figures import StoreFigures
 from .follower import Follower
 from .group_commit import Bounds, Writer
-from .lock import WriterLock
+from .lock import WriterLock, owner
 from .remote import RemoteWriter
 from .shares import DiskShares, Share
 
@@ -55,5 +55,6 @@ __all__ = [
     "WriterLock",
     "ask",
     "carry_out",
-    "owner_of",
+    "kind_of_owner",
+    "owner",
 ]

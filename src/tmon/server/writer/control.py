@@ -192,7 +192,7 @@ class Commands:
             self._idle.pop().close()
 
 
-def owner_of(data_dir: Path) -> str | None:
+def kind_of_owner(data_dir: Path) -> str | None:
     """What kind of process owns `data_dir`: ALONE, CORE or SUPERVISED; None where nobody does, or does not say so."""
     commands = Commands(data_dir)
     try:

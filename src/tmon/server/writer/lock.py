@@ -17,6 +17,25 @@ from .errors import Locked
 LOCK_NAME: Final = "writer.lock"
 
 
+def owner(data_dir: Path) -> int | None:
+    """The number of the process that owns `data_dir`, 0 where it is not known; None if nobody does. Makes nothing.
+
+    Looks by taking a shared lock for a moment. Raises OSError where the lock's file cannot be read.
+    """
+    try:
+        file = os.open(data_dir / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        number = os.pread(file, 32, 0).strip()
+        return int(number) if number.isdigit() else 0
+    finally:
+        os.close(file)
+    return None
+
+
 class WriterLock:
     """The ownership of `data_dir`. A context manager; `acquire` and `release` do the same by hand."""
 

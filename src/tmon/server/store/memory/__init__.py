@@ -34,9 +34,9 @@ from tmon.server.store.base import (
     Stats,
     Store,
     StoredEvent,
-    StoreError,
     UnknownView,
 )
+from tmon.server.store.changes import check_change
 from tmon.server.store.fields import fields_of
 
 from . import filtered, locating
@@ -44,9 +44,6 @@ from .counts import NOTHING, Counts, Rows, ranked
 from .items import Logged, Received
 from .ledger import Ledger
 from .log import Log
-
-COUNTED_BY = ("field", "kind", "visitors", "classes")
-"""What a view's counts depend on."""
 
 KEPT_MS: dict[Grain, int] = {"hour": HOURS_KEPT_MS, "day": DAYS_KEPT_MS, "month": DAYS_KEPT_MS}
 
@@ -100,7 +97,7 @@ class MemoryStore(Store):
         with self._lock:
             known = self.views()
             for name in known.keys() & views.keys():
-                _check_change(known[name], views[name])
+                check_change(known[name], views[name])
             changed = sorted(
                 name for name in known.keys() | views.keys() if known.get(name) != views.get(name)
             )
@@ -303,6 +300,7 @@ class MemoryStore(Store):
                 filling=sorted(name for name, counts in self._views.items() if counts.filling),
                 log_bytes=0,
                 views_bytes=0,
+                newest_ms=self._log.newest_ms,
             )
 
     def close(self) -> None:
@@ -312,16 +310,6 @@ class MemoryStore(Store):
         if view not in self._views:
             raise UnknownView(f"there is no view {view!r}")
         return self._views[view]
-
-
-def _check_change(old: View, new: View) -> None:
-    if new.version < old.version:
-        raise StoreError(
-            f"view {new.name}: its file says version {new.version}, its counts are of version {old.version}"
-        )
-    for key in COUNTED_BY:
-        if new.version == old.version and getattr(new, key) != getattr(old, key):
-            raise StoreError(f"view {new.name}: {key} has changed; raise its version to have it counted anew")
 
 
 def _sum_of(counts: Counts, period: Period) -> Rows:

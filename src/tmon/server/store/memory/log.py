@@ -58,6 +58,12 @@ class Log:
         self._outcomes: dict[tuple[int, bytes], tuple[int, Outcome]] = {}
         self._streams: dict[tuple[int, str], int] = {}
 
+    @property
+    def newest_ms(self) -> int | None:
+        """When the newest envelope was received."""
+        received = (item.received_ms for item in reversed(self._items) if isinstance(item, Received))
+        return next(received, None)
+
     def after(self, position: int) -> list[Item]:
         """The items with higher numbers."""
         return self._items[bisect_right(self._items, position, key=lambda item: item.seq) :]

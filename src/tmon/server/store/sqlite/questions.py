@@ -261,6 +261,13 @@ class Questions:
         (position,) = self._db.execute("SELECT position FROM followers WHERE owner = 0").fetchone()
         return int(following) - 1, int(position)
 
+    def newest_ms(self) -> int | None:
+        """When the newest envelope that the log has was received."""
+        row = self._db.execute(
+            "SELECT received FROM log.entries WHERE kind = 0 ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def days(self, days: Iterable[tuple[int, int]], *, closed: bool) -> set[tuple[int, int]]:
         """Those of the (wsid, day start) that got an event and are closed, or are open."""
         query = (

@@ -14,6 +14,7 @@ from ...catalogue import View
 from ...events import REQUEST
 from ..base import (
     Box,
+    Damaged,
     Filter,
     Grain,
     Locations,
@@ -30,7 +31,7 @@ from ..base import (
 )
 from .counting import IN_STEP
 from .questions import Questions
-from .schema import LOG_NAME, VIEWS_NAME, open_reader
+from .schema import LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
 
 IDLE_READERS = 8
 DEADLINE_S = 20.0
@@ -42,8 +43,9 @@ STEPS = 20_000
 class SqliteReader(Reader):
     """See the contract in base.py. The files in `data_dir` are made by whoever owns the store."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, touch_nothing: bool = False) -> None:
         self._log_path, self._views_path = data_dir / LOG_NAME, data_dir / VIEWS_NAME
+        self._open = open_onlooker if touch_nothing else open_reader
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
 
@@ -119,6 +121,7 @@ class SqliteReader(Reader):
             last, position = ask.position()
             waiting = ask.as_of_ms(now_ms, IN_STEP)
             filling = sorted(view.name for _, view, owner in ask.views() if owner != IN_STEP)
+            newest_ms = ask.newest_ms()
         return Stats(
             last_seq=last,
             position=position,
@@ -127,6 +130,7 @@ class SqliteReader(Reader):
             filling=filling,
             log_bytes=_size(self._log_path),
             views_bytes=_size(self._views_path),
+            newest_ms=newest_ms,
         )
 
     def close(self) -> None:
@@ -142,7 +146,7 @@ class SqliteReader(Reader):
             connection = self._readers.pop() if self._readers else None
         if connection is None:
             try:
-                connection = open_reader(self._views_path, self._log_path)
+                connection = self._open(self._views_path, self._log_path)
             except sqlite3.OperationalError as error:
                 raise Unavailable(f"the store cannot be opened: {error}") from error
         deadline = time.monotonic() + DEADLINE_S
@@ -158,8 +162,12 @@ class SqliteReader(Reader):
                     "this question takes too long; ask about a shorter period, or with fewer filters"
                 ) from error
             raise Unavailable(f"the store cannot be read: {error}") from error
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if type(error) is sqlite3.DatabaseError:
+                raise Damaged(
+                    f"{self._log_path} or {self._views_path}: {error}; restore both from one backup"
+                ) from error
             raise
         with self._readers_lock:
             if len(self._readers) < IDLE_READERS:

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from ...catalogue import View
-from ..base import StoreError
+from ..changes import check_change
 from .counting import IN_STEP
 from .schema import DAY
 from .sums import SUMS
-
-COUNTED_BY = ("field", "kind", "visitors", "classes")
-"""What a view's counts depend on: changing one of these needs a raised version."""
 
 
 class Registry:
@@ -45,19 +42,12 @@ class Registry:
         changed = []
         for name, (number, old) in stored.items():
             new = views.get(name)
+            if new is not None:
+                check_change(old, new)
             if new is None:
                 self._remove(number)
             elif new.version > old.version:
                 self._refill(number, new)
-            elif new.version < old.version:
-                raise StoreError(
-                    f"view {name}: its file says version {new.version}, its counts are of version {old.version}"
-                )
-            elif any(getattr(new, key) != getattr(old, key) for key in COUNTED_BY):
-                what = next(key for key in COUNTED_BY if getattr(new, key) != getattr(old, key))
-                raise StoreError(
-                    f"view {name}: {what} has changed; raise its version to have it counted anew"
-                )
             elif new != old:
                 self._db.execute("UPDATE views SET definition = ? WHERE id = ?", (_encoded(new), number))
             else:

@@ -8,7 +8,11 @@ thread, the views by the follower's; neither transaction ever touches both files
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tmon.settings import read_only_address
 
 from ...events import key_text
 from ..base import Damaged
@@ -172,6 +176,26 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
+    """As open_reader, for who must not change anything: no file is made or brought up to date.
+
+    Raises Damaged for what is no database and for one of a later release, sqlite3.OperationalError where there is none.
+    """
+    connection = sqlite3.connect(
+        read_only_address(views), isolation_level=None, timeout=5, check_same_thread=False, uri=True
+    )
+    try:
+        _check_format(connection, views, "main")
+        with _as_damage(log):
+            connection.execute("ATTACH ? AS log", (read_only_address(log),))
+        _check_format(connection, log, "log")
+    except BaseException:
+        connection.close()
+        raise
+    connection.create_function("key_text", 1, key_text, deterministic=True)
+    return connection
+
+
 def overwritten(connection: sqlite3.Connection, database: str) -> bool:
     """Move the write-ahead log into its database and empty it; False where a reader still needs it.
 
@@ -205,22 +229,36 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512, uri=True
     )
-    try:
+    with _as_damage(path):
         connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise Damaged(f"{path}: {error}; restore it from a backup") from error
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+@contextmanager
+def _as_damage(path: Path | str) -> Iterator[None]:
+    """Raise Damaged where SQLite finds that the file is no database."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{path}: {error}; restore it from a backup") from error
+
+
+def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> int:
+    """The format of a database. Raises Damaged where it has none that this release knows."""
+    with _as_damage(path):
+        (version,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
     if version > FORMAT:
         raise Damaged(
             f"{path} has format {version}, this release knows {FORMAT}: run the release that wrote it"
         )
+    return int(version)
+
+
+def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
+    version = _check_format(connection, path, "main")
     if version < FORMAT:
         connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The deployment that is checked: its settings, and ways to look at its parts that change none of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tmon.server.store import Reader, Stats
+    from tmon.settings import Settings
+
+ACCOUNTS: Final = ("tenants_webservice", "tenants_key", "auth_user")
+"""Tables without which there is nothing to look at in an accounts database."""
+
+
+class Deployment:
+    """What the checks look at. `wrong` says by setting what is wrong with it; such a setting counts as unset."""
+
+    def __init__(self, settings: Settings, wrong: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.wrong = wrong
+        self.now = time.time()
+
+    @property
+    def data(self) -> Path:
+        """The data folder, there or not."""
+        return self.settings.data
+
+    @property
+    def there(self) -> bool:
+        """Whether the data folder is there and can be looked into."""
+        return os.path.isdir(self.data) and os.access(self.data, os.R_OK | os.X_OK)  # noqa: PTH112 (never raises)
+
+    def has(self, name: str) -> bool:
+        """Whether the data folder has a file of that name."""
+        return os.path.lexists(self.data / name)
+
+    @cached_property
+    def owner(self) -> int | None:
+        """The process that owns the data folder, 0 where it is not known, None where nobody does."""
+        from tmon.server.writer import owner
+
+        try:
+            return owner(self.data) if self.there else None
+        except OSError:
+            return None
+
+    @cached_property
+    def secret(self) -> str | None:
+        """The server's secret; None where there is none, or where it cannot be had."""
+        from tmon.settings import SettingError, secret_key
+
+        try:
+            return secret_key.find(self.settings)
+        except SettingError:
+            return None
+
+    @cached_property
+    def reader(self) -> Reader | None:
+        """The stored events; None where there are none yet, or none on disk."""
+        from tmon.server.store import open_reader
+
+        if self.settings.store.partition(":")[0] != "sqlite" or not (
+            self.has("log.db") and self.has("views.db")
+        ):
+            return None
+        return open_reader(self.settings.store, self.data, touch_nothing=True)
+
+    @cached_property
+    def stats(self) -> Stats | None:
+        """Positions and sizes of the store; None where there is nothing, or it cannot be read (`store` says so)."""
+        from tmon.server.store import StoreError
+
+        try:
+            return None if self.reader is None else self.reader.stats(int(self.now * 1000))
+        except StoreError:
+            return None
+
+    @property
+    def accounts(self) -> bool:
+        """Whether the accounts database is there, answers, and has our tables."""
+        return self._accounts[0]
+
+    @property
+    def accounts_fail(self) -> str | None:
+        """Why the accounts database cannot be looked at; None where it can, or where there is none yet."""
+        return self._accounts[1]
+
+    @cached_property
+    def _accounts(self) -> tuple[bool, str | None]:
+        from tmon.settings import look
+
+        if self.settings.database_url is None and not self.has("accounts.db"):
+            return False, None
+        look(self.data)
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import Error, connection
+
+        try:
+            return set(ACCOUNTS) <= set(connection.introspection.table_names()), None
+        except (Error, ImproperlyConfigured) as error:
+            return False, str(error)
