@@ -317,3 +317,19 @@ def test_it_fits_every_screen(
     expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     screenshot(page, name)
+
+
+def test_a_period_is_compared_with_the_one_before_it(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 60}] * 6)
+    report(server, service, [{**GOOGLE, "ts": now - 26 * HOUR_S}] * 4)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    expect(figure(page, "requests")).to_have_text("6")
+    expect(page.locator('[data-tile="requests"] .tile-more')).to_have_text("↑ 50.0% from 4")
+    expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
+    expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
+    page.get_by_role("button", name="Hour", exact=True).click()
+    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 h")

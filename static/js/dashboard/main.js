@@ -11,7 +11,7 @@ import { PeriodPicker, before } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
-import { MOST, Series, points } from "./series.js";
+import { MOST, STEP_S, Series, aligned, points } from "./series.js";
 import { StateLine } from "./state.js";
 import { Tail, ROWS } from "./tail.js";
 import { onTheme } from "./theme.js";
@@ -166,7 +166,7 @@ class Dashboard {
     if (this._due.slow && slow) work.push(this._lines(signal), this._locate(signal));
     if (this._grain !== "second" && (changed || slow)) work.push(this._series.update(signal).then(() => this._plot()));
     if (all) work.push(this._begin(signal));
-    if (all || now - this._earlier_at > EARLIER_MS) work.push(this._compare(signal));
+    if (all || now - this._earlier_at > EARLIER_MS) this._compare(signal).catch(() => {}); // without it nothing is compared
     this._due.shades = false;
     if (slow) this._due.slow = false;
     // Rankings show what goes wrong with them themselves; for the rest the page says it, and asks for all of it again.
@@ -203,7 +203,7 @@ class Dashboard {
 
   async _lines(signal) {
     await this._spark.update(signal);
-    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark));
   }
 
   /** The same figures of the period before, for what has changed since then. */
@@ -223,12 +223,14 @@ class Dashboard {
     }
     if (period !== this._period) return;
     this._figures();
-    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark));
     this._plot();
   }
 
-  _moved(ghost = []) {
-    return ghost.map((point) => ({ ...point, t: point.t + this._period.before_s }));
+  /** For each point of a series the one of the period before, null where that is not known. */
+  _ghost(series) {
+    const ghost = this._ghosts[series.grain] ?? [];
+    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._period.before_s })), STEP_S[series.grain]);
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
@@ -279,7 +281,7 @@ class Dashboard {
       points: this._series.points,
       measure,
       grain: this._grain,
-      before: this._moved(this._ghosts[this._grain]),
+      before: this._ghost(this._series),
       called: "This period",
       calledBefore: this._period.called,
       complete_from: this._series.complete_from,
