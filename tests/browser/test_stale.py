@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 from tests.browser.traffic import Traffic, report
-from tests.integration.server_process import ServerProcess
+from tests.integration.server_process import ServerProcess, until
 
-from .conftest import Opening
+from .conftest import Fresh, Opening
 
+SEEN = """state => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
 UNREACHABLE = [
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",
@@ -46,3 +50,28 @@ def test_a_page_without_its_server_is_stale_and_recovers_by_itself(
     expect(page.locator("#banner")).to_be_hidden()
     report(server, service, [traffic.one() for _ in range(5)])
     expect(requests).to_have_text("205")
+
+
+def test_a_tab_that_nobody_sees_asks_for_nothing(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    traffic = Traffic()
+    report(server, service, [traffic.one() for _ in range(3)])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    requests = page.locator('[data-tile="requests"] .tile-value b')
+    expect(requests).to_have_text("3")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    streams = server.metric("tmon_live_streams")
+    page.evaluate(SEEN, "hidden")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    report(server, service, [traffic.one() for _ in range(4)])
+    until(lambda: server.metric("tmon_live_streams") < streams, "the stream is closed")
+    other = opened(f"/view/dashboard/{service.wsid}").page.locator('[data-tile="requests"] .tile-value b')
+    expect(other).to_have_text("7")
+    report(server, service, [traffic.one()])
+    expect(other).to_have_text("8")  # so the hidden one could have asked by now
+    assert asked == []
+    page.evaluate(SEEN, "visible")
+    expect(requests).to_have_text("8")

@@ -149,8 +149,8 @@ export class Graph {
 
   _fade(plot) {
     const fade = plot.ctx.createLinearGradient(0, plot.bbox.top, 0, plot.bbox.top + plot.bbox.height);
-    fade.addColorStop(0, `color-mix(in srgb, ${theme.accent} 26%, transparent)`);
-    fade.addColorStop(1, `color-mix(in srgb, ${theme.accent} 2%, transparent)`);
+    fade.addColorStop(0, `${theme.accent}42`); // #rrggbb and its opacity
+    fade.addColorStop(1, `${theme.accent}05`);
     return fade;
   }
 
