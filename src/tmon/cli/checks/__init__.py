@@ -36,11 +36,12 @@ __all__ = ["CHECKS", "Check", "Deployment", "Finding", "Level", "examine"]
 
 
 class Check(NamedTuple):
-    """A check, its name in the report, and the settings that it depends on."""
+    """A check, its name in the report, and what it depends on: settings, and looking into the data folder."""
 
     name: str
     run: Callable[[Deployment], Iterable[Finding]]
     needs: frozenset[str] = frozenset()
+    inside: bool = False
 
 
 DATA: Final = frozenset({"TMON_DATA"})
@@ -50,17 +51,17 @@ EVENTS: Final = DATA | {"TMON_STORE"}
 CHECKS: Final = (
     Check("settings", variables.check),
     Check("address", address.check, frozenset({"TMON_STAGE", "TMON_PUBLIC_URL", "TMON_TRUSTED_PROXIES"})),
-    Check("secret", secret.check, ACCOUNTS | {"TMON_SECRET_KEY"}),
+    Check("secret", secret.check, ACCOUNTS | {"TMON_SECRET_KEY"}, inside=True),
     Check("data folder", folder.check, DATA),
     Check("disk", disk.check, DATA),
     Check("open files", open_files.check, DATA),
     Check("clock", clock.check, EVENTS),
     Check("geoip", geoip.check, frozenset({"TMON_GEOIP"})),
-    Check("server", server.check, DATA),
-    Check("events", store.check, EVENTS),
+    Check("server", server.check, DATA, inside=True),
+    Check("events", store.check, EVENTS, inside=True),
     Check("views", views.check, EVENTS | {"TMON_VIEWS"}),
-    Check("accounts", accounts.check, ACCOUNTS),
-    Check("keys", keys.check, ACCOUNTS | EVENTS),
+    Check("accounts", accounts.check, ACCOUNTS, inside=True),
+    Check("keys", keys.check, ACCOUNTS | EVENTS, inside=True),
 )
 
 
@@ -70,7 +71,13 @@ def examine(deployment: Deployment, checks: Iterable[Check] = CHECKS) -> Iterato
         if wrong := sorted(check.needs & set(deployment.wrong)):
             yield (
                 check,
-                warning(f"not checked, because {' and '.join(wrong)} is wrong", "set that right first"),
+                warning(f"not checked, because {' and '.join(wrong)} is wrong", "see to that first"),
+            )
+            continue
+        if check.inside and deployment.closed:
+            yield (
+                check,
+                warning("not checked, because the data folder cannot be looked into", "see to that first"),
             )
             continue
         try:

@@ -36,6 +36,17 @@ class Deployment:
         """Whether the data folder is there and can be looked into."""
         return os.path.isdir(self.data) and os.access(self.data, os.R_OK | os.X_OK)  # noqa: PTH112 (never raises)
 
+    @cached_property
+    def closed(self) -> bool:
+        """Whether something is where the data folder belongs that cannot be looked into."""
+        try:
+            self.data.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return not self.there
+
     def has(self, name: str) -> bool:
         """Whether the data folder has a file of that name."""
         return os.path.lexists(self.data / name)

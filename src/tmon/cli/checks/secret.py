@@ -27,7 +27,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if found is None:
         if deployment.accounts and (locked := _keys()):
             yield problem(
-                f"{settings.data / secret_key.FILE} is gone, and {number(len(locked), 'key')} needs it",
+                f"{settings.data / secret_key.FILE} is gone, which alone opens {number(len(locked), 'key')}",
                 "restore that file; else the next start makes another, and every key must be rotated",
             )
         else:
