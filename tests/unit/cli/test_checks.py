@@ -171,6 +171,29 @@ def test_a_secret_that_others_can_read_is_a_problem(data: Path) -> None:
     assert only(secret.check, deployment(data)) == ("ok", f"kept in {file}", None)
 
 
+def test_a_secret_that_testing_has_made_goes_on_being_used(data: Path) -> None:
+    (data / "secret_key").write_text(SECRET)
+    assert only(secret.check, deployment(data, TMON_STAGE="production"))[::2] == (
+        "problem",
+        f"the stage testing has made one: set TMON_SECRET_KEY_FILE to {data}/secret_key",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "levels"),
+    [(0o400, ["ok"]), (0o640, ["ok"]), (0o444, ["warning", "ok"]), (0o660, ["problem", "ok"])],
+)
+def test_a_secret_file_of_the_operators_may_be_for_a_group(
+    data: Path, monkeypatch: pytest.MonkeyPatch, mode: int, levels: list[str]
+) -> None:
+    file = data / "own"
+    file.write_text(SECRET)
+    file.chmod(mode)
+    monkeypatch.setenv("TMON_SECRET_KEY_FILE", str(file))
+    of = deployment(data, TMON_SECRET_KEY_FILE=str(file))
+    assert [level for level, *_ in found(secret.check, of)] == levels
+
+
 def test_random_bytes_are_no_secret(data: Path) -> None:
     (data / "secret_key").write_bytes(b"\xff\xfe" * 32)
     assert only(secret.check, deployment(data)) == (

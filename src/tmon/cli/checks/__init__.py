@@ -59,7 +59,7 @@ CHECKS: Final = (
     Check("geoip", geoip.check, frozenset({"TMON_GEOIP"})),
     Check("server", server.check, DATA, inside=True),
     Check("events", store.check, EVENTS, inside=True),
-    Check("views", views.check, EVENTS | {"TMON_VIEWS"}),
+    Check("views", views.check, EVENTS | {"TMON_VIEWS"}, inside=True),
     Check("accounts", accounts.check, ACCOUNTS, inside=True),
     Check("keys", keys.check, ACCOUNTS | EVENTS, inside=True),
 )

@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from tmon.server.store import Reader, Stats
@@ -19,12 +21,24 @@ ACCOUNTS: Final = ("tenants_webservice", "tenants_key", "auth_user")
 
 
 class Deployment:
-    """What the checks look at. `wrong` says by setting what is wrong with it; such a setting counts as unset."""
+    """What the checks look at. `wrong` says by setting what is wrong with it; such a setting counts as unset.
+
+    A context manager, which closes what the checks have opened.
+    """
 
     def __init__(self, settings: Settings, wrong: Mapping[str, str]) -> None:
         self.settings = settings
         self.wrong = wrong
         self.now = time.time()
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
 
     @property
     def data(self) -> Path:
@@ -80,7 +94,9 @@ class Deployment:
             self.has("log.db") and self.has("views.db")
         ):
             return None
-        return open_reader(self.settings.store, self.data, touch_nothing=True)
+        reader = open_reader(self.settings.store, self.data, touch_nothing=True)
+        self._closing.callback(reader.close)
+        return reader
 
     @cached_property
     def stats(self) -> Stats | None:
@@ -112,6 +128,7 @@ class Deployment:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import Error, connection
 
+        self._closing.callback(connection.close)
         try:
             return set(ACCOUNTS) <= set(connection.introspection.table_names()), None
         except (Error, ImproperlyConfigured) as error:
