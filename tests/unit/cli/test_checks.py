@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import re
 import resource
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from tmon.cli.checks import (
     examine,
     folder,
     geoip,
+    memcached,
     open_files,
     secret,
     server,
@@ -379,7 +382,7 @@ def test_looking_for_an_owner_makes_nothing(data: Path) -> None:
 
 def test_a_store_that_can_be_read_is_well(stored: Path) -> None:
     level, message, _ = only(store.check, deployment(stored))
-    assert (level, message.partition(";")[0]) == ("ok", "the log ends at number 2")
+    assert (level, message.partition(";")[0]) == ("ok", "the log ends at entry 2")
 
 
 @pytest.mark.parametrize("name", ["log.db", "views.db"])
@@ -488,4 +491,48 @@ def test_a_wrong_view_file_is_a_problem(data: Path) -> None:
 def test_views_that_are_well_are_one_line(counted: Path) -> None:
     level, message, _ = only(views.check, deployment(counted))
     assert level == "ok"
-    assert re.fullmatch(r"\d+, all counted up to the end of the log", message)
+    assert re.fullmatch(r"\d+ views, all counted up to the end of the log", message)
+
+
+# -- memcached --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes], str]]:
+    """A server that answers whatever it is asked with some bytes; where it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer(with_: bytes) -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(200)
+                connection.sendall(with_)
+
+        threads: list[threading.Thread] = []
+
+        def started(with_: bytes) -> str:
+            threads.append(threading.Thread(target=answer, args=(with_,)))
+            threads[-1].start()
+            return f"127.0.0.1:{listener.getsockname()[1]}"
+
+        yield started
+        for thread in threads:
+            thread.join()
+
+
+def test_a_memcached_is_asked_for_its_version(data: Path, answering: Callable[[bytes], str]) -> None:
+    where = answering(b"VERSION 1.6.18\r\n")
+    assert only(memcached.check, deployment(data, TMON_MEMCACHED=where)) == ("ok", f"{where} answers", None)
+
+
+def test_what_is_no_memcached_is_told(data: Path, answering: Callable[[bytes], str]) -> None:
+    where = answering(b"HTTP/1.1 400 Bad Request\r\n")
+    assert only(memcached.check, deployment(data, TMON_MEMCACHED=where))[0] == "warning"
+
+
+def test_a_memcached_that_is_away_is_told(data: Path, free_port: Callable[[], int]) -> None:
+    where = f"127.0.0.1:{free_port()}"
+    assert only(memcached.check, deployment(data, TMON_MEMCACHED=where))[:2] == (
+        "warning",
+        f"TMON_MEMCACHED: {where} does not answer: Connection refused",
+    )

@@ -22,6 +22,7 @@ from . import (
     folder,
     geoip,
     keys,
+    memcached,
     open_files,
     secret,
     server,
@@ -61,6 +62,7 @@ CHECKS: Final = (
     Check("events", store.check, EVENTS, inside=True),
     Check("views", views.check, EVENTS | {"TMON_VIEWS"}, inside=True),
     Check("accounts", accounts.check, ACCOUNTS, inside=True),
+    Check("memcached", memcached.check, frozenset({"TMON_MEMCACHED"})),
     Check("keys", keys.check, ACCOUNTS | EVENTS, inside=True),
 )
 
@@ -83,6 +85,14 @@ def examine(deployment: Deployment, checks: Iterable[Check] = CHECKS) -> Iterato
         try:
             for finding in check.run(deployment):
                 yield check, finding
+        except ModuleNotFoundError as error:
+            yield (
+                check,
+                problem(
+                    f"cannot be checked: {error.name} is not installed",
+                    "install the server: pip install 'tmon[server]'",
+                ),
+            )
         except Exception as error:  # noqa: BLE001 (a broken part must not hide what the other checks find)
             said = str(error) or type(error).__name__
             yield check, problem(f"cannot be checked: {said}", "see to that, then run tmon doctor again")

@@ -109,6 +109,16 @@ class Deployment:
             return None
 
     @property
+    def accounts_file(self) -> Path | None:
+        """The file of the accounts database; None where it is not one."""
+        if self.settings.database_url is None:
+            return self.data / "accounts.db"
+        import dj_database_url
+
+        described = dj_database_url.parse(self.settings.database_url)
+        return Path(described["NAME"]).absolute() if described["ENGINE"].endswith(".sqlite3") else None
+
+    @property
     def accounts(self) -> bool:
         """Whether the accounts database is there, answers, and has our tables."""
         return self._accounts[0]
@@ -122,7 +132,7 @@ class Deployment:
     def _accounts(self) -> tuple[bool, str | None]:
         from tmon.settings import look
 
-        if self.settings.database_url is None and not self.has("accounts.db"):
+        if self.accounts_file is not None and not os.path.lexists(self.accounts_file):
             return False, None
         look(self.data)
         from django.core.exceptions import ImproperlyConfigured

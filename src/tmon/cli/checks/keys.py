@@ -18,6 +18,7 @@ ROTATION_DAYS: Final = 30
 ENVELOPES: Final = 2**31
 """After so many envelopes under one key random nonces may repeat too likely (NIST SP 800-38D, section 8.3)."""
 SOURCES: Final = 5
+SOURCE_CHARACTERS: Final = 60
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -81,5 +82,14 @@ def _sources(deployment: Deployment, wsid: int, key: int) -> list[str] | None:
     """Sources whose last envelope that key opened, last seen first; None where the store cannot be read."""
     if deployment.stats is None or deployment.reader is None:
         return None
-    runs = deployment.reader.runs(wsid)
-    return list(dict.fromkeys(run.source or "(unnamed)" for run in runs if run.key == key and not run.closed))
+    used = dict.fromkeys(
+        run.source for run in deployment.reader.runs(wsid) if run.key == key and not run.closed
+    )
+    return [_short(source) for source in used]
+
+
+def _short(source: str) -> str:
+    """Its name as the sender gave it, cut."""
+    return (
+        source[: SOURCE_CHARACTERS - 1] + "…" if len(source) > SOURCE_CHARACTERS else source
+    ) or "(unnamed)"

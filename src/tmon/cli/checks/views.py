@@ -43,7 +43,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     behind = list(_behind(deployment.stats, running=deployment.owner is not None))
     yield from behind
     if not different and not behind:
-        yield ok(f"{len(wanted)}, all counted up to the end of the log")
+        yield ok(f"{len(wanted)} views, all counted up to the end of the log")
 
 
 def _differences(stored: dict[str, View], wanted: dict[str, View], *, running: bool) -> Iterator[Finding]:
