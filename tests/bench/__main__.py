@@ -23,10 +23,10 @@ from typing import Any
 
 import structlog
 
-from . import batches, corpus, deletion, questions, serving, singles, year
+from . import batches, corpus, dashboard, deletion, questions, serving, singles, year
 from .table import Table, progress
 
-PARTS = ("singles", "several", "batches", "questions", "deletion")
+PARTS = ("singles", "several", "batches", "dashboard", "questions", "deletion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,11 @@ class Extent:
     sizes: tuple[int, ...]
     askings: int
     calm_s: float
+    watched_s: float
 
 
-FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12)
-QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1)
+FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12, 30)
+QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1, 3)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 full_s=extent.full_s,
                 half_s=extent.half_s,
             )
+        if "dashboard" in parts:
+            dashboard.measure(table, fresh("dashboard"), service, site, seconds=extent.watched_s)
         if "questions" in parts or "deletion" in parts:
             _years(table, fresh, service, site, extent, parts)
         table.print()
@@ -117,13 +120,13 @@ def _years(
         progress(f"a year of {size:,} events")
         filled.append(year.fill(data, service.wsid, site, size))
         if "questions" in parts:
-            title = f"5. {size:,} events over {year.DAYS} days"
+            title = f"7. {size:,} events over {year.DAYS} days"
             questions.measure(table, title, data, service, askings=extent.askings, with_filter=first)
         if "deletion" in parts and last:
             deletion.measure(table, data, service, site, stored=size, deleted=size // 5, calm_s=extent.calm_s)
         shutil.rmtree(data)
     table.section(
-        "7. Filling those stores: events through the pipeline into the store, views on a second thread"
+        "9. Filling those stores: events through the pipeline into the store, views on a second thread"
     )
     for one in filled:
         each = (1e6 * seconds / one.events for seconds in (one.pipeline_s, one.append_s, one.views_s))

@@ -54,7 +54,7 @@ def measure(
     count = sealed.batches(file, service, corpus.requests(events, now - 86_400, now))
     size = file.stat().st_size / events
     table.section(
-        f"2. Batches: {count:,} envelopes of {sealed.BATCH} events of 24 hours, {size:.0f} bytes an event as sent, "
+        f"3. Batches: {count:,} envelopes of {sealed.BATCH} events of 24 hours, {size:.0f} bytes an event as sent, "
         f"{CONNECTIONS} connections"
     )
     with Server(data) as server:
@@ -89,7 +89,7 @@ def measure(
         stored = int(server.metrics().value("tmon_events_total", 'result="accepted"'))
         memory = server.memory()
     _sizes(table, data, stored)
-    table.section("4. Memory of the serving process after that load, GeoIP data mapped")
+    table.section("5. Memory of the serving process after that load, GeoIP data mapped")
     if memory is None:
         table.add("resident", "unknown", "there is no /proc here")
     else:
@@ -144,7 +144,7 @@ def _commits(table: Table, under: _Load) -> None:
 
 
 def _sizes(table: Table, data: Path, events: int) -> None:
-    table.section(f"3. Size on disk of those {events:,} events, after a checkpoint")
+    table.section(f"4. Size on disk of those {events:,} events, after a checkpoint")
     sizes = {}
     for name in ("log", "views"):
         file = data / f"{name}.db"

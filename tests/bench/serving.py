@@ -40,11 +40,12 @@ class Memory(NamedTuple):
     mapped: int
 
 
-def command(data: Path, *arguments: str) -> str:
+def command(data: Path, *arguments: str, stdin: str = "") -> str:
     """Run a `tmon` command on the data folder and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "tmon.cli", *arguments, "--data", str(data)],
         env=_environment(),
+        input=stdin,
         stdout=subprocess.PIPE,
         check=True,
         text=True,

@@ -65,7 +65,7 @@ def several(
 ) -> None:
     """Fill the section about several collectors beside one process."""
     table.section(
-        f"1b. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS} connections, "
+        f"2. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS} connections, "
         f"medians of {turns} turns of {seconds:g} s each, A B A B"
     )
     file = data[0] / "singles.requests"

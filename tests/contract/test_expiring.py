@@ -259,6 +259,22 @@ def test_web_services_are_expired_apart(store: Store) -> None:
     assert (store.totals(EVERY_HOUR).requests, store.totals(theirs).requests) == (0, 1)
 
 
+def test_a_view_that_counts_what_the_totals_have_no_more_has_no_remainder_of_less_than_nothing(
+    store: Store,
+) -> None:
+    append(
+        store,
+        envelope(event("2026-11-20T10:00"), event("2026-11-20T10:05"), received_ms=ms("2026-11-20T10:06")),
+    )
+    expire(store, ms("2026-11-20T11:00") + 35 * DAY_MS, {WSID: 60})
+    store.sync_views(by_name(PAGE))
+    store.settle()
+    hour = period("2026-11-20T10:00", "2026-11-20T11:00", "hour")
+    assert store.totals(hour) == Measures()
+    assert store.ranking("url", hour, 10) == ([("", Measures(2))], None)
+    assert store.figures("url", hour, ["/a"]) == ([("/a", Measures())], Measures(2))
+
+
 # -- complete_from ------------------------------------------------------------------------------------------------
 
 

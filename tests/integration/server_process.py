@@ -95,11 +95,13 @@ class Connection:
 
 
 class ServerProcess:
-    """`tmon serve` on `data`. Where `environ` names settings, every command and every start gets them."""
+    """`tmon serve` on `data`, with further arguments. Where `environ` names settings, every command and every start
+    gets them.
+    """
 
-    def __init__(self, data: Path, *, processes: int = 1, **environ: str) -> None:
+    def __init__(self, data: Path, *arguments: str, **environ: str) -> None:
         self.data = data
-        self._processes = processes
+        self.arguments = arguments
         self.port = 0
         self.log_path = data / "serve.log"
         self._environ = {**os.environ, **environ, "TMON_DATA": str(data)}
@@ -122,16 +124,7 @@ class ServerProcess:
         with self.log_path.open("ab") as log:
             self._logged = log.tell()
             self._process = subprocess.Popen(
-                [
-                    *_TMON,
-                    "serve",
-                    "--host",
-                    HOST,
-                    "--port",
-                    str(self.port),
-                    "--processes",
-                    str(self._processes),
-                ],
+                [*_TMON, "serve", "--host", HOST, "--port", str(self.port), *self.arguments],
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -194,6 +187,11 @@ class ServerProcess:
     def runs(self) -> bool:
         """Whether it was started, and neither stopped nor killed since."""
         return self._process is not None
+
+    @property
+    def said(self) -> str:
+        """What it has printed and logged since the last start."""
+        return self.log_path.read_bytes()[self._logged :].decode(errors="replace")
 
     @property
     def pid(self) -> int:

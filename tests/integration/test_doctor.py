@@ -143,7 +143,7 @@ def test_a_server_that_runs_well_has_no_problem(deployed: Deployed) -> None:
     assert said.of("server") == [("ok", f"process {pid} owns the data folder and is ready", None)]
     assert said.of("secret")[0][:2] == (
         "ok",
-        f"kept in {deployed.server.data}/secret_key; all that is kept under it opens (4 keys)",
+        f"kept in {deployed.server.data}/secret_key; it opens all 4 keys",
     )
     assert said.of("keys") == [("ok", "4 active, none older than a year, no rotation left unfinished", None)]
     assert said.of("accounts") == [

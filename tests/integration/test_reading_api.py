@@ -531,9 +531,13 @@ PATHS = st.sampled_from(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
-@given(path=PATHS, query=QUERIES)
-def test_nothing_that_is_asked_is_the_servers_fault(api: Api, path: str, query: str) -> None:
-    response = api.ask(f"{path}?{query}")
+@given(
+    path=PATHS,
+    query=QUERIES,
+    more=st.sampled_from(["", "", "&compare=previous", "&format=csv", "&compare=previous&format=csv"]),
+)
+def test_nothing_that_is_asked_is_the_servers_fault(api: Api, path: str, query: str, more: str) -> None:
+    response = api.ask(f"{path}?{query}{more}")
     assert response.status_code in (200, 400, 404)
     if response["Content-Type"] == "text/csv; charset=utf-8":
         assert response.status_code == 200

@@ -30,7 +30,7 @@ TMON = (sys.executable, "-W", "error", "-m", "tmon.cli")
 FIRST_STEPS = re.compile(
     r"administrator: admin\n"
     r"password:      (?P<password>\w{20})   \(shown only now\)\n"
-    r"web service:   1 \(demo\)\n"
+    r"web service:   1 \(first\)\n"
     r"DSN:           (?P<dsn>tmon\+http://[0-9a-f]{64}@127\.0\.0\.1:\d+/1)\n"
     r"\Z"
 )
@@ -263,7 +263,7 @@ def test_a_port_that_is_taken_is_reported_and_no_account_is_made(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--processes", "65"), ("--processes", "0"), ("--demo",), ("--port", "65536"), ("--port", "x")],
+    [("--processes", "65"), ("--processes", "0"), ("--port", "65536"), ("--port", "x")],
 )
 def test_wrong_usage_is_2_and_makes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = tmon(tmp_path / "data", "serve", *arguments)

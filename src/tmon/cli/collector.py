@@ -35,8 +35,9 @@ def _collect(arguments: argparse.Namespace) -> int:
     from django.db import Error
 
     from tmon.server.store import StoreError
-    from tmon.settings import prepare
+    from tmon.settings import logs, prepare
 
+    logs.name_process(arguments.name)
     settings = prepare(arguments.data)
     try:
         return asyncio.run(_run(settings, arguments))

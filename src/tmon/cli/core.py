@@ -38,8 +38,10 @@ def _core(arguments: argparse.Namespace) -> int:
 
     from tmon.server.store import StoreError
     from tmon.server.writer import Locked, WriterLock
-    from tmon.settings import prepare
+    from tmon.settings import logs, prepare
 
+    if arguments.lifeline is not None:
+        logs.name_process("core")
     settings = prepare(arguments.data)
     lock = WriterLock(settings.data)
     try:
@@ -70,10 +72,12 @@ def _acquire(lock: WriterLock, patience_s: float) -> None:
 
 
 async def _run(settings: Settings, lifeline: int | None, ready: int | None) -> int:
+    from tmon.server.writer import CORE, SUPERVISED
+
     from .running import Core
 
     stopping = Stopping(lifeline)
-    core = Core(settings)
+    core = Core(settings, CORE if lifeline is None else SUPERVISED)
     try:
         await core.start()
         say_ready(ready)

@@ -20,6 +20,7 @@ from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, deletions, sessions
 from tmon.server.tenants.keyring import MEGABYTE
 from tmon.server.writer import (
+    ALONE,
     Control,
     DiskShares,
     Follower,
@@ -48,6 +49,7 @@ Figures = Callable[[], Awaitable[dict[str, str]]]
 class Owning:
     """The owner of the data folder that `settings` names, whose lock the caller holds.
 
+    `kind` is what it says of itself to others that want the folder: ALONE, CORE or SUPERVISED.
     `figures` are asked by collectors that are processes of their own: by process, in Prometheus' text format.
     """
 
@@ -58,10 +60,13 @@ class Owning:
         salts: Salts,
         registry: CollectorRegistry,
         figures: Figures | None = None,
+        *,
+        kind: str = ALONE,
     ) -> None:
         self.settings = settings
         self.keyring = keyring
         self._figures = figures
+        self._kind = kind
         self.store = open_store(settings.store, settings.data)
         self.store.sync_views(views(settings))
         StoreFigures(self.store, registry)
@@ -128,6 +133,7 @@ class Owning:
         Beside what `carry_out` knows, for collectors that are processes of their own:
 
         {"do": "settle", "seconds": 1.0}   see `settle`: {"settled": true}
+        {"do": "who"}                      what kind of process this is, as `kind_of_owner` says it: {"who": "core"}
         {"do": "readiness"}                what is wrong: {"reasons": [...]}
         {"do": "figures"}                  {"figures": {process: text}}
         """
@@ -135,6 +141,8 @@ class Owning:
         match command:
             case {"do": "settle", "seconds": int() | float() as seconds}:
                 return {"settled": await loop.run_in_executor(self._settling, self.settle, float(seconds))}
+            case {"do": "who"}:
+                return {"who": self._kind}
             case {"do": "readiness"}:
                 found = [await loop.run_in_executor(self._settling, check) for check in self.checks]
                 return {"reasons": [reason for reason in found if reason]}

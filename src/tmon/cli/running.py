@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from tmon.server.collector import merged
 from tmon.server.store import open_reader
 from tmon.server.tenants import Keyring, Salts
-from tmon.server.writer import Collectors, Commands, RemoteWriter, WriterError
+from tmon.server.writer import CORE, Collectors, Commands, RemoteWriter, WriterError
 from tmon.settings import Settings
 
 from .collecting import Collecting, start_keyring
@@ -30,7 +30,6 @@ from .owning import Owning
 
 log = structlog.get_logger(__name__)
 
-CORE: Final = "core"
 ANSWER_S: Final = 5.0
 """How long the core may take to answer what a collector asks, beyond what it is asked to wait for."""
 REACHED_S: Final = 2.0
@@ -73,12 +72,15 @@ class Alone:
 
 
 class Core:
-    """The owner of a data folder, whose lock this process holds, for collectors that are processes of their own."""
+    """The owner of a data folder, whose lock this process holds, for collectors that are processes of their own.
 
-    def __init__(self, settings: Settings) -> None:
+    `kind` is CORE or SUPERVISED.
+    """
+
+    def __init__(self, settings: Settings, kind: str) -> None:
         self._registry = _registry()
         self._keyring = Keyring()
-        self._owning = Owning(settings, self._keyring, Salts(), self._registry, self._figures)
+        self._owning = Owning(settings, self._keyring, Salts(), self._registry, self._figures, kind=kind)
         self._collectors = Collectors(settings.data, self._owning.writer.submit, self._registry)
 
     async def start(self) -> None:
@@ -89,7 +91,7 @@ class Core:
         _settle_down()
 
     async def left(self) -> None:
-        """Wait until no collector is connected, but not for ever."""
+        """Take no more collectors, and wait until none is connected, but not for ever."""
         await self._collectors.left(LEAVE_S)
 
     async def stop(self) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import Failure, WrongUsage
+from .demonstration import ADMINISTRATOR, Demonstration, refuse_elsewhere
+from .errors import Failure
 from .process import Stopping
 
 if TYPE_CHECKING:
     from tmon.settings import Settings
 
-ADMINISTRATOR = "admin"
-DEMO = "demo"
+FIRST: Final = "first"
 MOST_PROCESSES: Final = 64
 
 
@@ -41,7 +41,9 @@ def register(subparsers: Any) -> None:
         help="how many processes collect; of more than one a further one writes (default: 1)",
     )
     serve.add_argument("--data", metavar="DIR", help="the data folder (default: TMON_DATA, else ./var)")
-    serve.add_argument("--demo", action="store_true", help="with made-up traffic (not available so far)")
+    serve.add_argument(
+        "--demo", action="store_true", help="with users, web services and traffic made up, to look around"
+    )
     serve.set_defaults(run=_serve)
 
 
@@ -59,22 +61,24 @@ def _processes(text: str) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     if arguments.demo:
-        raise WrongUsage("this version makes no demo traffic: leave --demo out; tmon send sends real events")
+        refuse_elsewhere()
     from django.db import Error
 
     from tmon.server.collector import bound
     from tmon.server.store import StoreError
-    from tmon.server.writer import Locked, WriterLock, core_runs
+    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, kind_of_owner
     from tmon.settings import prepare
 
     settings = prepare(arguments.data)
     host, port = arguments.host, arguments.port
+    demonstration = Demonstration(settings) if arguments.demo else None
     try:
-        if core_runs(settings.data) or arguments.processes > 1:
+        owner = kind_of_owner(settings.data)
+        if owner == CORE or (owner != ALONE and arguments.processes > 1):
             with _listening(bound, host, port, arguments.processes) as listeners:
-                return asyncio.run(_run_several(settings, host, listeners))
+                return asyncio.run(_run_several(settings, host, listeners, demonstration, core=owner != CORE))
         with WriterLock(settings.data), _listening(bound, host, port) as listeners:
-            return asyncio.run(_run_alone(settings, host, listeners[0]))
+            return asyncio.run(_run_alone(settings, host, listeners[0], demonstration))
     except (Locked, StoreError) as error:
         raise Failure(str(error)) from error
     except Error as error:
@@ -98,22 +102,30 @@ def _listening(
                 listener.close()
 
 
-async def _run_alone(settings: Settings, host: str, listeners: list[socket]) -> int:
+async def _run_alone(
+    settings: Settings, host: str, listeners: list[socket], demonstration: Demonstration | None
+) -> int:
     from .running import Alone
 
     stopping = Stopping()
     running = Alone(settings)
     try:
         await running.start(listeners)
-        await _serving(settings, host, listeners, stopping)
+        await _serving(settings, host, listeners, demonstration, stopping)
     finally:
         await running.stop()
     return 0
 
 
-async def _run_several(settings: Settings, host: str, listeners: list[list[socket]]) -> int:
+async def _run_several(
+    settings: Settings,
+    host: str,
+    listeners: list[list[socket]],
+    demonstration: Demonstration | None,
+    *,
+    core: bool,
+) -> int:
     from tmon.server.store import open_reader
-    from tmon.server.writer import core_runs
 
     from .supervising import Supervisor
 
@@ -121,28 +133,55 @@ async def _run_several(settings: Settings, host: str, listeners: list[list[socke
         settings.store, settings.data
     ).close()  # says so where a store cannot be read by several processes
     stopping = Stopping()
-    supervisor = Supervisor(settings.data, listeners, core=not core_runs(settings.data))
+    supervisor = Supervisor(settings.data, listeners, core=core)
     try:
-        await supervisor.start()
-        await _serving(settings, host, listeners[0], stopping)
+        if await _unless_stopped(supervisor.start(), stopping):
+            await _serving(settings, host, listeners[0], demonstration, stopping)
     finally:
         await supervisor.stop()
     return 0
 
 
-async def _serving(settings: Settings, host: str, listeners: list[socket], stopping: Stopping) -> None:
-    """Say what there is to say, and wait until it is time to stop."""
+async def _unless_stopped(start: Coroutine[Any, Any, None], stopping: Stopping) -> bool:
+    """Run `start` to its end, or give it up when it is time to stop; whether it came to its end."""
+    starting = asyncio.ensure_future(start)
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if starting.done():
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.wait({starting})
+    return False
+
+
+async def _serving(
+    settings: Settings,
+    host: str,
+    listeners: list[socket],
+    demonstration: Demonstration | None,
+    stopping: Stopping,
+) -> None:
+    """Say what there is to say, have the demo's traffic sent, and wait until it is time to stop."""
     url = f"http://{f'[{host}]' if ':' in host else host}:{listeners[0].getsockname()[1]}"
-    for line in await asyncio.to_thread(_first_steps, settings, url):
+    for line in await asyncio.to_thread(_first_steps, settings, url, demonstration):
         print(line)
     print(f"T-Mon serves {url}", flush=True)
-    await stopping.wait()
+    if demonstration is None:
+        await stopping.wait()
+        return
+    try:
+        await asyncio.to_thread(demonstration.start, url)
+        await stopping.wait()
+    finally:
+        await asyncio.to_thread(demonstration.stop)
 
 
-def _first_steps(settings: Settings, url: str) -> list[str]:
+def _first_steps(settings: Settings, url: str, demonstration: Demonstration | None) -> list[str]:
     """What to tell on a data folder without accounts. In testing an administrator and a web service are made.
 
-    Elsewhere they are not, since what is printed there ends up in logs.
+    A demo has more of both. In other stages nothing is made, since what is printed there ends up in logs.
     """
     from django.contrib.auth import get_user_model
     from django.db import connections
@@ -150,19 +189,21 @@ def _first_steps(settings: Settings, url: str) -> list[str]:
     from tmon.server.tenants import accounts
     from tmon.settings import Stage
 
+    if demonstration is not None:
+        return demonstration.prepare()
     try:
         if get_user_model().objects.exists():
             return []
         if settings.stage is not Stage.TESTING:
             return ["There is no account yet. Make one with: tmon user create NAME --admin"]
         user, password = accounts.create_user(ADMINISTRATOR, admin=True)
-        made = accounts.create_webservice(DEMO, user)
+        made = accounts.create_webservice(FIRST, user)
     finally:
         connections.close_all()
     scheme, _, host = (settings.public_url or url).partition("://")
     return [
         f"administrator: {ADMINISTRATOR}",
         f"password:      {password}   (shown only now)",
-        f"web service:   {made.webservice.wsid} ({DEMO})",
+        f"web service:   {made.webservice.wsid} ({FIRST})",
         f"DSN:           tmon+{scheme}://{made.secret.hex()}@{host}/{made.webservice.wsid}",
     ]

@@ -38,7 +38,6 @@ class Supervisor:
     def __init__(self, data: Path, listeners: Sequence[Sequence[socket]], *, core: bool) -> None:
         self._listeners = [one for of_process in listeners for one in of_process]
         self._lifeline = os.pipe()
-        self._stopping = False
         fixed = ["--data", str(data), "--lifeline", str(self._lifeline[0])]
         self._core = _Child("core", ["tmon.cli", "core", *fixed], [self._lifeline[0]]) if core else None
         self._collectors = []
@@ -63,24 +62,22 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End the collectors, which finish what they have taken, and then the core."""
-        self._stopping = True
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         for listener in self._listeners:
             listener.close()
         await asyncio.gather(*(child.stop(COLLECTOR_ENDS_S) for child in self._collectors))
         if self._core is not None:
             await self._core.stop(CORE_ENDS_S)
-        for task in self._keeping:
-            task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
         for end in self._lifeline:
             os.close(end)
 
     async def _keep(self, child: _Child) -> None:
+        """Start it again whenever it ends."""
         failures = 0
         while True:
             status = await child.ended()
-            if self._stopping:
-                return
             failures = 0 if time.monotonic() - child.since > STEADY_S else failures
             pause_s = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
             failures += 1
@@ -88,7 +85,10 @@ class Supervisor:
                 "a process has ended and is started again", name=child.name, status=status, in_s=pause_s
             )
             await asyncio.sleep(pause_s)
-            await child.start()
+            try:
+                await child.start()
+            except OSError as error:
+                log.error("a process could not be started", name=child.name, why=str(error))
 
 
 class _Child:

@@ -157,6 +157,12 @@ class Settings:
         429.""",
         default="100000",
     )
+    demo_days: int = _setting(
+        "TMON_DEMO_DAYS",
+        parsing.days,
+        "How many days of past traffic `tmon serve --demo` makes up on a new data folder, from 1 to 365.",
+        default="30",
+    )
     log_level: str = _setting(
         "TMON_LOG_LEVEL",
         parsing.log_level,

@@ -26,12 +26,20 @@ LEAST = {
 """From which level on the messages of some libraries are logged."""
 
 _handler: logging.Handler | None = None
+_process: str | None = None
+
+
+def name_process(name: str) -> None:
+    """Say in each message which of several processes it is from."""
+    global _process  # noqa: PLW0603 (a process has one name)
+    _process = name
 
 
 def configure(settings: Settings) -> None:
     """Log from `settings.log_level` up: one JSON object a line in staging and production, words in testing."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_process,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -86,6 +94,12 @@ class _Stderr(logging.StreamHandler):
     @property
     def stream(self) -> Any:
         return sys.stderr
+
+
+def _with_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if _process is not None:
+        event["process"] = _process
+    return event
 
 
 def _plain(stream: Any, exc_info: Any) -> None:

@@ -47,6 +47,13 @@ def count(value: str) -> int:
     return int(value)
 
 
+def days(value: str) -> int:
+    """A whole number from 1 to 365."""
+    if not (re.fullmatch("[0-9]{1,3}", value.strip()) and 1 <= int(value) <= 365):
+        raise ValueError(f"{value!r} is no whole number from 1 to 365")
+    return int(value)
+
+
 def path(value: str) -> Path:
     """A path, made absolute against the present working directory; `~` is the user's home."""
     return Path(value).expanduser().absolute()

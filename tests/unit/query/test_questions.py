@@ -453,6 +453,20 @@ def test_where_a_period_is_not_complete_there_is_no_comparison(world: World) -> 
     assert shown(world.questions.summary(world.subject, older))["results"]["previous"] is None
 
 
+def test_a_percentile_that_is_not_shown_is_not_named(world: World) -> None:
+    expired(world)
+    world.add(*(world.event("2024-04-21 10:00", duration_us=us) for us in (100, 200)))
+    given = {"from": ["2024-04-21"], "to": ["2024-04-21"], "filter": ["country:AT"]}
+    assert shown(world.questions.summary(world.subject, given))["approximate"] == [
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+    ]
+    after = {**given, "from": ["2024-04-22"], "to": ["2024-04-23"], **COMPARED}
+    answer = shown(world.questions.summary(world.subject, after))
+    assert (answer["results"]["previous"], "approximate" in answer) == (None, False)
+
+
 def test_a_series_is_compared_where_both_buckets_are_complete(world: World) -> None:
     expired(world)
     given = {"from": ["2024-04-19"], "to": ["2024-04-24"], "filter": ["country:AT"], **COMPARED}

@@ -81,6 +81,8 @@ def test_secrets_do_not_show() -> None:
             "mysql://u:geheim@h/n",
             "DATABASE_URL: starts with none of sqlite:///, postgresql://",
         ),
+        ("TMON_DEMO_DAYS", "0", "TMON_DEMO_DAYS: '0' is no whole number from 1 to 365"),
+        ("TMON_DEMO_DAYS", "366", "TMON_DEMO_DAYS: '366' is no whole number from 1 to 365"),
         ("TMON_MEMCACHED", "localhost", "TMON_MEMCACHED: 'localhost' is not an address; write host:port"),
         ("TMON_MEMCACHED", "localhost:99999", "TMON_MEMCACHED: Port out of range 0-65535; write host:port"),
         (

@@ -56,7 +56,8 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             "set the secret under which they were made, or give each a new key: tmon webservice rotate-key WSID",
         )
     else:
-        yield ok(f"{where}; all that is kept under it opens ({number(len(keys), 'key')})")
+        opens = f"it opens {'all ' if len(keys) > 1 else ''}{number(len(keys), 'key')}"
+        yield ok(f"{where}; {opens if keys else 'nothing is kept under it yet'}")
 
 
 def _how_to_give(made_in_testing: Path, advice: str) -> str:

@@ -51,7 +51,7 @@ def _services_of(user: User, base_url: str) -> list[dict[str, Any]]:
                 "webservice": webservice,
                 "role": role.name.lower(),
                 "manages": role >= Role.MANAGER,
-                "dsns": _dsns(active[webservice.wsid], base_url),
+                "dsns": dsns_of(active[webservice.wsid], base_url),
                 "results": RESULTS_OF_MANAGERS if role >= Role.MANAGER else RESULTS,
                 "ip_addresses": IP_ADDRESSES[webservice.ip_policy],
             }
@@ -59,7 +59,7 @@ def _services_of(user: User, base_url: str) -> list[dict[str, Any]]:
     return services
 
 
-def _dsns(active: list[Key], base_url: str) -> list[str]:
+def dsns_of(active: list[Key], base_url: str) -> list[str]:
     """The DSN of each of these keys; those that don't open under this server's secret are left out."""
     dsns = []
     for key in active:

@@ -8,7 +8,7 @@ from django.urls import include, path, register_converter
 
 from tmon.server.tenants.access import WsidConverter
 
-from . import pages
+from . import overview, pages
 
 register_converter(WsidConverter, "wsid")
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("", pages.index, name="index"),
     path("login", pages.Login.as_view(), name="login"),
     path("logout", pages.logout, name="logout"),
+    path("view/dashboard/", overview.last, name="last-dashboard"),
+    path("view/dashboard/<wsid:wsid>", overview.dashboard, name="dashboard"),
     path("admin/", admin.site.urls),
     path("", include("tmon.server.dashboard.data_urls")),
 ]

@@ -37,10 +37,10 @@ from .errors import NoSuchView, shown
 from .filters import parse_filters
 from .ledger import ledger
 from .parameters import Parameters, limited
-from .percentiles import percentiles
 from .period import EARLIEST, Bounds, bounds, not_too_old, plan, previous
 from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
 from .series import MOST, buckets, check_limit, kept_from, spanned, stamps
+from .summing import PERCENTS, summed
 
 Settle = Callable[[float], object]
 """Has the views brought to the log's end; returns then, or after so many seconds."""
@@ -51,11 +51,6 @@ SETTLE_S = 0.9
 RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
-LATENCY = "latency"
-"""The view that percentiles are read from."""
-MOST_CLASSES = 2_000
-"""More than a view can have, with the keys "" and "0"."""
-PERCENTS = (50, 95, 99)
 NOTHING = Measures()
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
@@ -84,6 +79,15 @@ class Questions:
         self._store = store
         self._settle = settle
         self._clock = clock
+
+    def views(self) -> list[View]:
+        """Every view that there is, in the order in which panels show them."""
+        return list(self._store.views().values())
+
+    def is_empty(self, subject: Subject) -> bool:
+        """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
+        latest = self.events(subject, {"limit": ["1"]})
+        return not latest.results and latest.complete_from is None
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
@@ -160,49 +164,19 @@ class Questions:
         now = self._clock()
         periods = self._periods(subject, asked, now)
         as_of_ms = self._current(now)
-        found = [self._summed(one, now) for one in periods]
-        results = found[0].results
-        complete_from = _last(one.complete_from for one in found)
+        found = [summed(self._store, one, now) for one in periods]
+        results, loose = found[0].results, {*found[0].loose}
+        complete_from = _last(start for one in found for start in one.complete)
         if asked.compare:
-            results.previous = found[1].results if complete_from is None else None
+            results.previous = None
+            if complete_from is None:
+                results.previous = found[1].results
+                loose.update(found[1].loose)
         as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
         answer = _answer(subject, results, periods, complete_from, as_of_ms)
-        loose = {percent for one in found for percent in one.loose}
         if loose:
             answer.approximate = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
         return answer
-
-    def _summed(self, period: Period, now: float) -> _Summed:
-        """The summary of one period."""
-        totals = self._store.totals(period)
-        complete = [self._store.complete_from(period)]
-        found: list[float | None] = [None] * len(PERCENTS)
-        loose: Sequence[int] = ()
-        as_of_ms = int(now * 1000)
-        latency = self._store.views().get(LATENCY)
-        if latency is not None and latency.classes is not None:
-            try:
-                latency_as_of_ms = self._store.as_of_ms(as_of_ms, LATENCY)
-                ranking = self._store.ranking(LATENCY, period, MOST_CLASSES)
-                complete.append(self._store.complete_from(period, LATENCY))
-            except UnknownView:  # taken away since
-                pass
-            else:
-                as_of_ms = latency_as_of_ms
-                found, loose = percentiles(latency.classes, dict(ranking.rows), PERCENTS)
-                if ranking.other is not None and ranking.other.timed:
-                    loose = PERCENTS
-        results = answers.Summary(
-            requests=totals.requests,
-            visitors=totals.visitors,
-            bots=totals.bots,
-            errors=totals.errors,
-            bytes=totals.bytes,
-            p50_ms=found[0],
-            p95_ms=found[1],
-            p99_ms=found[2],
-        )
-        return _Summed(results, loose, _last(complete), as_of_ms)
 
     def events(self, subject: Subject, given: Given) -> Answer:
         """The latest raw events, newest first; those after a number, oldest first. Raises QuestionError, StoreError."""
@@ -327,15 +301,6 @@ class Questions:
         """Have the views brought up to date; the time before which everything acknowledged is counted, in ms."""
         self._settle(SETTLE_S)
         return self._store.as_of_ms(int(now * 1000), view)
-
-
-class _Summed(NamedTuple):
-    """The summary of one period; `loose` are the percents that are not exact."""
-
-    results: answers.Summary
-    loose: Sequence[int]
-    complete_from: int | None
-    as_of_ms: int
 
 
 class _Missing(NamedTuple):

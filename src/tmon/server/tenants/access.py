@@ -46,6 +46,8 @@ class AskedRequest(HttpRequest):
     user: User
     webservice: WebService
     role: Role
+    reach: int | None
+    """The only web service that the token reaches; None where all of the user's are."""
 
 
 class WsidConverter:
@@ -162,6 +164,7 @@ def _admit(request: HttpRequest, asking: Bearer, wsid: int) -> bool:
     request.user = asking.user
     request.webservice = webservice  # type: ignore[attr-defined]
     request.role = role  # type: ignore[attr-defined]
+    request.reach = asking.wsid  # type: ignore[attr-defined]
     return True
 
 

@@ -4,8 +4,8 @@
 from tmon.server.events import Rejected
 from tmon.server.store.base import Envelope, Outcome
 
-from .collectors import Collectors, core_runs
-from .control import Commands, Control, ask, carry_out
+from .collectors import Collectors
+from .control import ALONE, CORE, SUPERVISED, Commands, Control, ask, carry_out, kind_of_owner
 from .errors import (
     Busy,
     CommandFailed,
@@ -26,6 +26,9 @@ from .remote import RemoteWriter
 from .shares import DiskShares, Share
 
 __all__ = [
+    "ALONE",
+    "CORE",
+    "SUPERVISED",
     "Bounds",
     "Busy",
     "Collectors",
@@ -52,6 +55,6 @@ __all__ = [
     "WriterLock",
     "ask",
     "carry_out",
-    "core_runs",
+    "kind_of_owner",
     "owner",
 ]

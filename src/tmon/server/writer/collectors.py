@@ -45,7 +45,10 @@ class Collectors:
         self._server = await asyncio.get_running_loop().create_unix_server(self._connected, sock=listener)
 
     async def left(self, timeout_s: float) -> bool:
-        """Wait until no collector is connected; whether that was so within `timeout_s`."""
+        """Take no more collectors, and wait until none is connected; whether that was so within `timeout_s`."""
+        if self._server is not None:
+            self._server.close()
+            self.path.unlink(missing_ok=True)
         try:
             async with asyncio.timeout(timeout_s):
                 while self._lines:
@@ -153,12 +156,3 @@ class _Line:
         for future in self._wanted.values():
             future.cancel()
         self._ended(self)
-
-
-def core_runs(data_dir: Path) -> bool:
-    """Whether a process owns `data_dir` that collectors can connect to."""
-    try:
-        sockets.connected(data_dir / SOCKET_NAME).close()
-    except OSError:
-        return False
-    return True

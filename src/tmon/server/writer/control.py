@@ -30,6 +30,14 @@ LINE_BYTES: Final = 64 * 1024
 PATIENCE_S: Final = 10.0
 """How long `ask` waits for an owner that is starting or stopping."""
 
+WHO_S: Final = 2.0
+ALONE: Final = "alone"
+"""A process that owns a data directory and collects, too."""
+CORE: Final = "core"
+"""One that owns it for collectors, whoever starts them."""
+SUPERVISED: Final = "supervised core"
+"""One that owns it for the collectors of the process that has started it."""
+
 Command = Mapping[str, Any]
 Answer = dict[str, Any]
 Views = Mapping[str, Any]
@@ -182,6 +190,17 @@ class Commands:
         """End the connections that are not in use."""
         while self._idle:
             self._idle.pop().close()
+
+
+def kind_of_owner(data_dir: Path) -> str | None:
+    """What kind of process owns `data_dir`: ALONE, CORE or SUPERVISED; None where nobody does, or does not say so."""
+    commands = Commands(data_dir)
+    try:
+        return str(commands.ask({"do": "who"}, WHO_S)["who"])
+    except WriterError:
+        return None
+    finally:
+        commands.close()
 
 
 def ask(

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Asks the JSON API (docs/api.md) of one web service.
+
+export const PATIENCE_MS = 10_000;
+
+/**
+ * An answer that is not 200, or none: then `status` is 0, and `late` says whether it was waited for in vain. The
+ * message is fit for people.
+ */
+export class NoAnswer extends Error {
+  constructor(status, message, late = false) {
+    super(message);
+    this.status = status;
+    this.late = late;
+  }
+}
+
+/** The address of a question; `parameters` is an object or a list of pairs. */
+function address(wsid, path, parameters) {
+  const query = new URLSearchParams(parameters).toString();
+  return `/${wsid}/data/${path}${query ? `?${query}` : ""}`;
+}
+
+/**
+ * A function ask(path, parameters, signal) for the web service `wsid`: resolves to the whole answer. Rejects with
+ * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV.
+ */
+export function asking(wsid) {
+  const ask = async (path, parameters = {}, signal = null) => {
+    const late = AbortSignal.timeout(PATIENCE_MS);
+    let response;
+    let content;
+    try {
+      response = await fetch(address(wsid, path, parameters), {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+        signal: signal ? AbortSignal.any([signal, late]) : late,
+      });
+      content = await response.json();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`, true);
+      throw new NoAnswer(response?.status ?? 0, "The server can't be reached.");
+    }
+    if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
+    return content;
+  };
+  ask.csv = (path, parameters) => address(wsid, path, { ...parameters, format: "csv" });
+  return ask;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What people read for the keys of a view. A view that is not named here shows its keys as they are.
+
+import { duration } from "../numbers.js";
+
+const regions = new Intl.DisplayNames(undefined, { type: "region", fallback: "code" });
+const UNKNOWN = { referrer: "Direct or unknown", username: "Not logged in", bot: "Unknown" };
+const CAPITALS = { phone: "Phone", tablet: "Tablet", desktop: "Desktop", bot: "Bot", other: "Other" };
+// RFC 9110 section 15, and those that people meet beside it.
+const STATUSES = {
+  100: "Continue", 101: "Switching protocols", 200: "OK", 201: "Created", 202: "Accepted", 204: "No content",
+  206: "Partial content", 301: "Moved permanently", 302: "Found", 303: "See other", 304: "Not modified",
+  307: "Temporary redirect", 308: "Permanent redirect", 400: "Bad request", 401: "Unauthorized", 403: "Forbidden",
+  404: "Not found", 405: "Method not allowed", 406: "Not acceptable", 408: "Request timeout", 409: "Conflict",
+  410: "Gone", 413: "Content too large", 414: "URI too long", 416: "Range not satisfiable",
+  422: "Unprocessable content", 429: "Too many requests", 499: "Client closed request",
+  500: "Internal server error", 501: "Not implemented", 502: "Bad gateway", 503: "Service unavailable",
+  504: "Gateway timeout",
+};
+
+/** The name of a country by its ISO 3166-1 alpha-2 code; "Unknown" for "". */
+export function country(code) {
+  if (!code) return "Unknown";
+  try {
+    return regions.of(code);
+  } catch {
+    return code; // a stranger's text, not a code
+  }
+}
+
+/** {text, badge, tone}: `badge` stands before the text, `tone` is "warn" or "bad" for states. */
+export function label(view, key, classes = false) {
+  if (key === "") return { text: UNKNOWN[view] ?? "Unknown", quiet: true };
+  if (view === "country") return { text: country(key), badge: key };
+  if (view === "status") {
+    const tone = key >= "500" && key < "600" ? "bad" : key >= "400" && key < "500" ? "warn" : "";
+    return { text: STATUSES[key] ?? "", strong: key, tone };
+  }
+  if (view === "device") return { text: CAPITALS[key] ?? key };
+  if (view === "bot") return { text: key === "true" ? "Bots" : key === "false" ? "People" : key };
+  if (classes) return { text: view === "latency" ? `from ${duration(Number(key))}` : `from ${key}` };
+  return { text: key };
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The dashboard: makes its parts, and has each of them told what the API and the live stream say.
+
+import { asking } from "../ask.js";
+import { say } from "../dom.js";
+import "../menus.js";
+import { LiveStream } from "./live.js";
+import { Graph } from "./graph.js";
+import { WorldMap } from "./map.js";
+import { PeriodPicker, before } from "./period.js";
+import { Ranking } from "./ranking.js";
+import { Rounds } from "./rounds.js";
+import { LiveSeconds, SECONDS } from "./seconds.js";
+import { MOST, Series, points } from "./series.js";
+import { StateLine } from "./state.js";
+import { Tail, ROWS } from "./tail.js";
+import { onTheme } from "./theme.js";
+import { Tiles } from "./tiles.js";
+import { secondsOf, timesIn } from "./times.js";
+
+const EARLIER_MS = 60_000;
+const SLOW_MS = 2000;
+const COUNTRIES = 300;
+const EVERYWHERE = "users/locations/90/180/-90/-180";
+const REFUSED = new Set([401, 403, 404]);
+
+const page = document.getElementById("dashboard");
+const { wsid, zone, vendor } = page.dataset;
+const ask = asking(wsid);
+const times = timesIn(zone);
+
+/** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
+async function part(load, name) {
+  try {
+    return await load();
+  } catch (error) {
+    console.warn(`${name} could not be loaded: ${error.message}`);
+    return null;
+  }
+}
+
+async function atlas() {
+  const response = await fetch(`${vendor}countries.json`);
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  return response.json();
+}
+
+class Dashboard {
+  constructor() {
+    this._graph = new Graph(times);
+    this._map = new WorldMap();
+    this._equip();
+    this._tail = new Tail(times);
+    this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
+    this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
+    this._seconds = new LiveSeconds(ask);
+    this._picker = new PeriodPicker((period) => this._look(period));
+    this._grains = [...document.querySelectorAll("#grains button")];
+    for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
+    this._state = new StateLine(times, () => this._stream.reconnect());
+    this._measure = "requests";
+    this._sampled = false;
+    this._rounds = new Rounds({
+      first: (signal) => this._first(signal),
+      rest: (signal, changed, all) => this._rest(signal, changed, all),
+      endsNow: () => this._period.endsNow,
+    });
+    this._observe();
+    onTheme(() => this._draw());
+    new ResizeObserver(() => this._draw()).observe(document.getElementById("tiles"));
+    this._stream = new LiveStream(wsid, {
+      tick: (tick) => this._tick(tick),
+      request: (event) => this._request(event),
+      state: (state) => this._fresh(state),
+      again: () => this._again(),
+    });
+    this._look(this._picker.period);
+  }
+
+  /** The third-party parts come while the first figures are asked for. */
+  async _equip() {
+    const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
+    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(atlas, "countries.json")]);
+    this._graph.equip((await library)?.default ?? null);
+    this._map.equip(...(await parts));
+  }
+
+  // -- what is looked at -----------------------------------------------------------------------------------------------
+
+  /** Another period: everything is asked anew, and what is shown stays until its answer has come. */
+  _look(period) {
+    this._period = period;
+    this._summary = null;
+    this._told = "";
+    this._grain = period.grain;
+    if (this._measure === "requests") this._tiles.press(this._grain === "second" ? "now" : "requests");
+    this._earlier = null;
+    this._earlier_at = -Infinity;
+    this._ghosts = {};
+    for (const ranking of this._rankings) ranking.forget();
+    this._slow_at = -Infinity;
+    this._spark = new Series(ask, period.spark, period.parameters);
+    this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, period.parameters);
+    this._press();
+    this._rounds.now();
+  }
+
+  _step(grain) {
+    this._grain = grain;
+    if (grain !== "second") this._series = new Series(ask, grain, this._period.parameters);
+    this._press();
+    this._rounds.now();
+  }
+
+  _choose(tile, measure) {
+    this._measure = measure;
+    this._tiles.press(tile);
+    if (tile === "now" && this._period.grains.includes("second") && this._grain !== "second") this._step("second");
+    else this._plot();
+  }
+
+  _press() {
+    const { parameters } = this._period;
+    const live = this._grain === "second";
+    document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
+    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
+    for (const button of this._grains) {
+      button.hidden = !this._period.grains.includes(button.dataset.grain);
+      button.setAttribute("aria-pressed", String(button.dataset.grain === this._grain));
+    }
+  }
+
+  // -- rounds of questions ---------------------------------------------------------------------------------------------
+
+  async _first(signal) {
+    let answer;
+    try {
+      answer = await ask("summary", this._period.parameters, signal);
+      this._state.troubled(null);
+    } catch (error) {
+      if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
+      throw error;
+    }
+    const told = JSON.stringify([answer.results, answer.from, answer.to]);
+    const changed = told !== this._told;
+    this._told = told;
+    this._summary = answer;
+    this._cover(answer);
+    this._figures();
+    return changed;
+  }
+
+  async _rest(signal, changed, all) {
+    const { parameters } = this._period;
+    const now = performance.now();
+    const slow = all || now - this._slow_at > SLOW_MS;
+    if (slow) this._slow_at = now;
+    if (changed || all) {
+      this._due = { shades: true, slow: true };
+      for (const ranking of this._rankings) ranking.due = true;
+    }
+    const work = this._rankings.filter((ranking) => ranking.due && (slow || ranking.seen)).map((ranking) => ranking.update(parameters, signal));
+    if (this._due.shades) work.push(this._shade(parameters, signal));
+    if (this._due.slow && slow) work.push(this._lines(signal), this._locate(signal));
+    if (this._grain !== "second" && (changed || slow)) work.push(this._series.update(signal).then(() => this._plot()));
+    if (all) work.push(this._begin(signal));
+    if (all || now - this._earlier_at > EARLIER_MS) work.push(this._compare(signal));
+    this._due.shades = false;
+    if (slow) this._due.slow = false;
+    await Promise.all(work.map((one) => one.catch((error) => {
+      if (signal.aborted) throw error;
+    })));
+  }
+
+  async _begin(signal) {
+    await Promise.all([
+      this._seconds.load(signal).then(() => this._move()),
+      ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),
+    ]);
+  }
+
+  async _shade(parameters, signal) {
+    try {
+      const answer = await ask("users/country", { ...parameters, limit: COUNTRIES }, signal);
+      this._map.shade(answer.results);
+    } catch (error) {
+      if (signal.aborted || error.status !== 404) throw error;
+      this._map.shade([]); // whoever runs this server has taken the view away
+    }
+  }
+
+  async _locate(signal) {
+    try {
+      this._map.locate((await ask(EVERYWHERE, this._period.parameters, signal)).results);
+    } catch (error) {
+      if (signal.aborted || error.status !== 404) throw error;
+    }
+  }
+
+  async _lines(signal) {
+    await this._spark.update(signal);
+    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+  }
+
+  /** The same figures of the period before, for what has changed since then. */
+  async _compare(signal) {
+    this._earlier_at = performance.now();
+    const period = this._period;
+    const parameters = before(period, this._summary);
+    const answer = await ask("summary", parameters, signal);
+    if (period !== this._period) return;
+    this._earlier = answer.complete_from === null && answer.results.requests > 0 ? answer.results : null;
+    if (this._earlier) {
+      const grains = new Set([this._spark.grain, ...(this._grain === "second" || this._grain === "minute" ? [] : [this._grain])]);
+      for (const grain of grains) {
+        this._ghosts[grain] = points(await ask(`requests/${grain}/3660`, parameters, signal));
+      }
+      for (const ranking of this._rankings) await ranking.compare(parameters, period.called, signal);
+    }
+    if (period !== this._period) return;
+    this._figures();
+    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+    this._plot();
+  }
+
+  _moved(ghost = []) {
+    return ghost.map((point) => ({ ...point, t: point.t + this._period.before_s }));
+  }
+
+  // -- the live stream -------------------------------------------------------------------------------------------------
+
+  _tick(tick) {
+    this._seconds.tick(tick);
+    this._move();
+  }
+
+  _request(event) {
+    this._sampled = event.sampled;
+    this._tail.add(event);
+    if (this._period.endsNow) this._map.arrive(event);
+  }
+
+  _fresh(state) {
+    this._state.show(state);
+    const stale = state.state === "stale" || state.state === "offline";
+    if (stale && this._grain === "second") this._graph.advance();
+    if (stale !== this._was_stale) {
+      this._graph.missing(stale ? (state.since ?? Date.now() / 1000) : null);
+      this._was_stale = stale;
+      this._stale_since = stale && state.since ? times.second(state.since) : "";
+      this._move();
+    }
+  }
+
+  _again() {
+    this._rounds.now();
+  }
+
+  // -- showing ---------------------------------------------------------------------------------------------------------
+
+  _move() {
+    const perSecond = this._seconds.rate();
+    this._tiles.now(this._seconds.points, perSecond, this._stale_since);
+    this._tail.about(perSecond, this._sampled, this._stale_since);
+    if (this._grain === "second") this._plot();
+  }
+
+  _plot() {
+    const measure = this._measure;
+    if (this._grain === "second") {
+      this._graph.show({ points: this._seconds.points, measure, grain: "second", called: "Last 5 minutes" });
+      return;
+    }
+    this._graph.show({
+      points: this._series.points,
+      measure,
+      grain: this._grain,
+      before: this._moved(this._ghosts[this._grain]),
+      called: "This period",
+      calledBefore: this._period.called,
+      complete_from: this._series.complete_from,
+    });
+  }
+
+  _figures() {
+    if (!this._summary) return;
+    this._tiles.show(this._summary.results, this._earlier, this._period.called);
+  }
+
+  _cover({ from, to, complete_from, as_of }) {
+    const until = secondsOf(to) - 1;
+    const days = times.isMidnight(secondsOf(from)) && times.isMidnight(secondsOf(to));
+    const [first, last] = days ? [times.dateOf(secondsOf(from)), times.dateOf(until)] : [times.moment(secondsOf(from)), times.moment(Math.min(secondsOf(to), Math.floor(Date.now() / 60_000) * 60))];
+    const span = first === last ? first : `${first} – ${last}`;
+    say(document.getElementById("covered"), `${span}, ${zone.split("/").at(-1).replaceAll("_", " ")}${complete_from ? `. Complete since ${complete_from}` : ""}`);
+    say(document.getElementById("as-of"), `Everything received before ${times.second(secondsOf(as_of))} is counted.`);
+  }
+
+  _draw() {
+    this._tiles.draw();
+    for (const ranking of this._rankings) ranking.draw();
+  }
+
+  _observe() {
+    const seen = new Map(this._rankings.map((ranking) => [ranking.panel, ranking]));
+    const observer = new IntersectionObserver((entries) => {
+      for (const entry of entries) seen.get(entry.target).seen = entry.isIntersecting;
+    }, { rootMargin: "200px" });
+    for (const panel of seen.keys()) observer.observe(panel);
+  }
+}
+
+new Dashboard();

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which period is looked at: kept in the page's address, so that it can be shared, reloaded and gone back to.
+
+import { secondsOf } from "./times.js";
+
+const DAY_S = 86_400;
+
+/** What each button asks the API for, in which steps the graph may show it, and how far back the one before lies. */
+export const PERIODS = {
+  today: { from: "today", grains: ["second", "minute", "hour"], grain: "second", spark: "hour", before_s: DAY_S, called: "yesterday" },
+  "24h": { from: "-24h", grains: ["second", "minute", "hour"], grain: "second", spark: "hour", before_s: DAY_S, called: "previous 24 h" },
+  "7d": { from: "-7d", grains: ["minute", "hour", "day"], grain: "hour", spark: "day", before_s: 7 * DAY_S, called: "previous 7 d" },
+  "30d": { from: "-30d", grains: ["hour", "day"], grain: "day", spark: "day", before_s: 30 * DAY_S, called: "previous 30 d" },
+  "12mo": { from: "-12mo", grains: ["day"], grain: "day", spark: "day", before_s: 365 * DAY_S, called: "previous 12 months" },
+};
+export const DEFAULT = "24h";
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
+/** The period that the page's address names. */
+export function periodOf(search) {
+  const given = new URLSearchParams(search);
+  const [from, to] = [given.get("from") ?? "", given.get("to") ?? ""];
+  if (DATE.test(from) && DATE.test(to) && from <= to) return custom(from, to);
+  const name = Object.hasOwn(PERIODS, given.get("period") ?? "") ? given.get("period") : DEFAULT;
+  const { from: since, ...rest } = PERIODS[name];
+  return { name, parameters: { from: since }, search: name === DEFAULT ? "" : `?period=${name}`, endsNow: true, ...rest };
+}
+
+/** The days from `from` to `to`, YYYY-MM-DD, both included. */
+export function custom(from, to) {
+  const days = (secondsOf(to) - secondsOf(from)) / DAY_S + 1;
+  const grains = ["hour", "day"];
+  if (days <= 8) grains.unshift("minute");
+  // A day's slack either way: which day it is there depends on the web service's zone.
+  const endsNow = secondsOf(to) + 2 * DAY_S > Date.now() / 1000;
+  return {
+    name: "custom",
+    parameters: { from, to },
+    search: `?from=${from}&to=${to}`,
+    endsNow,
+    grains,
+    grain: days <= 14 ? "hour" : "day",
+    spark: days <= 3 ? "hour" : "day",
+    before_s: days * DAY_S,
+    called: days === 1 ? "day before" : `${days} days before`,
+  };
+}
+
+/** The parameters of the period before `answer`'s, up to the same point of it as has been reached now. */
+export function before(period, answer) {
+  const now = Date.now() / 1000;
+  const hour_s = 3600;
+  const until = Math.min(secondsOf(answer.to), Math.ceil(now / hour_s) * hour_s) - period.before_s;
+  const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19) + "Z";
+  return { from: text(secondsOf(answer.from) - period.before_s), to: text(until) };
+}
+
+/** The buttons and the form; calls `changed(period)` when another period is chosen, by them or by the browser's Back. */
+export class PeriodPicker {
+  constructor(changed) {
+    this.period = periodOf(location.search);
+    this._changed = changed;
+    this._buttons = [...document.querySelectorAll("#periods button")];
+    this._form = document.getElementById("custom");
+    this._error = this._form.querySelector(".field-error");
+    for (const button of this._buttons) button.addEventListener("click", () => this._press(button.dataset.period));
+    this._form.addEventListener("submit", (event) => this._submit(event));
+    addEventListener("popstate", () => this._set(periodOf(location.search)));
+    this._show();
+  }
+
+  _press(name) {
+    if (name !== "custom") {
+      this._go(periodOf(`?period=${name}`));
+      return;
+    }
+    this._form.hidden = !this._form.hidden;
+    this._mark();
+    if (!this._form.hidden) this._form.elements.from.focus();
+  }
+
+  _submit(event) {
+    event.preventDefault();
+    const { from, to } = this._form.elements;
+    const wrong = !DATE.test(from.value) || !DATE.test(to.value) ? "Name both days." : from.value > to.value ? "The first day is after the last." : "";
+    this._error.hidden = !wrong;
+    this._error.textContent = wrong;
+    if (!wrong) this._go(custom(from.value, to.value));
+  }
+
+  _go(period) {
+    history.pushState(null, "", period.search || location.pathname);
+    this._set(period);
+  }
+
+  _set(period) {
+    this.period = period;
+    this._show();
+    this._changed(period);
+  }
+
+  _show() {
+    const { from, to } = this.period.parameters;
+    this._form.hidden = this.period.name !== "custom";
+    if (to) [this._form.elements.from.value, this._form.elements.to.value] = [from, to];
+    this._mark();
+  }
+
+  _mark() {
+    for (const button of this._buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.period === this.period.name));
+      if (button.dataset.period === "custom") button.setAttribute("aria-expanded", String(!this._form.hidden));
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The colours of the style sheet, for what is drawn on a canvas; read again when they change.
+
+const NAMES = [
+  "bg", "surface", "raised", "sunken", "line", "line-strong", "text", "text-2", "text-3", "accent", "on-accent",
+  "bad", "warn", "ghost", "m0", "m1", "m2", "m3", "m4", "m5", "dot", "sans", "mono",
+];
+const listeners = new Set();
+
+function read() {
+  const style = getComputedStyle(document.body);
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+export let theme = read();
+
+/** Call `listener()` when the colours change: another scheme, or a page that turns stale. */
+export function onTheme(listener) {
+  listeners.add(listener);
+}
+
+function changed() {
+  theme = read();
+  for (const listener of listeners) listener();
+}
+
+for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)"]) {
+  matchMedia(query).addEventListener("change", changed);
+}
+new MutationObserver(changed).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
+/** Make a canvas as large as its place on the screen, in device pixels; returns {context, width, height} in CSS pixels. */
+export function fitted(canvas) {
+  const ratio = devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w) canvas.width = w;
+  if (canvas.height !== h) canvas.height = h;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height, ratio };
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How times are written: 24 hours, in the web service's zone, which is named once.
+
+const FORMATS = {
+  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  second: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  day: { weekday: "short", day: "numeric" },
+  date: { day: "numeric", month: "short" },
+  year: { day: "numeric", month: "short", year: "numeric" },
+  month: { month: "short" },
+  weekday: { weekday: "short" },
+};
+
+/** Writes Unix seconds in the IANA `zone`: `time` 16:42, `second` 16:42:07, `date` 16 Nov, `moment` 16 Nov 16:42, … */
+export function timesIn(zone) {
+  const made = {};
+  for (const [name, options] of Object.entries(FORMATS)) {
+    // Day before month, as the pictures have it, whatever the language of the machine.
+    const format = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone });
+    made[name] = (seconds) => format.format(seconds * 1000);
+  }
+  const thisYear = () => made.year(Date.now() / 1000).slice(-4);
+  made.dateOf = (seconds) => (made.year(seconds).endsWith(thisYear()) ? made.date(seconds) : made.year(seconds));
+  made.moment = (seconds) => `${made.dateOf(seconds)} ${made.time(seconds)}`;
+  made.isMidnight = (seconds) => made.time(seconds) === "00:00";
+  made.zone = zone;
+  return made;
+}
+
+/** Unix seconds of an ISO 8601 text. */
+export function secondsOf(text) {
+  return Date.parse(text) / 1000;
+}

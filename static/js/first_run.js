@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The page of a web service that has reported nothing yet: waits for the first event, then becomes the dashboard.
+
+import { asking } from "./ask.js";
+import { clock, duration } from "./numbers.js";
+import "./menus.js";
+
+const EVERY_MS = 1000;
+const waiting = document.getElementById("waiting");
+const ask = asking(waiting.dataset.wsid);
+const began = performance.now();
+
+const uncover = document.getElementById("uncover");
+uncover?.addEventListener("click", () => {
+  const shown = document.getElementById("dsn").classList.toggle("uncovered");
+  uncover.setAttribute("aria-pressed", String(shown));
+  uncover.textContent = shown ? "Hide" : "Show";
+});
+
+function trouble(text) {
+  const notice = document.getElementById("waiting-trouble");
+  notice.hidden = !text;
+  const words = notice.querySelector("span");
+  if (words.textContent !== text) words.textContent = text;
+}
+
+async function look() {
+  const asked = performance.now();
+  try {
+    const answer = await ask("events", { limit: 1 });
+    if (answer.results.length || answer.complete_from) {
+      location.reload();
+      return;
+    }
+    document.getElementById("answers").textContent = `${location.host}, ${duration(performance.now() - asked)}`;
+    trouble("");
+  } catch (error) {
+    document.getElementById("answers").textContent = "not now";
+    trouble(error.status === 401 ? "You are logged out. Reload this page to log in again." : error.message);
+  }
+  document.getElementById("listening").textContent = `listening for ${clock((performance.now() - began) / 1000)}`;
+  setTimeout(next, EVERY_MS);
+}
+
+function next() {
+  if (document.visibilityState === "visible") look();
+  else document.addEventListener("visibilitychange", next, { once: true });
+}
+
+next();

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dashboard in a browser: what it shows is what the API says, and it shows it while it happens."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.traffic import Traffic, report
+from tests.integration.server_process import ServerProcess, WebService, until
+
+from .conftest import Fresh, Opening
+
+GOOGLE = {"url": "/", "ip": "8.8.8.8", "useragent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"}
+HOUR_S = 3600
+
+
+@pytest.fixture(scope="module")
+def busy(server: ServerProcess) -> WebService:
+    """A web service with 600 requests of the last hours."""
+    service = server.webservice("busy.example", "Europe/Berlin")
+    traffic = Traffic()
+    now = time.time()
+    report(server, service, [traffic.one(now - 120 - 30 * at) for at in range(600)])
+    return service
+
+
+def figure(page: Page, tile: str) -> Any:
+    """The value of a tile."""
+    return page.locator(f'[data-tile="{tile}"] .tile-value b')
+
+
+def rows(page: Page, view: str) -> dict[str, str]:
+    """The names of a panel's rows, and their requests."""
+    found = page.locator(f"#view-{view} tbody tr")
+    return dict(
+        zip(
+            found.locator(".name").all_inner_texts(),
+            found.locator("td:nth-of-type(1)").all_inner_texts(),
+            strict=True,
+        )
+    )
+
+
+def drawn(page: Page, canvas: str) -> int:
+    """How many pixels of a canvas are not transparent."""
+    counted = page.locator(canvas).evaluate(
+        """canvas => {
+            const { width, height } = canvas;
+            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            const { data } = copy.getImageData(0, 0, width, height);
+            let count = 0;
+            for (let at = 3; at < data.length; at += 4) if (data[at]) count += 1;
+            return count;
+        }"""
+    )
+    assert isinstance(counted, int)
+    return counted
+
+
+def test_the_figures_are_those_of_the_api(server: ServerProcess, busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}?period=today").page
+    summary = server.ask(busy, "summary", since="today")["results"]
+    expect(figure(page, "requests")).to_have_text(f"{summary['requests']:,}")
+    expect(figure(page, "visitors")).to_have_text(f"{summary['visitors']:,}")
+    expect(figure(page, "bots")).to_have_text(f"{summary['bots']:,}")
+    expect(figure(page, "errors")).to_have_text(f"{summary['errors']:,}")
+    expect(figure(page, "p95")).to_have_text(str(round(summary["p95_ms"])))
+
+
+def test_there_is_a_panel_for_every_view_that_is_drawn(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    titles = page.locator("[data-view] h2").all_inner_texts()
+    assert titles[:3] == ["Countries", "Regions", "Cities"]
+    assert "Latency" not in titles
+    assert len(titles) == 17
+
+
+def test_rankings_name_their_keys_and_add_up(
+    server: ServerProcess, busy: WebService, opened: Opening
+) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    ranking = server.ask(busy, "users/country", limit=8)["results"]
+    germany = next(row["requests"] for row in ranking if row["key"] == "DE")
+    expect(page.locator("#view-country tbody tr").first).to_contain_text("DE")
+    shown = rows(page, "country")
+    assert shown["DE\nGermany"] == str(germany)
+    assert sum(map(int, shown.values())) == 600
+    expect(page.locator("#view-status tbody tr").first).to_contain_text("200")
+    assert set(rows(page, "bot")) == {"People", "Bots"}
+
+
+def test_a_ranking_changes_when_requests_arrive(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "url": "/first"}])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    page.locator("#view-url").scroll_into_view_if_needed()
+    expect(page.locator("#view-url tbody .name")).to_have_text(["/first"])
+    began = time.monotonic()
+    report(server, service, [{**GOOGLE, "url": "/second"}] * 2)
+    expect(page.locator("#view-url tbody .name")).to_have_text(["/second", "/first"])
+    assert time.monotonic() - began < 5
+    expect(figure(page, "requests")).to_have_text("3")
+    expect(page.locator("#tail tbody .what").first).to_have_text("/second")
+
+
+def test_the_graph_moves_each_second(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    expect(page.locator("#graph canvas")).to_be_visible()
+    expect(page.locator("#graph-title")).to_have_text("Requests per second")
+    page.locator("#graph-table summary").click()
+    first = page.locator("#graph-table tbody td").first
+    earlier = first.inner_text()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", earlier)
+    report(server, service, [GOOGLE] * 7)
+    expect(page.locator("#graph")).to_have_attribute("aria-label", re.compile("at most [78], "))
+    expect(first).not_to_have_text(earlier)
+    expect(page.locator("#live")).to_contain_text("Live")
+
+
+def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "ip": "192.168.1.1"}])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 0 countries"))
+    until(lambda: drawn(page, ".map-land") > 50_000, "the countries are drawn")
+    assert drawn(page, ".map-dots") == 0
+    expect(page.locator("#map-about")).to_have_text("No located request in this period")
+    report(server, service, [GOOGLE] * 3)
+    expect(page.locator("#map-about")).to_contain_text("3 latest requests")
+    until(lambda: drawn(page, ".map-dots") > 20, "a dot is drawn")
+    expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 1 country,"))
+    page.locator("#map-table summary").click()
+    expect(page.locator("#map-table tbody")).to_contain_text("United States")
+    expect(page.locator("#map .attribution")).to_have_attribute("href", "https://db-ip.com")
+
+
+def test_the_map_is_zoomed_by_keyboard(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    place = page.locator("#map .map")
+    expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("latest 5"))
+    page.locator(".map-dots").focus()
+    page.keyboard.press("+")
+    expect(place).to_have_class(re.compile("zoomed"))
+    page.keyboard.press("-")
+    expect(place).not_to_have_class(re.compile("zoomed"))
+
+
+def test_a_panel_opens_with_every_figure_of_its_keys(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    panel = page.locator("#view-browser")
+    expect(panel.locator("canvas.donut")).to_be_visible()
+    assert drawn(page, "#view-browser canvas.donut") > 5_000
+    panel.get_by_role("button", name="More").click()
+    expect(panel.locator("thead th.n")).to_have_text(
+        ["Requests", "Share", "Visitors", "Bots", "Errors", "Mean", "Data"]
+    )
+    panel.get_by_role("button", name="Less").click()
+    expect(panel.locator("thead th.n")).to_have_text(["Requests", "Share"])
+
+
+def test_every_panel_can_be_had_as_csv(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    expect(page.locator("#view-url tbody tr")).to_have_count(9)
+    for link in ("#view-url .csv", "#graph-csv", "#map-csv"):
+        with page.expect_download() as download:
+            page.locator(link).click()
+        text = download.value.path().read_text("utf-8-sig")
+        assert len(text.splitlines()) > 10, link
+    assert page.locator("#view-url .csv").get_attribute("href") == (
+        f"/{busy.wsid}/data/users/url?from=-24h&limit=10000&format=csv"
+    )
+
+
+def test_a_tile_chooses_what_the_graph_shows(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    page.get_by_role("button", name="Hour", exact=True).click()
+    page.locator('[data-tile="errors"]').focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#graph-title")).to_have_text("Errors per hour")
+    expect(page.locator('[data-tile="errors"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_periods_are_in_the_address_and_can_be_gone_back_to(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    expect(figure(page, "requests")).to_have_text("600")
+    page.get_by_role("button", name="7 d").click()
+    expect(page).to_have_url(re.compile(r"\?period=7d$"))
+    expect(page.locator("#graph-title")).to_have_text("Requests per hour")
+    page.get_by_role("button", name="Custom").click()
+    page.get_by_label("From", exact=True).fill("2001-01-01")
+    page.get_by_label("to", exact=True).fill("2001-01-02")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?from=2001-01-01&to=2001-01-02$"))
+    expect(figure(page, "requests")).to_have_text("0")
+    expect(page.locator("#view-url")).to_contain_text("No pages in this period")
+    page.go_back()
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.get_by_role("button", name="7 d")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_custom_period_must_make_sense(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    page.get_by_role("button", name="Custom").click()
+    page.get_by_label("From", exact=True).fill("2026-02-03")
+    page.get_by_label("to", exact=True).fill("2026-02-01")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("The first day is after the last.")
+
+
+def test_the_switcher_leads_to_the_other_web_services(
+    server: ServerProcess, busy: WebService, opened: Opening, address: str
+) -> None:
+    other = server.webservice("a <b>bold</b> name")
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    page.locator(".switcher summary").click()
+    page.get_by_role("link", name="a <b>bold</b> name").click()
+    expect(page).to_have_url(f"{address}/view/dashboard/{other.wsid}")
+    page.goto(f"{address}/view/dashboard/")
+    expect(page).to_have_url(f"{address}/view/dashboard/{other.wsid}")
+
+
+def test_one_panel_fails_alone_and_can_be_tried_again(busy: WebService, opened: Opening) -> None:
+    watched = opened(f"/view/dashboard/{busy.wsid}?from=2001-01-01&to=2001-01-02")
+    watched.allowed.append("503")
+    page = watched.page
+    expect(page.locator("#view-city")).to_contain_text("No cities in this period")
+    page.route(
+        "**/data/users/city?*",
+        lambda route: route.fulfill(status=503, json={"status_code": 503, "message": "Busy."}),
+    )
+    page.get_by_role("button", name="24 h").click()
+    expect(page.locator("#view-city")).to_contain_text("Cities could not be loaded")
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.locator("#view-country tbody tr")).to_have_count(9)
+    page.unroute("**/data/users/city?*")
+    page.locator("#view-city").get_by_role("button", name="Try again").click()
+    expect(page.locator("#view-city tbody tr")).to_have_count(9)
+
+
+def test_without_the_third_party_parts_the_figures_and_tables_remain(
+    busy: WebService, opened: Opening
+) -> None:
+    watched = opened("/")
+    watched.allowed += ["404", "could not be loaded"]
+    page = watched.page
+    page.route("**/static/vendor/*.js*", lambda route: route.fulfill(status=404))
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}")
+    expect(page.locator("#graph")).to_contain_text("The graph's parts are missing on this server.")
+    expect(page.locator(".map-note")).to_contain_text("The map's parts are missing on this server.")
+    expect(figure(page, "requests")).to_have_text("600")
+    page.locator("#graph-table summary").click()
+    expect(page.locator("#graph-table tbody tr")).to_have_count(120)
+    page.locator("#map-table summary").click()
+    expect(page.locator("#map-table tbody tr").first).to_be_visible()
+    expect(page.locator("#view-country tbody tr")).to_have_count(9)
+
+
+def test_nobody_is_sent_to_the_login_and_back(busy: WebService, opened: Opening, address: str) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}", logged_in=False).page
+    expect(page).to_have_url(f"{address}/login?next=/view/dashboard/{busy.wsid}")
+
+
+def test_a_page_whose_login_has_ended_says_so(
+    browser: Browser, busy: WebService, opened: Opening, address: str
+) -> None:
+    watched = opened(f"/view/dashboard/{busy.wsid}")
+    watched.allowed += ["401"]
+    expect(figure(watched.page, "requests")).to_have_text("600")
+    watched.page.context.clear_cookies()
+    expect(watched.page.locator("#banner")).to_contain_text("You are logged out.")
+    expect(watched.page.get_by_role("link", name="Log in")).to_have_attribute(
+        "href", f"/login?next=/view/dashboard/{busy.wsid}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dashboard-dark", {}),
+        ("dashboard-light", {"color_scheme": "light"}),
+        ("dashboard-360", {"viewport": {"width": 360, "height": 780}}),
+        ("dashboard-900", {"viewport": {"width": 900, "height": 1100}}),
+    ],
+)
+def test_it_fits_every_screen(
+    busy: WebService,
+    opened: Opening,
+    screenshot: Callable[[Page, str], None],
+    name: str,
+    options: dict[str, Any],
+) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}", **options).page
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+    screenshot(page, name)

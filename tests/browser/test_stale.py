@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the dashboard says while its server is away, and that it goes on by itself when it is back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+from tests.browser.traffic import Traffic, report
+from tests.integration.server_process import ServerProcess
+
+from .conftest import Opening
+
+UNREACHABLE = [
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_EMPTY_RESPONSE",
+]
+
+
+def test_a_page_without_its_server_is_stale_and_recovers_by_itself(
+    server: ServerProcess, opened: Opening, screenshot: Callable[[Page, str], None]
+) -> None:
+    service = server.webservice("stale.example", "Europe/Berlin")
+    traffic = Traffic()
+    report(server, service, [traffic.one() for _ in range(200)])
+    watched = opened(f"/view/dashboard/{service.wsid}")
+    watched.allowed += UNREACHABLE
+    page = watched.page
+    requests = page.locator('[data-tile="requests"] .tile-value b')
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(requests).to_have_text("200")
+    server.stop()
+    expect(page.locator("#live")).to_have_attribute("data-state", "stale")
+    expect(page.locator("#banner")).to_have_text(
+        re.compile(r"Connection lost \d+ s ago\. Figures are as of \d\d:\d\d:\d\d\.")
+    )
+    expect(page.locator('[data-tile="now"] .tile-value b')).to_have_text("\N{EN DASH}")
+    expect(requests).to_have_text("200")
+    expect(page.locator("#view-country tbody tr")).to_have_count(9)
+    screenshot(page, "stale-dark")
+    server.start()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator("#banner")).to_be_hidden()
+    report(server, service, [traffic.one() for _ in range(5)])
+    expect(requests).to_have_text("205")
