@@ -20,6 +20,19 @@ import pytest
 from .server_process import ServerProcess, WebService
 
 OTHER_SECRET = "fedcba9876543210fedcba9876543210"
+WRITE = """
+from tmon.settings import look
+look()
+from django.contrib.auth import get_user_model
+from django.db import Error, connection
+users = get_user_model().objects
+print(users.count(), "account")
+try:
+    users.update(is_active=False)
+except Error as error:
+    print(error)
+connection.close()
+"""
 LONG_AGO = "2024-01-01 00:00:00"
 
 
@@ -174,6 +187,17 @@ def test_people_get_aligned_lines_and_below_them_what_to_do(stopped: Path) -> No
     assert "server       ok       none runs on this data folder" in lines
     at = lines.index("accounts     warning  there is no active administrator")
     assert lines[at + 1] == "                      -> tmon user create NAME --admin"
+
+
+def test_who_only_looks_can_change_no_account(stopped: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WRITE],
+        env={**os.environ, "TMON_DATA": str(stopped)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (refused.stdout, refused.stderr) == ("1 account\nattempt to write a readonly database\n", "")
 
 
 # -- what is neglected or broken --------------------------------------------------------------------------------------
