@@ -434,7 +434,7 @@ def test_looking_at_a_store_changes_no_file(stored: Path) -> None:
 def test_views_that_wait_for_a_start_are_no_problem(stored: Path) -> None:
     level, message, _ = only(views.check, deployment(stored))
     assert level == "ok"
-    assert re.fullmatch(r"2 numbers behind the log, \d+ s; the next start catches up", message)
+    assert re.fullmatch(r"2 entries and events behind the log, \d+ s; the next start catches up", message)
 
 
 def test_views_that_a_running_server_cannot_write_are_a_problem(stored: Path) -> None:
@@ -443,7 +443,7 @@ def test_views_that_a_running_server_cannot_write_are_a_problem(stored: Path) ->
     with WriterLock(stored):
         level, message, _ = only(views.check, deployment(stored))
     assert level == "problem"
-    assert re.fullmatch(r"2 numbers behind the log, \d+ s", message)
+    assert re.fullmatch(r"2 entries and events behind the log, \d+ s", message)
     locking.close()
 
 

@@ -42,7 +42,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if stats is not None and stats.last_seq >= ENVELOPES:
         fine = False
         yield warning(
-            f"the log has counted {stats.last_seq} numbers, so a key may be near its {ENVELOPES} envelopes",
+            f"the log has {stats.last_seq} entries and events so far, so a key may be near its {ENVELOPES} envelopes",
             "rotate the keys of the busiest web services: tmon webservice rotate-key WSID",
         )
     if fine and not active:
