@@ -245,6 +245,21 @@ def test_one_panel_fails_alone_and_can_be_tried_again(busy: WebService, opened: 
     expect(page.locator("#view-city tbody tr")).to_have_count(9)
 
 
+def test_a_store_that_cannot_be_asked_is_said_and_asked_again(busy: WebService, opened: Opening) -> None:
+    watched = opened("/")
+    watched.allowed.append("503")
+    page = watched.page
+    busy_now = {"status_code": 503, "message": "The store can't be asked now."}
+    page.route("**/data/summary?*", lambda route: route.fulfill(status=503, json=busy_now))
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}")
+    expect(page.locator("#banner")).to_contain_text(
+        "The figures can't be loaded now. The store can't be asked now."
+    )
+    page.unroute("**/data/summary?*")
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
 def test_without_the_third_party_parts_the_figures_and_tables_remain(
     busy: WebService, opened: Opening
 ) -> None:
@@ -302,3 +317,19 @@ def test_it_fits_every_screen(
     expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     screenshot(page, name)
+
+
+def test_a_period_is_compared_with_the_one_before_it(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 60}] * 6)
+    report(server, service, [{**GOOGLE, "ts": now - 26 * HOUR_S}] * 4)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    expect(figure(page, "requests")).to_have_text("6")
+    expect(page.locator('[data-tile="requests"] .tile-more')).to_have_text("↑ 50.0% from 4")
+    expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
+    expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
+    page.get_by_role("button", name="Hour", exact=True).click()
+    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 h")

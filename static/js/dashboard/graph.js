@@ -4,11 +4,11 @@
 import { say, table } from "../dom.js";
 import { change, short } from "../numbers.js";
 import { MEASURES } from "./measures.js";
+import { STEP_S } from "./series.js";
 import { onTheme, theme } from "./theme.js";
 import { secondsOf } from "./times.js";
 
 const HEIGHT = { wide: 240, narrow: 200 };
-const STEP_S = { second: 1, minute: 60, hour: 3600, day: 86_400 };
 const AXIS_STEPS = [
   1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800,
   1_209_600, 2_592_000, 5_184_000, 7_776_000, 15_552_000, 31_536_000,
@@ -42,15 +42,16 @@ export class Graph {
   }
 
   /**
-   * Show `points` of a `measure` in steps of a `grain`. `before` is the series of the period before, moved over this
-   * one; `called` and `calledBefore` are for the legend; `complete_from` is a date or null.
+   * Show `points` of a `measure` in steps of a `grain`. `before` has for each of them the one of the period before, or
+   * null; `called` and `calledBefore` are for the legend; `complete_from` is a date or null.
    */
   show({ points, measure, grain, before = [], called, calledBefore, complete_from = null }) {
     const key = `${measure} ${grain} ${called}`;
     const other = key !== this._shown?.key;
-    const earlier = new Map(before.map((point) => [point.t, point[measure]]));
-    const data = [points.map((point) => point.t), points.map((point) => point[measure]), points.map((point) => earlier.get(point.t) ?? null)];
-    this._shown = { key, points, measure, grain, called, calledBefore, complete_from, data, compares: before.length > 0 };
+    const earlier = points.map((_, at) => before[at]?.[measure] ?? null);
+    const data = [points.map((point) => point.t), points.map((point) => point[measure]), earlier];
+    const compares = earlier.some((value) => value !== null);
+    this._shown = { key, points, measure, grain, called, calledBefore, complete_from, data, compares };
     say(document.getElementById("graph-title"), `${MEASURES[measure].called} per ${grain}`);
     if (other) this._rebuild();
     else if (this._plot) this._plot.setData(data);
@@ -111,7 +112,7 @@ export class Graph {
       ],
       series: [
         {},
-        { stroke: theme.accent, width: 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
+        { stroke: theme.accent, width: this._shown.points.length > width ? 1 : 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
         { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },

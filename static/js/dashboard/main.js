@@ -11,7 +11,7 @@ import { PeriodPicker, before } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
-import { MOST, Series, points } from "./series.js";
+import { MOST, STEP_S, Series, aligned, points } from "./series.js";
 import { StateLine } from "./state.js";
 import { Tail, ROWS } from "./tail.js";
 import { onTheme } from "./theme.js";
@@ -19,6 +19,8 @@ import { Tiles } from "./tiles.js";
 import { secondsOf, timesIn } from "./times.js";
 
 const EARLIER_MS = 60_000;
+/** Minutes are kept for eight days, so longer periods have none to be compared with. */
+const MINUTES_COMPARED_S = 3 * 86_400;
 const SLOW_MS = 2000;
 const COUNTRIES = 300;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
@@ -164,12 +166,14 @@ class Dashboard {
     if (this._due.slow && slow) work.push(this._lines(signal), this._locate(signal));
     if (this._grain !== "second" && (changed || slow)) work.push(this._series.update(signal).then(() => this._plot()));
     if (all) work.push(this._begin(signal));
-    if (all || now - this._earlier_at > EARLIER_MS) work.push(this._compare(signal));
+    if (all || now - this._earlier_at > EARLIER_MS) this._compare(signal).catch(() => {}); // without it nothing is compared
     this._due.shades = false;
     if (slow) this._due.slow = false;
-    await Promise.all(work.map((one) => one.catch((error) => {
-      if (signal.aborted) throw error;
-    })));
+    // Rankings show what goes wrong with them themselves; for the rest the page says it, and asks for all of it again.
+    const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
+    if (!failed) return;
+    if (!signal.aborted) this._state.troubled(failed.reason);
+    throw failed.reason;
   }
 
   async _begin(signal) {
@@ -199,7 +203,7 @@ class Dashboard {
 
   async _lines(signal) {
     await this._spark.update(signal);
-    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark));
   }
 
   /** The same figures of the period before, for what has changed since then. */
@@ -211,20 +215,22 @@ class Dashboard {
     if (period !== this._period) return;
     this._earlier = answer.complete_from === null && answer.results.requests > 0 ? answer.results : null;
     if (this._earlier) {
-      const grains = new Set([this._spark.grain, ...(this._grain === "second" || this._grain === "minute" ? [] : [this._grain])]);
-      for (const grain of grains) {
-        this._ghosts[grain] = points(await ask(`requests/${grain}/3660`, parameters, signal));
+      const compared = this._grain !== "second" && (this._grain !== "minute" || period.before_s <= MINUTES_COMPARED_S);
+      for (const grain of new Set([this._spark.grain, ...(compared ? [this._grain] : [])])) {
+        this._ghosts[grain] = points(await ask(`requests/${grain}/${MOST[grain]}`, parameters, signal));
       }
       for (const ranking of this._rankings) await ranking.compare(parameters, period.called, signal);
     }
     if (period !== this._period) return;
     this._figures();
-    this._tiles.lines(this._spark.points, this._moved(this._ghosts[this._spark.grain]));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark));
     this._plot();
   }
 
-  _moved(ghost = []) {
-    return ghost.map((point) => ({ ...point, t: point.t + this._period.before_s }));
+  /** For each point of a series the one of the period before, null where that is not known. */
+  _ghost(series) {
+    const ghost = this._ghosts[series.grain] ?? [];
+    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._period.before_s })), STEP_S[series.grain]);
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ class Dashboard {
       points: this._series.points,
       measure,
       grain: this._grain,
-      before: this._moved(this._ghosts[this._grain]),
+      before: this._ghost(this._series),
       called: "This period",
       calledBefore: this._period.called,
       complete_from: this._series.complete_from,

@@ -3,6 +3,7 @@
 
 import { secondsOf } from "./times.js";
 
+const HOUR_S = 3600;
 const DAY_S = 86_400;
 
 /** What each button asks the API for, in which steps the graph may show it, and how far back the one before lies. */
@@ -46,13 +47,15 @@ export function custom(from, to) {
   };
 }
 
-/** The parameters of the period before `answer`'s, up to the same point of it as has been reached now. */
-export function before(period, answer) {
-  const now = Date.now() / 1000;
-  const hour_s = 3600;
-  const until = Math.min(secondsOf(answer.to), Math.ceil(now / hour_s) * hour_s) - period.before_s;
-  const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19) + "Z";
-  return { from: text(secondsOf(answer.from) - period.before_s), to: text(until) };
+/**
+ * The parameters of the period before `answer`'s, up to the same point of it as has been reached now. Reckoned with
+ * the clock on the wall there, so that midnight stays midnight when the clocks have changed in between.
+ */
+export function before(period, { from, to, as_of }) {
+  const wall = (text) => secondsOf(`${text.slice(0, 19)}Z`);
+  const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19);
+  const reached = Math.ceil(wall(as_of) / HOUR_S) * HOUR_S;
+  return { from: text(wall(from) - period.before_s), to: text(Math.min(wall(to), reached) - period.before_s) };
 }
 
 /** The buttons and the form; calls `changed(period)` when another period is chosen, by them or by the browser's Back. */

@@ -107,7 +107,7 @@ export class Ranking {
       return;
     }
     if (!this._classes && this._rows.length === 1 && this._rows[0].key === "" && this.view !== "referrer") {
-      this._nothing(`No ${title} reported`, `None of the ${count(this._rows[0].requests)} requests in this period names one.`);
+      this._nothing(`No ${title} reported`, `None of the ${count(this._rows[0].requests)} ${this.panel.dataset.counts.toLowerCase()} in this period names one.`);
       return;
     }
     if (!this._table) this._build();
@@ -150,8 +150,8 @@ export class Ranking {
     this._table = el(
       "table",
       { class: "rank" },
-      el("caption", { class: "visually-hidden" }, `${this.panel.dataset.title}, most requests first`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Name"), this._notch_key), el("th", { scope: "col", class: "n" }, "Requests"), el("th", { scope: "col", class: "n" }, "Share"), ...more)),
+      el("caption", { class: "visually-hidden" }, `${this.panel.dataset.title}, most ${this.panel.dataset.counts.toLowerCase()} first`),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Name"), this._notch_key), el("th", { scope: "col", class: "n" }, this.panel.dataset.counts), el("th", { scope: "col", class: "n" }, "Share"), ...more)),
       this._list,
     );
     this._canvas = el("canvas", { class: "donut", "aria-hidden": "true" });

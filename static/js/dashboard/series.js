@@ -3,6 +3,7 @@
 
 import { secondsOf } from "./times.js";
 
+export const STEP_S = { second: 1, minute: 60, hour: 3600, day: 86_400 };
 export const MOST = { second: 7200, minute: 11_520, hour: 8784, day: 3660 };
 const TAIL = 3;
 const WHOLE_AGAIN_MS = 30_000;
@@ -18,6 +19,18 @@ export function merged(earlier, later) {
   if (!later.length) return earlier;
   const at = earlier.findIndex((point) => point.t >= later[0].t);
   return at < 0 ? [...earlier, ...later] : [...earlier.slice(0, at), ...later];
+}
+
+/**
+ * For each of `points` the one of `others` that starts at the same time, give or take half a step; null where there is
+ * none. Days of 23 and 25 hours make the same day of another month start an hour off.
+ */
+export function aligned(points, others, step_s) {
+  let at = 0;
+  return points.map(({ t }) => {
+    while (at < others.length - 1 && Math.abs(others[at + 1].t - t) <= Math.abs(others[at].t - t)) at += 1;
+    return others[at] && Math.abs(others[at].t - t) <= step_s / 2 ? others[at] : null;
+  });
 }
 
 export class Series {

@@ -57,7 +57,7 @@ export class Tiles {
     bars(this._canvas("now"), this._seconds);
   }
 
-  /** The series of the period and of the one before, for the lines. */
+  /** The series of the period, and for each point the one of the period before, or null. */
   lines(points, before = []) {
     [this._spark, this._before] = [points, before];
     this.draw();
@@ -68,7 +68,7 @@ export class Tiles {
     bars(this._canvas("now"), this._seconds);
     for (const name of Object.keys(TILES)) {
       const { measure } = this._tiles[name].dataset;
-      const pick = (points) => points.map((point) => point[measure]);
+      const pick = (points) => points.map((point) => point?.[measure] ?? null);
       line(this._canvas(name), pick(this._spark), pick(this._before));
     }
   }

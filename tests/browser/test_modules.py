@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dashboard's modules by themselves, run where they run: in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from .conftest import Opening
+
+Run = Callable[[str], Any]
+
+
+@pytest.fixture
+def page(opened: Opening) -> Page:
+    return opened("/").page
+
+
+def call(page: Page, module: str, expression: str) -> Any:
+    """What an expression is worth, which may use everything that the module exports as `m`."""
+    return page.evaluate(
+        f"async () => {{ const m = await import('/static/js/{module}'); return {expression}; }}"
+    )
+
+
+def test_numbers_are_written_one_way(page: Page) -> None:
+    written = call(
+        page,
+        "numbers.js",
+        """[
+            m.count(0), m.count(1284310), m.count(9999999), m.count(12800000), m.count(null),
+            m.rate(23.44), m.rate(20), m.rate(1234.5),
+            m.share(215, 1000), m.share(7, 10000), m.share(1, 1000000), m.share(0, 5), m.share(0, 0),
+            m.duration(0.5), m.duration(184), m.duration(3010), m.duration(null),
+            m.bytes(999), m.bytes(62400000000), m.bytes(1500),
+            m.change(112, 100), m.change(50, 100), m.change(5, 0), m.change(100, 100), m.change(5000, 1),
+            m.clock(12), m.clock(2961), m.clock(6217), m.short(1500), m.short(50),
+        ]""",
+    )
+    assert written == [
+        *("0", "1,284,310", "9,999,999", "12.8 M", "\N{EN DASH}"),
+        *("23.4", "20", "1,235"),
+        *("21.5%", "0.07%", "<0.01%", "0%", "\N{EN DASH}"),
+        *("0.5 ms", "184 ms", "3.01 s", "\N{EN DASH}"),
+        *("999 B", "62.4 GB", "1.5 kB"),
+        *("↑ 12.0%", "↓ 50.0%", "", "", "↑ >999%"),
+        *("12 s", "49:21", "1:43:37", "1.5k", "50"),
+    ]
+
+
+def test_a_day_of_25_hours_is_compared_with_one_of_24(page: Page) -> None:
+    # Midnights in Berlin around the end of summer time, 25 October 2026, beside those of 30 days before.
+    found = call(
+        page,
+        "dashboard/series.js",
+        """m.aligned(
+            ["2026-10-24T22:00Z", "2026-10-25T23:00Z", "2026-10-26T23:00Z"].map((t) => ({ t: Date.parse(t) / 1000 })),
+            ["2026-10-24T22:00Z", "2026-10-25T22:00Z"].map((t, n) => ({ t: Date.parse(t) / 1000, n })),
+            86400,
+        ).map((one) => one && one.n)""",
+    )
+    assert found == [0, 1, None]
+
+
+def test_the_period_before_starts_at_midnight_though_the_clocks_have_changed(page: Page) -> None:
+    parameters = call(
+        page,
+        "dashboard/period.js",
+        """m.before({ before_s: 30 * 86400 }, {
+            from: "2026-10-27T00:00:00+01:00", to: "2026-11-27T00:00:00+01:00", as_of: "2026-11-26T00:54:10.000+01:00",
+        })""",
+    )
+    assert parameters == {"from": "2026-09-27T00:00:00", "to": "2026-10-27T01:00:00"}
+
+
+def test_the_steps_of_the_map_are_round(page: Page) -> None:
+    found = call(page, "dashboard/shading.js", "[m.breaks(0), m.breaks(1), m.breaks(7), m.breaks(80000)]")
+    assert found == [[], [1], [1, 2, 5], [1, 1000, 5000, 20000, 50000]]
+    assert call(page, "dashboard/shading.js", "m.key(m.breaks(80000))") == [
+        *([0, "0"], [1, "1"], [2, "1k"], [3, "5k"], [4, "20k"], [5, "50k+"]),
+    ]
+    assert call(
+        page, "dashboard/shading.js", "[0, 1, 999, 1000, 90000].map((n) => m.shade(n, m.breaks(80000)))"
+    ) == [
+        *(0, 1, 1, 2, 5),
+    ]
+
+
+def test_dots_that_would_touch_are_one(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/places.js",
+        """m.merged([
+            { x: 100, y: 100, requests: 9, errors: 0 },
+            { x: 104, y: 100, requests: 1, errors: 1 },
+            { x: 200, y: 100, requests: 1, errors: 0 },
+        ])""",
+    )
+    assert found == [
+        {"x": 100, "y": 100, "requests": 10, "errors": 1},
+        {"x": 200, "y": 100, "requests": 1, "errors": 0},
+    ]
+
+
+def test_the_latest_500_requests_are_kept(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/places.js",
+        """(() => {
+            const places = new m.LatestPlaces();
+            places.load([{ lat: 1, lon: 1, city: "A", country: "DE", requests: 500, latest: "2026-11-25T00:00Z" }]);
+            const located = places.add({ lat: 2, lon: 2, ts: "2026-11-25T00:00:05Z", status: 500 });
+            const nowhere = places.add({ ts: "2026-11-25T00:00:06Z" });
+            const grouped = places.grouped().map((one) => [one.lat, one.requests, one.errors]);
+            return [[located, nowhere], places.count, places.span_s, grouped];
+        })()""",
+    )
+    assert found == [[True, False], 500, 5, [[1, 499, 0], [2, 1, 1]]]
+
+
+def test_seconds_move_on_and_are_corrected(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/series.js",
+        """m.merged(
+            [{ t: 1, n: 1 }, { t: 2, n: 1 }, { t: 3, n: 1 }],
+            [{ t: 2, n: 5 }, { t: 3, n: 6 }, { t: 4, n: 7 }],
+        ).map((one) => [one.t, one.n])""",
+    )
+    assert found == [[1, 1], [2, 5], [3, 6], [4, 7]]
