@@ -135,6 +135,17 @@ while len(keyring.services()[1].keys) != 2 and time.monotonic() < end:
 print(len(keyring.services()[1].keys), flush=True)
 keyring.stop()
 """
+LOOK = """
+from tmon.settings import look
+look()
+from django.contrib.auth import get_user_model
+from django.db import Error, connection
+try:
+    get_user_model().objects.update(is_active=False)
+except Error as error:
+    print(str(error).splitlines()[0])
+connection.close()
+"""
 SALT = """
 from tmon.settings import prepare
 prepare()
@@ -174,3 +185,13 @@ def test_two_machines_share_one_accounts_database(machine: Callable[[str], dict[
     salts = {done(process) for process in [start(["-c", SALT], one), start(["-c", SALT], two)]}
     assert len(salts) == 1
     assert done(start(["-c", DESTROY], one)) == "[(1, 86400)]\nNone None []\n"
+
+
+def test_doctor_looks_at_accounts_without_being_able_to_change_them(
+    machine: Callable[[str], dict[str, str]],
+) -> None:
+    environ = machine("looked-at")
+    tmon(environ, "user", "create", "doctors-admin", "--admin")
+    found = json.loads(tmon(environ, "doctor", "--json"))
+    assert [one["level"] for one in found if one["check"] in {"secret", "accounts", "keys"}] == ["ok"] * 3
+    assert done(start(["-c", LOOK], environ)) == "cannot execute UPDATE in a read-only transaction\n"

@@ -52,13 +52,14 @@ def _checks(as_json: bool) -> int:
         os.environ.pop(f"{name}_FILE", None)
     problems, found = 0, []
     column = max(len(check.name) for check in CHECKS) + 2
-    for check, finding in examine(Deployment(load(), wrong)):
-        problems += finding.level is Level.PROBLEM
-        said, advice = _clean(finding.message), finding.advice and _clean(finding.advice)
-        if as_json:
-            found.append({"check": check.name, "level": finding.level, "message": said, "advice": advice})
-        else:
-            _print(f"{check.name:<{column}}{finding.level:<9}", said, advice)
+    with Deployment(load(), wrong) as deployment:
+        for check, finding in examine(deployment):
+            problems += finding.level is Level.PROBLEM
+            said, advice = _clean(finding.message), finding.advice and _clean(finding.advice)
+            if as_json:
+                found.append({"check": check.name, "level": finding.level, "message": said, "advice": advice})
+            else:
+                _print(f"{check.name:<{column}}{finding.level:<9}", said, advice)
     if as_json:
         print(json.dumps(found))
     return _ended(problems, "problem", "found")

@@ -24,6 +24,7 @@ _ADVISORY_LOCK = 0x746D6F6E  # "tmon": PostgreSQL's lock against two machines th
 LOOKING_S = 5
 """How long `look` has the accounts database make whoever asks wait."""
 _prepared: Settings | None = None
+_looking = False
 
 
 def prepare(data: str | os.PathLike[str] | None = None) -> Settings:
@@ -39,9 +40,8 @@ def prepare(data: str | os.PathLike[str] | None = None) -> Settings:
     global _prepared  # noqa: PLW0603 (Django is set up once per process)
     settings = _chosen(data)
     if _prepared is not None:
-        if settings.data != _prepared.data:
-            raise SettingError("TMON_DATA", f"this process already uses {_prepared.data}")
         return _prepared
+    assert not _looking, "a process that looks changes nothing"
     _make_folder(settings.data)
     with _locked(settings.data / LOCK):
         secret_key.ensure(settings)
@@ -59,9 +59,11 @@ def look(data: str | os.PathLike[str] | None = None) -> Settings:
     Nothing is made or migrated, a secret may be missing, and the accounts database cannot be written. After `prepare`
     this does nothing. Raises SettingError.
     """
+    global _looking  # noqa: PLW0603 (the same)
     settings = _chosen(data)
     if _prepared is not None:
         return _prepared
+    _looking = True
     _set_up_django(settings)
     from django.db import connection
 
@@ -72,7 +74,10 @@ def look(data: str | os.PathLike[str] | None = None) -> Settings:
 def _chosen(data: str | os.PathLike[str] | None) -> Settings:
     if data is not None:
         os.environ["TMON_DATA"] = str(Path(data).expanduser().absolute())
-    return load()
+    settings = load()
+    if _prepared is not None and settings.data != _prepared.data:
+        raise SettingError("TMON_DATA", f"this process already uses {_prepared.data}")
+    return settings
 
 
 def _set_up_django(settings: Settings) -> None:
@@ -92,10 +97,11 @@ def _cannot_write(connection: BaseDatabaseWrapper) -> None:
         described["NAME"] = read_only_address(Path(described["NAME"]))
         described["OPTIONS"] = {"timeout": LOOKING_S}
     else:
+        options = described["OPTIONS"].get("options", "")
         described["OPTIONS"] = {
             **described["OPTIONS"],
             "connect_timeout": LOOKING_S,
-            "options": "-c default_transaction_read_only=on",
+            "options": f"{options} -c default_transaction_read_only=on".strip(),
         }
 
 

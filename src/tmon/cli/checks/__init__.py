@@ -22,6 +22,7 @@ from . import (
     folder,
     geoip,
     keys,
+    memcached,
     open_files,
     secret,
     server,
@@ -36,11 +37,12 @@ __all__ = ["CHECKS", "Check", "Deployment", "Finding", "Level", "examine"]
 
 
 class Check(NamedTuple):
-    """A check, its name in the report, and the settings that it depends on."""
+    """A check, its name in the report, and what it depends on: settings, and looking into the data folder."""
 
     name: str
     run: Callable[[Deployment], Iterable[Finding]]
     needs: frozenset[str] = frozenset()
+    inside: bool = False
 
 
 DATA: Final = frozenset({"TMON_DATA"})
@@ -50,17 +52,18 @@ EVENTS: Final = DATA | {"TMON_STORE"}
 CHECKS: Final = (
     Check("settings", variables.check),
     Check("address", address.check, frozenset({"TMON_STAGE", "TMON_PUBLIC_URL", "TMON_TRUSTED_PROXIES"})),
-    Check("secret", secret.check, ACCOUNTS | {"TMON_SECRET_KEY"}),
+    Check("secret", secret.check, ACCOUNTS | {"TMON_SECRET_KEY"}, inside=True),
     Check("data folder", folder.check, DATA),
     Check("disk", disk.check, DATA),
     Check("open files", open_files.check, DATA),
     Check("clock", clock.check, EVENTS),
     Check("geoip", geoip.check, frozenset({"TMON_GEOIP"})),
-    Check("server", server.check, DATA),
-    Check("events", store.check, EVENTS),
-    Check("views", views.check, EVENTS | {"TMON_VIEWS"}),
-    Check("accounts", accounts.check, ACCOUNTS),
-    Check("keys", keys.check, ACCOUNTS | EVENTS),
+    Check("server", server.check, DATA, inside=True),
+    Check("events", store.check, EVENTS, inside=True),
+    Check("views", views.check, EVENTS | {"TMON_VIEWS"}, inside=True),
+    Check("accounts", accounts.check, ACCOUNTS, inside=True),
+    Check("memcached", memcached.check, frozenset({"TMON_MEMCACHED"})),
+    Check("keys", keys.check, ACCOUNTS | EVENTS, inside=True),
 )
 
 
@@ -70,12 +73,26 @@ def examine(deployment: Deployment, checks: Iterable[Check] = CHECKS) -> Iterato
         if wrong := sorted(check.needs & set(deployment.wrong)):
             yield (
                 check,
-                warning(f"not checked, because {' and '.join(wrong)} is wrong", "set that right first"),
+                warning(f"not checked, because {' and '.join(wrong)} is wrong", "see to that first"),
+            )
+            continue
+        if check.inside and deployment.closed:
+            yield (
+                check,
+                warning("not checked, because the data folder cannot be looked into", "see to that first"),
             )
             continue
         try:
             for finding in check.run(deployment):
                 yield check, finding
+        except ModuleNotFoundError as error:
+            yield (
+                check,
+                problem(
+                    f"cannot be checked: {error.name} is not installed",
+                    "install the server: pip install 'tmon[server]'",
+                ),
+            )
         except Exception as error:  # noqa: BLE001 (a broken part must not hide what the other checks find)
             said = str(error) or type(error).__name__
             yield check, problem(f"cannot be checked: {said}", "see to that, then run tmon doctor again")

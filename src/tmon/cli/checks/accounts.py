@@ -12,11 +12,9 @@ from .findings import Finding, number, ok, problem, warning
 def check(deployment: Deployment) -> Iterator[Finding]:
     """The database, its migrations, administrators and time zones."""
     if deployment.accounts_fail is not None:
-        local = deployment.settings.database_url is None
-        where = deployment.data / "accounts.db" if local else "DATABASE_URL"
-        advice = (
-            "restore it from a backup" if local else "see that the database runs and DATABASE_URL is right"
-        )
+        file = deployment.accounts_file
+        where = "DATABASE_URL" if file is None else file
+        advice = "see that it runs and DATABASE_URL is right" if file is None else "restore it from a backup"
         yield problem(f"the accounts database ({where}) does not answer: {deployment.accounts_fail}", advice)
         return
     if not deployment.accounts:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from tmon.server.store import Reader, Stats
@@ -19,12 +21,24 @@ ACCOUNTS: Final = ("tenants_webservice", "tenants_key", "auth_user")
 
 
 class Deployment:
-    """What the checks look at. `wrong` says by setting what is wrong with it; such a setting counts as unset."""
+    """What the checks look at. `wrong` says by setting what is wrong with it; such a setting counts as unset.
+
+    A context manager, which closes what the checks have opened.
+    """
 
     def __init__(self, settings: Settings, wrong: Mapping[str, str]) -> None:
         self.settings = settings
         self.wrong = wrong
         self.now = time.time()
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
 
     @property
     def data(self) -> Path:
@@ -35,6 +49,17 @@ class Deployment:
     def there(self) -> bool:
         """Whether the data folder is there and can be looked into."""
         return os.path.isdir(self.data) and os.access(self.data, os.R_OK | os.X_OK)  # noqa: PTH112 (never raises)
+
+    @cached_property
+    def closed(self) -> bool:
+        """Whether something is where the data folder belongs that cannot be looked into."""
+        try:
+            self.data.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return not self.there
 
     def has(self, name: str) -> bool:
         """Whether the data folder has a file of that name."""
@@ -69,7 +94,9 @@ class Deployment:
             self.has("log.db") and self.has("views.db")
         ):
             return None
-        return open_reader(self.settings.store, self.data, touch_nothing=True)
+        reader = open_reader(self.settings.store, self.data, touch_nothing=True)
+        self._closing.callback(reader.close)
+        return reader
 
     @cached_property
     def stats(self) -> Stats | None:
@@ -80,6 +107,16 @@ class Deployment:
             return None if self.reader is None else self.reader.stats(int(self.now * 1000))
         except StoreError:
             return None
+
+    @property
+    def accounts_file(self) -> Path | None:
+        """The file of the accounts database; None where it is not one."""
+        if self.settings.database_url is None:
+            return self.data / "accounts.db"
+        import dj_database_url
+
+        described = dj_database_url.parse(self.settings.database_url)
+        return Path(described["NAME"]).absolute() if described["ENGINE"].endswith(".sqlite3") else None
 
     @property
     def accounts(self) -> bool:
@@ -95,12 +132,13 @@ class Deployment:
     def _accounts(self) -> tuple[bool, str | None]:
         from tmon.settings import look
 
-        if self.settings.database_url is None and not self.has("accounts.db"):
+        if self.accounts_file is not None and not os.path.lexists(self.accounts_file):
             return False, None
         look(self.data)
         from django.core.exceptions import ImproperlyConfigured
         from django.db import Error, connection
 
+        self._closing.callback(connection.close)
         try:
             return set(ACCOUNTS) <= set(connection.introspection.table_names()), None
         except (Error, ImproperlyConfigured) as error:

@@ -12,7 +12,6 @@ from typing import Final
 from .deployment import Deployment
 from .findings import Finding, ok, problem, warning
 
-PRIVATE: Final = ("accounts.db", "log.db", "views.db")
 BESIDE: Final = ("", "-wal", "-shm")
 
 
@@ -44,7 +43,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         say = problem if status.st_mode & 0o022 else warning
         can = "change" if status.st_mode & 0o022 else "look into"
         yield say(f"others can {can} {data} (mode {status.st_mode & 0o777:03o})", f"chmod 700 {data}")
-    for finding in _files(data):
+    for finding in _files(data, deployment.accounts_file):
         fine = False
         yield finding
     if fine:
@@ -71,8 +70,9 @@ def _not_ours(data: Path, owner: int) -> Finding:
     return warning(message, advice) if os.access(data, os.W_OK) else problem(message, advice)
 
 
-def _files(data: Path) -> Iterator[Finding]:
-    for file in (data / f"{name}{end}" for name in PRIVATE for end in BESIDE):
+def _files(data: Path, accounts: Path | None) -> Iterator[Finding]:
+    databases = [data / "log.db", data / "views.db", *([accounts] if accounts else [])]
+    for file in (one.with_name(f"{one.name}{end}") for one in databases for end in BESIDE):
         try:
             mode = file.stat().st_mode & 0o777
         except OSError:
@@ -81,7 +81,7 @@ def _files(data: Path) -> Iterator[Finding]:
             can = "change" if mode & 0o022 else "read"
             yield problem(f"others can {can} {file} (mode {mode:03o})", f"chmod 600 {file}")
         if not os.access(file, os.R_OK | os.W_OK):
-            yield problem(f"this user cannot read and write {file}", f"see who owns it: ls -l {data}")
+            yield problem(f"this user cannot read and write {file}", f"see who owns it: ls -l {file}")
 
 
 def _name(user: int) -> str:

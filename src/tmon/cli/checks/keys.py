@@ -18,6 +18,7 @@ ROTATION_DAYS: Final = 30
 ENVELOPES: Final = 2**31
 """After so many envelopes under one key random nonces may repeat too likely (NIST SP 800-38D, section 8.3)."""
 SOURCES: Final = 5
+SOURCE_CHARACTERS: Final = 60
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
@@ -41,10 +42,12 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if stats is not None and stats.last_seq >= ENVELOPES:
         fine = False
         yield warning(
-            f"the log has counted {stats.last_seq} numbers, so a key may be near its {ENVELOPES} envelopes",
+            f"the log has {stats.last_seq} entries and events so far, so a key may be near its {ENVELOPES} envelopes",
             "rotate the keys of the busiest web services: tmon webservice rotate-key WSID",
         )
-    if fine:
+    if fine and not active:
+        yield ok("there is no web service yet")
+    elif fine:
         yield ok(
             f"{sum(map(len, active.values()))} active, none older than a year, no rotation left unfinished"
         )
@@ -81,5 +84,14 @@ def _sources(deployment: Deployment, wsid: int, key: int) -> list[str] | None:
     """Sources whose last envelope that key opened, last seen first; None where the store cannot be read."""
     if deployment.stats is None or deployment.reader is None:
         return None
-    runs = deployment.reader.runs(wsid)
-    return list(dict.fromkeys(run.source or "(unnamed)" for run in runs if run.key == key and not run.closed))
+    used = dict.fromkeys(
+        run.source for run in deployment.reader.runs(wsid) if run.key == key and not run.closed
+    )
+    return [_short(source) for source in used]
+
+
+def _short(source: str) -> str:
+    """Its name as the sender gave it, cut."""
+    return (
+        source[: SOURCE_CHARACTERS - 1] + "…" if len(source) > SOURCE_CHARACTERS else source
+    ) or "(unnamed)"

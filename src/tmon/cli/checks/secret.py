@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .deployment import Deployment
-from .findings import Finding, number, ok, problem
+from .findings import Finding, number, ok, problem, warning
 
 
 def check(deployment: Deployment) -> Iterator[Finding]:
     """Where it comes from, its file's mode, and the keys in the accounts database."""
-    from tmon.settings import SettingError, secret_key
+    from tmon.settings import SettingError, Stage, secret_key
 
     settings = deployment.settings
     try:
         found = secret_key.find(settings)
     except SettingError as error:
         what, _, advice = str(error).removeprefix("TMON_SECRET_KEY: ").partition("; ")
+        if settings.stage is not Stage.TESTING:
+            advice = _how_to_give(settings.data / secret_key.FILE, advice)
         yield problem(
             f"TMON_SECRET_KEY {what}", advice or "see to it that whoever runs tmon serve can read it"
         )
@@ -27,7 +29,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     if found is None:
         if deployment.accounts and (locked := _keys()):
             yield problem(
-                f"{settings.data / secret_key.FILE} is gone, and {number(len(locked), 'key')} needs it",
+                f"{settings.data / secret_key.FILE} is gone, which alone opens {number(len(locked), 'key')}",
                 "restore that file; else the next start makes another, and every key must be rotated",
             )
         else:
@@ -35,10 +37,10 @@ def check(deployment: Deployment) -> Iterator[Finding]:
         return
     given = os.environ.get("TMON_SECRET_KEY_FILE")
     if settings.secret_key is None:
-        yield from _file(settings.data / secret_key.FILE)
+        yield from _kept_file(settings.data / secret_key.FILE)
         where = f"kept in {settings.data / secret_key.FILE}"
     elif given:
-        yield from _file(Path(given))
+        yield from _given_file(Path(given))
         where = f"from {given}"
     else:
         where = "from TMON_SECRET_KEY"
@@ -54,14 +56,34 @@ def check(deployment: Deployment) -> Iterator[Finding]:
             "set the secret under which they were made, or give each a new key: tmon webservice rotate-key WSID",
         )
     else:
-        yield ok(f"{where}; all that is kept under it opens ({number(len(keys), 'key')})")
+        opens = f"it opens {'all ' if len(keys) > 1 else ''}{number(len(keys), 'key')}"
+        yield ok(f"{where}; {opens if keys else 'nothing is kept under it yet'}")
 
 
-def _file(file: Path) -> Iterator[Finding]:
+def _how_to_give(made_in_testing: Path, advice: str) -> str:
+    """What to do where a secret is required: the one that keys are kept under already must go on being used."""
+    if made_in_testing.exists():
+        return f"the stage testing has made one: set TMON_SECRET_KEY_FILE to {made_in_testing}"
+    return f"set it, or TMON_SECRET_KEY_FILE to a file that holds it; {advice}"
+
+
+def _kept_file(file: Path) -> Iterator[Finding]:
+    """The file that we have made: for its user only."""
     mode = file.stat().st_mode & 0o777
     if mode & 0o077:
-        whose = "change" if mode & 0o022 else "read"
-        yield problem(f"others can {whose} {file} (mode {mode:03o})", f"chmod 600 {file}")
+        can = "change" if mode & 0o022 else "read"
+        yield problem(f"others can {can} {file} (mode {mode:03o})", f"chmod 600 {file}")
+
+
+def _given_file(file: Path) -> Iterator[Finding]:
+    """The operator's own file: its group may be the server's, and what a container is given may be for all to read."""
+    mode = file.stat().st_mode & 0o777
+    if mode & 0o022:
+        yield problem(f"others can change {file} (mode {mode:03o})", f"chmod 640 {file}")
+    elif mode & 0o004:
+        yield warning(
+            f"everybody can read {file} (mode {mode:03o})", f"chmod 640 {file}, if others use this machine"
+        )
 
 
 def _keys() -> list[tuple[int, bool]]:

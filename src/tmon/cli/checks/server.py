@@ -24,6 +24,13 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     """The lock, the socket, and the reasons not to be ready."""
     from tmon.server.writer import CommandFailed, Commands, NoAnswer
 
+    lock = deployment.data / "writer.lock"
+    if lock.exists() and not os.access(lock, os.R_OK):
+        yield warning(
+            f"this user cannot see whether one runs: {lock} is not his",
+            "run tmon doctor as the user who serves",
+        )
+        return
     number = deployment.owner
     if number is None:
         yield ok("none runs on this data folder")

@@ -54,7 +54,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     else:
         newest = dt.datetime.fromtimestamp(stats.newest_ms / 1000, dt.UTC)
         yield ok(
-            f"the log ends at number {stats.last_seq}; the newest was received {newest:%Y-%m-%d %H:%M:%S} UTC"
+            f"the log ends at entry {stats.last_seq}; the newest was received {newest:%Y-%m-%d %H:%M:%S} UTC"
         )
 
 

@@ -43,7 +43,7 @@ def check(deployment: Deployment) -> Iterator[Finding]:
     behind = list(_behind(deployment.stats, running=deployment.owner is not None))
     yield from behind
     if not different and not behind:
-        yield ok(f"{len(wanted)}, all counted up to the end of the log")
+        yield ok(f"{len(wanted)} views, all counted up to the end of the log")
 
 
 def _differences(stored: dict[str, View], wanted: dict[str, View], *, running: bool) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def _behind(stats: Stats, *, running: bool) -> Iterator[Finding]:
         yield ok(f"{name} is being filled from the log")
     if not stats.behind_events:
         return
-    behind = f"{stats.behind_events} numbers behind the log, {stats.behind_ms / 1000:.0f} s"
+    behind = f"{stats.behind_events} entries and events behind the log, {stats.behind_ms / 1000:.0f} s"
     if not running:
         yield ok(f"{behind}; the next start catches up")
     elif stats.behind_ms > LAG_S * 1000 and not stats.filling:

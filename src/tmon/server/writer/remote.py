@@ -22,13 +22,14 @@ from tmon.server.store.base import Envelope, Outcome
 from . import sockets
 from .errors import Busy, NotStored, NotTaken
 from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, error_of
-from .gathering import Gathering
+from .gathering import MOST, MOST_EVENTS, MOST_S
 from .group_commit import Bounds
 
 log = structlog.get_logger(__name__)
 
 AGAIN_S: Final = 0.1
 """Between two attempts to reach the writer."""
+SOON_S: Final = 0.001
 AWAY: Final = "the writer is away"
 
 
@@ -55,7 +56,9 @@ class RemoteWriter:
         """By the envelopes' numbers: whom the outcome is for, how many events and bytes of plaintext."""
         self._events = 0
         self._bytes = 0
-        self._gathering: Gathering[Envelope] = Gathering(self._send)
+        self._gathered: list[Envelope] = []
+        self._gathered_events = 0
+        self._due: asyncio.Handle | None = None
         self._next = 0
         self._line: Frames | None = None
         self._gone = asyncio.Event()
@@ -94,7 +97,7 @@ class RemoteWriter:
     async def stop(self) -> None:
         """Send what was taken, and end the connection; whoever waits then gets NotStored."""
         self._stopping = True
-        self._gathering.end()
+        self._flush()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
@@ -116,15 +119,33 @@ class RemoteWriter:
             raise Busy("more waits than the store can keep up with")
         envelope.size = size
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[self._next + len(self._gathering)] = (future, events, size)
+        self._gather(envelope, events)
+        self._waiting[self._next + len(self._gathered) - 1] = (future, events, size)
         self._events += events
         self._bytes += size
-        self._gathering.add(envelope, events)
         return future
 
-    def _send(self, envelopes: list[Envelope]) -> None:
+    def _gather(self, envelope: Envelope, events: int) -> None:
+        """Keep it for the next frame, which goes in a millisecond if nothing is under way.
+
+        Else it goes with the next answer, since the core commits nothing more before; or when it has become large, or
+        old. Without that most frames would hold a single envelope, and cost more than everything else about it.
+        """
+        self._gathered.append(envelope)
+        self._gathered_events += events
+        if len(self._gathered) >= MOST or self._gathered_events >= MOST_EVENTS:
+            self._flush()
+        elif self._due is None:
+            under_way = len(self._waiting) >= len(self._gathered)
+            self._due = asyncio.get_running_loop().call_later(MOST_S if under_way else SOON_S, self._flush)
+
+    def _flush(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        envelopes, self._gathered, self._gathered_events = self._gathered, [], 0
         first, self._next = self._next, self._next + len(envelopes)
-        if self._line is not None:
+        if envelopes and self._line is not None:
             self._line.send(Append(first, envelopes))
 
     async def _connect(self) -> None:
@@ -154,7 +175,7 @@ class RemoteWriter:
     def _lost(self) -> None:
         self._line = None
         self._there.clear()
-        self._next += len(self._gathering.drop())
+        self._flush()  # to nobody: whoever waits is told below
         waiting, self._waiting = self._waiting, {}
         self._events = self._bytes = 0
         for future, _, _ in waiting.values():
@@ -171,6 +192,7 @@ class RemoteWriter:
                     self._settle(number, outcome)
                 for number, refusal in refused:
                     self._settle(number, error_of(refusal))
+                self._flush()
             case Wanted(number):
                 if self._line is not None:
                     self._line.send(Figures(number, self._figures()))
