@@ -141,7 +141,7 @@ export class Graph {
   }
 
   _tick(at, step) {
-    const { times } = { times: this._times };
+    const times = this._times;
     if (step < 60) return times.second(at);
     if (step < 86_400) return times.isMidnight(at) ? times.day(at) : times.time(at);
     return step < 2_592_000 ? times.date(at) : times.month(at);

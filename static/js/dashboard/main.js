@@ -172,6 +172,7 @@ class Dashboard {
     // Rankings show what goes wrong with them themselves; for the rest the page says it, and asks for all of it again.
     const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
     if (!failed) return;
+    this._due = { shades: true, slow: true };
     if (!signal.aborted) this._state.troubled(failed.reason);
     throw failed.reason;
   }
