@@ -245,6 +245,24 @@ def test_one_panel_fails_alone_and_can_be_tried_again(busy: WebService, opened: 
     expect(page.locator("#view-city tbody tr")).to_have_count(9)
 
 
+def test_a_panel_that_does_not_answer_holds_up_nothing(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    watched = opened("/")
+    page = watched.page
+    asked: list[str] = []
+    page.route("**/data/users/city?*", lambda route: asked.append(route.request.url))
+    page.goto(f"{watched.address}/view/dashboard/{service.wsid}")
+    expect(page.locator("#view-country tbody tr")).to_have_count(1)
+    report(server, service, [GOOGLE] * 2)
+    expect(figure(page, "requests")).to_have_text("3")
+    expect(page.locator("#view-country tbody td").first).to_have_text("3")
+    expect(page.locator("#view-city")).to_contain_text("Still loading")
+    assert len(asked) == 1
+
+
 def test_a_store_that_cannot_be_asked_is_said_and_asked_again(busy: WebService, opened: Opening) -> None:
     watched = opened("/")
     watched.allowed.append("503")

@@ -22,6 +22,9 @@ const EARLIER_MS = 60_000;
 /** Minutes are kept for eight days, so longer periods have none to be compared with. */
 const MINUTES_COMPARED_S = 3 * 86_400;
 const SLOW_MS = 2000;
+const WAIT_MS = 2000;
+/** How long what has failed is left alone. */
+const REST_MS = 5000;
 const COUNTRIES = 300;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
@@ -62,6 +65,9 @@ class Dashboard {
     this._state = new StateLine(times, () => this._stream.reconnect());
     this._measure = "requests";
     this._sampled = false;
+    this._due = new Set();
+    this._under_way = new Set();
+    this._rest_until = new Map();
     this._rounds = new Rounds({
       first: (signal) => this._first(signal),
       rest: (signal, changed, all) => this._rest(signal, changed, all),
@@ -99,11 +105,13 @@ class Dashboard {
     this._earlier = null;
     this._earlier_at = -Infinity;
     this._ghosts = {};
+    this._rest_until.clear();
     for (const ranking of this._rankings) ranking.forget();
     this._slow_at = -Infinity;
     this._spark = new Series(ask, period.spark, period.parameters);
     this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, period.parameters);
     this._press();
+    for (const place of document.querySelectorAll(".surface, .ranking")) place.classList.add("asking");
     this._rounds.now();
   }
 
@@ -143,6 +151,7 @@ class Dashboard {
       if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
       throw error;
     }
+    document.querySelector(".surface").classList.remove("asking");
     const told = JSON.stringify([answer.results, answer.from, answer.to]);
     const changed = told !== this._told;
     this._told = told;
@@ -152,32 +161,45 @@ class Dashboard {
     return changed;
   }
 
+  /** Ask what is due. What answers late is not waited for, nor asked again before it has answered. */
   async _rest(signal, changed, all) {
     const { parameters } = this._period;
     const now = performance.now();
     const slow = all || now - this._slow_at > SLOW_MS;
     if (slow) this._slow_at = now;
     if (changed || all) {
-      this._due = { shades: true, slow: true };
+      for (const name of ["shades", "lines", "places", "series"]) this._due.add(name);
       for (const ranking of this._rankings) ranking.due = true;
     }
-    const work = this._rankings.filter((ranking) => ranking.due && (slow || ranking.seen)).map((ranking) => ranking.update(parameters, signal));
-    if (this._due.shades) work.push(this._shade(parameters, signal));
-    if (this._due.slow && slow) work.push(this._lines(signal), this._locate(signal));
-    if (this._grain !== "second" && (changed || slow)) work.push(this._series.update(signal).then(() => this._plot()));
-    if (all) work.push(this._begin(signal));
+    if (all) this._due.add("latest");
+    if (slow) this._due.add("series");
+    const asked = this._rankings.filter((ranking) => ranking.wants && (slow || ranking.seen)).map((ranking) => ranking.update(parameters, signal));
+    asked.push(this._ask("shades", signal, () => this._shade(parameters, signal)));
+    if (slow) asked.push(this._ask("lines", signal, () => this._lines(signal)), this._ask("places", signal, () => this._locate(signal)));
+    if (this._grain !== "second") asked.push(this._ask("series", signal, () => this._series.update(signal).then(() => this._plot())));
+    asked.push(this._ask("latest", signal, () => this._latest(signal)));
     if (all || now - this._earlier_at > EARLIER_MS) this._compare(signal).catch(() => {}); // without it nothing is compared
-    this._due.shades = false;
-    if (slow) this._due.slow = false;
-    // Rankings show what goes wrong with them themselves; for the rest the page says it, and asks for all of it again.
-    const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
-    if (!failed) return;
-    this._due = { shades: true, slow: true };
-    if (!signal.aborted) this._state.troubled(failed.reason);
-    throw failed.reason;
+    await Promise.race([Promise.all(asked), new Promise((resolve) => setTimeout(resolve, WAIT_MS))]);
   }
 
-  async _begin(signal) {
+  /** Have `run()` ask if that is due and not under way. What goes wrong is said by the page, and due again. */
+  async _ask(name, signal, run) {
+    if (!this._due.has(name) || this._under_way.has(name) || performance.now() < (this._rest_until.get(name) ?? 0)) return;
+    this._due.delete(name);
+    this._under_way.add(name);
+    try {
+      await run();
+    } catch (error) {
+      this._due.add(name);
+      if (signal.aborted) return;
+      this._rest_until.set(name, performance.now() + REST_MS);
+      this._state.troubled(error);
+    } finally {
+      this._under_way.delete(name);
+    }
+  }
+
+  async _latest(signal) {
     await Promise.all([
       this._seconds.load(signal).then(() => this._move()),
       ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),

@@ -11,6 +11,7 @@ const MANY = 200;
 const EVERY = 10_000;
 const EARLIER = 500;
 const MOVED = 0.2;
+const REST_MS = 5000;
 /** What a panel that was opened with "More" shows beside requests and share. */
 const MORE = [["visitors", "Visitors", count], ["bots", "Bots", count], ["errors", "Errors", count], ["duration_ms", "Mean", duration], ["bytes", "Data", bytes]];
 
@@ -28,6 +29,8 @@ export class Ranking {
     this._rows = null;
     this._earlier = new Map();
     this._called = "";
+    this._asked = null;
+    this._rest_until = 0;
     this._lines = new Map();
     this._button = panel.querySelector("[data-more]");
     this._button.addEventListener("click", () => this._toggle());
@@ -35,19 +38,38 @@ export class Ranking {
     this._loading();
   }
 
-  /** Ask for the figures and show them; what goes wrong is shown in the panel alone. */
+  /** Whether it is to be asked: there may be something new, and the last failure was a while ago. */
+  get wants() {
+    return this.due && performance.now() >= this._rest_until;
+  }
+
+  /**
+   * Ask for the figures and show them; what goes wrong is shown in the panel alone. While it waits for an answer it
+   * does not ask again, unless for something else.
+   */
   async update(parameters, signal) {
+    const limit = this.large ? MANY : this._pie ? SLICES - 1 : FEW;
+    const question = { ...parameters, limit };
+    const asked = JSON.stringify(question);
+    if (this._asked === asked) return;
+    this._asked = asked;
     this._parameters = parameters;
     this.due = false;
     this.panel.querySelector(".csv").href = this._ask.csv(`users/${this.view}`, { ...parameters, limit: EVERY });
     try {
-      const limit = this.large ? MANY : this._pie ? SLICES - 1 : FEW;
-      const answer = await this._ask(`users/${this.view}`, { ...parameters, limit }, signal);
-      this._show(answer);
+      const answer = await this._ask(`users/${this.view}`, question, signal);
+      if (this._asked === asked) this._show(answer);
     } catch (error) {
       this.due = true;
-      if (signal?.aborted) throw error;
-      this._fail(error);
+      if (!signal?.aborted && this._asked === asked) {
+        this._rest_until = performance.now() + REST_MS;
+        this._fail(error);
+      }
+    } finally {
+      if (this._asked === asked) {
+        this._asked = null;
+        if (!signal?.aborted) this.panel.classList.remove("asking");
+      }
     }
   }
 
@@ -62,6 +84,7 @@ export class Ranking {
 
   /** Forget the period before. */
   forget() {
+    this._rest_until = 0;
     this._earlier = new Map();
     this._called = "";
   }
@@ -209,12 +232,14 @@ export class Ranking {
       shape.style.width = `${width}%`;
       return shape;
     });
-    this._body.replaceChildren(el("div", { class: "shapes", "aria-hidden": "true" }, ...shapes));
+    this._body.replaceChildren(el("div", { class: "shapes", "aria-hidden": "true" }, ...shapes, el("p", { class: "still" }, "Still loading")));
   }
 
   _fail(error) {
     // What is there stays, as long as the page as a whole says that it is old.
     if (this._rows?.length && error.status === 0) return;
+    const failed = this._body.querySelector('[role="alert"] p');
+    if (failed?.textContent.startsWith(error.message)) return; // it says so already
     this._table = null;
     this._rows = null;
     this._body.removeAttribute("aria-busy");
