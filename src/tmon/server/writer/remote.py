@@ -22,14 +22,15 @@ from tmon.server.store.base import Envelope, Outcome
 from . import sockets
 from .errors import Busy, NotStored, NotTaken
 from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, error_of
-from .gathering import MOST, MOST_EVENTS, MOST_S
+from .gathering import MOST, MOST_EVENTS
 from .group_commit import Bounds
 
 log = structlog.get_logger(__name__)
 
 AGAIN_S: Final = 0.1
 """Between two attempts to reach the writer."""
-SOON_S: Final = 0.001
+GATHER_S: Final = 0.0015
+"""How long envelopes wait for others that go with them: less than a commit takes."""
 AWAY: Final = "the writer is away"
 
 
@@ -126,18 +127,17 @@ class RemoteWriter:
         return future
 
     def _gather(self, envelope: Envelope, events: int) -> None:
-        """Keep it for the next frame, which goes in a millisecond if nothing is under way.
+        """Keep it for the next frame, which goes a moment later, or when it has become large.
 
-        Else it goes with the next answer, since the core commits nothing more before; or when it has become large, or
-        old. Without that most frames would hold a single envelope, and cost more than everything else about it.
+        Without that most frames would hold a single envelope and cost more than everything else about it; and what
+        waits here takes part in the next commit all the same, for the core makes one after the other.
         """
         self._gathered.append(envelope)
         self._gathered_events += events
         if len(self._gathered) >= MOST or self._gathered_events >= MOST_EVENTS:
             self._flush()
         elif self._due is None:
-            under_way = len(self._waiting) >= len(self._gathered)
-            self._due = asyncio.get_running_loop().call_later(MOST_S if under_way else SOON_S, self._flush)
+            self._due = asyncio.get_running_loop().call_later(GATHER_S, self._flush)
 
     def _flush(self) -> None:
         if self._due is not None:
@@ -192,7 +192,6 @@ class RemoteWriter:
                     self._settle(number, outcome)
                 for number, refusal in refused:
                     self._settle(number, error_of(refusal))
-                self._flush()
             case Wanted(number):
                 if self._line is not None:
                     self._line.send(Figures(number, self._figures()))
