@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,7 +123,7 @@ def login(browser: Browser, address: str) -> Any:
     page.get_by_label("User name").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{address}/")
+    page.wait_for_url(re.compile(r"/(view/dashboard/\d+)?$"))  # to a dashboard, if there is one yet
     state = context.storage_state()
     context.close()
     return state

@@ -54,10 +54,13 @@ def log_in(client: Any, user: Any, password: str = PASSWORD, path: str = "/login
     return send(client, path, username=user.username, password=password, **more)
 
 
-def test_whoever_logs_in_gets_to_the_first_page(browser: Any, user: Any) -> None:
+def test_whoever_logs_in_gets_to_his_dashboard_or_without_one_to_the_first_page(
+    browser: Any, user: Any
+) -> None:
     client = browser()
     response = log_in(client, user)
-    assert (response.status_code, response["Location"]) == (302, "/")
+    assert (response.status_code, response["Location"]) == (302, "/view/dashboard/")
+    assert client.get("/view/dashboard/")["Location"] == "/"
     assert f"<bdi>{user.username}</bdi>" in client.get("/").content.decode()
 
 
@@ -92,8 +95,8 @@ def test_after_logging_in_one_gets_where_one_wanted_to_go_but_never_elsewhere(
     browser: Any, user: Any
 ) -> None:
     assert log_in(browser(), user, path="/login?next=/1/data/summary")["Location"] == "/1/data/summary"
-    assert log_in(browser(), user, path="/login?next=https://evil.example/")["Location"] == "/"
-    assert log_in(browser(), user, path="/login?next=//evil.example/")["Location"] == "/"
+    assert log_in(browser(), user, path="/login?next=https://evil.example/")["Location"] == "/view/dashboard/"
+    assert log_in(browser(), user, path="/login?next=//evil.example/")["Location"] == "/view/dashboard/"
 
 
 def test_guessing_from_one_address_is_stopped_for_every_name(browser: Any, user: Any) -> None:

@@ -114,7 +114,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "/login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "/view/dashboard/"
 LOGOUT_REDIRECT_URL = "/"
 
 # Guessing passwords: ten failures from one address, in all or for one name, and it waits a quarter of an hour.
