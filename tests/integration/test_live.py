@@ -100,6 +100,31 @@ def test_of_many_requests_a_sample_is_shown_and_all_are_counted(server: ServerPr
     assert shown[-1]["path"] == "/399"
 
 
+def test_who_comes_back_at_once_sees_everything_once(server: ServerProcess) -> None:
+    shop = server.webservice("reloaded")
+    for _ in range(4):
+        with watching(server, shop):
+            pass  # left within the half second between two looks
+    with watching(server, shop) as stream:
+        server.collect(shop, shop.seal([hit(number) for number in range(5)]))
+        shown: list[int] = []
+        ticks = 0
+        while ticks < 3:
+            name, content = stream.next() or ("", None)
+            if name == "request":
+                shown.append(content["seq"])
+            else:
+                ticks += 1
+    assert len(shown) == len(set(shown)) == 5
+
+
+def test_a_parameter_of_the_stream_is_refused(server: ServerProcess) -> None:
+    shop = server.webservice("asked for more")
+    authorization = f"Bearer {server.token}"
+    answer = server.connection.send("GET", f"/{shop.wsid}/data/live?limit=5", Authorization=authorization)
+    assert answer.status == 400
+
+
 def test_a_stream_ends_when_the_right_to_it_does(server: ServerProcess) -> None:
     shop = server.webservice("revoked")
     made = json.loads(server.command("token", "create", "harbour", "--json"))

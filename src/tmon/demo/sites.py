@@ -57,7 +57,7 @@ class Site(NamedTuple):
     """Just before the surge; a month before the demo's start it is two fifths of this."""
     visitors: int
     surge: float
-    """By how much the traffic of the demo's last day exceeds that of the days before."""
+    """By how much what is sent live exceeds what the days before had at that hour."""
     audiences: tuple[Audience, ...]
     pages: tuple[Page, ...]
     assets: tuple[tuple[str, int], ...]

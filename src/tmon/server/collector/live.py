@@ -91,10 +91,13 @@ class Lives:
 
     def join(self, wsid: int, stream: Stream) -> None:
         """A stream has begun."""
-        streams = self._streams.setdefault(wsid, set())
-        streams.add(stream)
-        if len(streams) == 1:
+        streams = self._streams.get(wsid)
+        if (
+            streams is None
+        ):  # else somebody looks already, and goes on also where the last stream has just ended
+            streams = self._streams[wsid] = set()
             stream.spawn(self._watch(wsid, streams))
+        streams.add(stream)
 
     def leave(self, wsid: int, stream: Stream) -> None:
         """A stream has ended."""
@@ -128,8 +131,7 @@ class Lives:
                 due = max(due + LOOK_S, loop.time())
                 await asyncio.sleep(due - loop.time())
         finally:
-            if self._streams.get(wsid) is streams:
-                del self._streams[wsid]
+            del self._streams[wsid]
 
 
 class Stream:

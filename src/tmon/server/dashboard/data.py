@@ -95,6 +95,8 @@ def quarantine(request: AskedRequest) -> HttpResponse:
 @reads_webservice()
 def live(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/live`: whether the one who asks may watch. The stream itself never comes to Django."""
+    if request.GET:
+        return json_error(400, "The live stream has no parameters.")
     return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
 
 
