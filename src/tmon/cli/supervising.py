@@ -117,6 +117,9 @@ class _Child:
                 pass_fds=(*self._handed, tell),
                 process_group=0,
             )
+        except BaseException:
+            os.close(told)
+            raise
         finally:
             os.close(tell)
         self.since = time.monotonic()

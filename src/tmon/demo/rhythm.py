@@ -58,9 +58,9 @@ ALWAYS: Final = Rhythm((1.0,) * 24, (1.0,) * 7)
 def course(days: float, surge: float) -> float:
     """How busy everything is `days` after the demo's start (negative: before it).
 
-    In the month before it grows from two fifths. In the last three hours a surge builds up to `surge` times that, so that
-    what is sent live continues what was sent before and is worth looking at, while the past takes seconds to send and
-    yesterday can still be compared with the day before.
+    In the month before it grows from two fifths. In the last three hours a surge builds up to `surge` times that, so
+    that what is sent live continues what was sent before and is worth looking at, while the past takes seconds to send
+    and yesterday can still be compared with the day before.
     """
     grown = 0.4 + 0.6 * min(max((days + 30) / 30, 0.0), 1.0)
     rise = min(max((days + SURGE_DAYS) / SURGE_DAYS, 0.0), 1.0)

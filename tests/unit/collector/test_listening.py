@@ -35,6 +35,18 @@ def test_each_process_has_sockets_of_its_own_on_one_port(shared: list[list[socke
 
 
 @pytest.mark.parametrize("processes", [1, 2])
+def test_an_address_that_a_name_has_twice_is_listened_on_once(
+    monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    address = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (HOST, 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address, address])
+    found = bound("localhost", 0, processes)
+    assert [len(listeners) for listeners in found] == [1] * processes
+    for (listener,) in found:
+        listener.close()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
 def test_an_address_that_is_listened_on_is_not_shared_with_another_server(
     shared: list[list[socket.socket]], processes: int
 ) -> None:

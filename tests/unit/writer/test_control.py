@@ -17,7 +17,7 @@ from tests.unit.writer.gated import GatedStore, envelope
 from tmon.server.catalogue import View, parse_view
 from tmon.server.store.base import Store
 from tmon.server.store.sqlite import open_store
-from tmon.server.writer import CommandFailed, Control, NoAnswer, WriterLock, ask, carry_out, sockets
+from tmon.server.writer import CommandFailed, Commands, Control, NoAnswer, WriterLock, ask, carry_out, sockets
 
 COUNTRY = parse_view("country", 'title = "Countries"\nfield = "country"')
 
@@ -180,7 +180,7 @@ def test_a_bug_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_garbage_gets_an_answer_and_the_next_line_another(tmp_path: Path) -> None:
-    with serving(tmp_path, GatedStore()) as control, sockets.connected(control.path) as connection:
+    with serving(tmp_path, GatedStore()) as control, sockets.connected(control.path, 10) as connection:
         connection.sendall(b'nonsense\n[1]\n{"do": "ping"}\n')
         lines = connection.makefile("rb")
         answers = [json.loads(lines.readline()) for _ in range(3)]
@@ -190,7 +190,7 @@ def test_garbage_gets_an_answer_and_the_next_line_another(tmp_path: Path) -> Non
 
 
 def test_a_line_without_an_end_is_not_collected_forever(tmp_path: Path) -> None:
-    with serving(tmp_path, GatedStore()) as control, sockets.connected(control.path) as connection:
+    with serving(tmp_path, GatedStore()) as control, sockets.connected(control.path, 10) as connection:
         connection.sendall(b"x" * 200_000)
         assert connection.recv(1000) == b""
 
@@ -211,3 +211,17 @@ def test_stopping_finishes_and_answers_what_is_under_way(tmp_path: Path) -> None
         threading.Timer(0.1, go_on.set).start()
     asking.join()
     assert answers == [{"done": True}]
+
+
+@pytest.mark.parametrize("length", [0, 120])
+def test_an_owner_that_takes_no_connections_any_more_is_given_up(tmp_path: Path, length: int) -> None:
+    data = tmp_path / ("d" * length)
+    data.mkdir(exist_ok=True)
+    queue = sockets.listening(data / "writer.sock")
+    queue.listen(0)
+    commands = Commands(data)
+    with queue, sockets.connected(data / "writer.sock", 10):  # there is room for one
+        with pytest.raises(NoAnswer, match="the writer is away"):
+            commands.ask({"do": "who"}, 0.05)
+        with WriterLock(data), pytest.raises(NoAnswer, match="does not answer commands"):
+            ask(data, {"do": "ping"}, open_store=nobody, read_views=no_views, patience_s=0.05)

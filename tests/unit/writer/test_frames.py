@@ -272,6 +272,53 @@ def test_without_a_writer_nothing_is_taken_and_what_was_on_its_way_gets_no_outco
     asyncio.run(talk())
 
 
+def test_a_writer_that_answers_nothing_any_more_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    async def talk() -> None:
+        core = Core(tmp_path)
+        await core.collectors.start()
+        remote = RemoteWriter(tmp_path, "collector-1", str, stuck_s=0.3)
+        remote.start()
+        assert await remote.reached(10)
+        with pytest.raises(NotStored):
+            await asyncio.wait_for(remote.submit(envelope(0), 10), 10)
+        assert await remote.reached(10)  # on a new connection, in case it comes to itself
+        future = remote.submit(envelope(1), 10)
+        await core.have(2)
+        core.waiting[0][1].set_result(Outcome(status=200, accepted=1))  # for the connection that has ended
+        core.waiting[1][1].set_result(Outcome(status=200, accepted=2))
+        assert await future == Outcome(status=200, accepted=2)
+        await remote.stop()
+        await core.collectors.stop()
+
+    asyncio.run(talk())
+
+
+def test_collectors_of_the_same_name_are_told_apart_in_figures(tmp_path: Path) -> None:
+    """Two `tmon serve` on one core each have a collector-1."""
+
+    async def talk() -> dict[str, str]:
+        core = Core(tmp_path)
+        await core.collectors.start()
+        remotes = [
+            RemoteWriter(tmp_path, "collector-1", lambda: "older"),
+            RemoteWriter(tmp_path, "collector-1", lambda: "newer"),
+        ]
+        for remote in remotes:
+            remote.start()
+            assert await remote.reached(10)
+            future = remote.submit(envelope(len(core.waiting)), 10)
+            await core.have(len(core.waiting) + 1)
+            core.waiting[-1][1].set_result(Outcome(status=200))
+            await future
+        figures = await core.collectors.figures()
+        for remote in remotes:
+            await remote.stop()
+        await core.collectors.stop()
+        return figures
+
+    assert asyncio.run(talk()) == {"collector-1": "older", "collector-1-2": "newer"}
+
+
 def test_a_socket_that_nobody_listens_on_is_no_writer(tmp_path: Path) -> None:
     async def talk() -> None:
         with socket.socket(socket.AF_UNIX) as left_behind:

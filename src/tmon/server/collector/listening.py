@@ -51,9 +51,9 @@ def bound(host: str, port: int, processes: int = 1) -> list[list[socket.socket]]
 def _listening(host: str, port: int, *, shared: bool) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name that /etc/hosts has on two lines may be found twice.
+        for family, kind, protocol, _, address in dict.fromkeys(found):
             listener = socket.socket(family, kind, protocol)
             sockets.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -32,7 +32,8 @@ class Collectors:
     def __init__(self, data_dir: Path, submit: Submit, registry: CollectorRegistry | None = None) -> None:
         self.path = data_dir / SOCKET_NAME
         self._submit = submit
-        self._lines: set[_Line] = set()
+        self._lines: dict[_Line, None] = {}
+        """In the order of their beginning."""
         self._gone = asyncio.Event()
         self._server: asyncio.Server | None = None
         Gauge(
@@ -69,20 +70,30 @@ class Collectors:
         await asyncio.sleep(0)
 
     async def figures(self) -> dict[str, str]:
-        """The figures of every collector, by their names."""
-        asked = [line.wanted() for line in self._lines]
+        """The figures of every collector, by their names.
+
+        Where several `tmon serve` have collectors of the same name, the later ones get a number: `collector-1-2`.
+        """
+        lines = list(self._lines)
+        asked = [line.wanted() for line in lines]
         if asked:
             await asyncio.wait(asked, timeout=FIGURES_S)
-        told = [future.result() for future in asked if future.done() and not future.cancelled()]
-        return dict(sorted(told))
+        told: dict[str, str] = {}
+        for line, future in zip(lines, asked, strict=True):
+            line.given_up(future)
+            if future.done() and not future.cancelled():
+                name, text = future.result()
+                same = sum(other.name == name for other in lines[: lines.index(line)])
+                told[f"{name}-{same + 1}" if same else name] = text
+        return dict(sorted(told.items()))
 
     def _connected(self) -> Frames:
         line = _Line(self._submit, self._left)
-        self._lines.add(line)
+        self._lines[line] = None
         return line.frames
 
     def _left(self, line: _Line) -> None:
-        self._lines.discard(line)
+        self._lines.pop(line, None)
         self._gone.set()
 
 
@@ -93,7 +104,7 @@ class _Line:
         self.frames = Frames(self._received, self._lost)
         self._submit = submit
         self._ended = ended
-        self._name = "?"
+        self.name = "?"
         self._answers: Answers | None = None
         self._wanted: dict[int, asyncio.Future[tuple[str, str]]] = {}
         self._last_wanted = 0
@@ -110,6 +121,10 @@ class _Line:
         self.frames.send(Wanted(self._last_wanted))
         return future
 
+    def given_up(self, asked: asyncio.Future[tuple[str, str]]) -> None:
+        """Forget a question of `wanted`, whether or not it was answered."""
+        self._wanted = {number: future for number, future in self._wanted.items() if future is not asked}
+
     def _received(self, frame: Frame) -> None:
         match frame:
             case Append(first, envelopes):
@@ -121,14 +136,14 @@ class _Line:
                     else:
                         future.add_done_callback(partial(self._done, number))
             case Hello(name):
-                self._name = name
+                self.name = name
                 log.info("a collector has connected", name=name)
             case Figures(number, text):
                 future_text = self._wanted.pop(number, None)
                 if future_text is not None and not future_text.done():
-                    future_text.set_result((self._name, text))
+                    future_text.set_result((self.name, text))
             case _:
-                log.error("a collector says what it should not", name=self._name, frame=type(frame).__name__)
+                log.error("a collector says what it should not", name=self.name, frame=type(frame).__name__)
 
     def _done(self, number: int, future: asyncio.Future[Outcome]) -> None:
         error = future.exception()
@@ -152,7 +167,7 @@ class _Line:
             self.frames.send(answers)
 
     def _lost(self) -> None:
-        log.info("a collector has gone", name=self._name)
+        log.info("a collector has gone", name=self.name)
         for future in self._wanted.values():
             future.cancel()
         self._ended(self)

@@ -30,6 +30,7 @@ LINE_BYTES: Final = 64 * 1024
 PATIENCE_S: Final = 10.0
 """How long `ask` waits for an owner that is starting or stopping."""
 
+LEAST_S: Final = 0.1
 WHO_S: Final = 2.0
 ALONE: Final = "alone"
 """A process that owns a data directory and collects, too."""
@@ -172,7 +173,7 @@ class Commands:
             except IndexError:
                 kept = False
                 try:
-                    connection = sockets.connected(self._path)
+                    connection = sockets.connected(self._path, timeout_s)
                 except OSError as error:
                     raise NoAnswer(f"the writer is away: {error}") from error
             try:
@@ -223,7 +224,7 @@ def ask(
                 return _directly(command, open_store, read_views)
         except Locked as locked:
             try:
-                return _through_socket(data_dir / SOCKET_NAME, command)
+                return _through_socket(data_dir / SOCKET_NAME, command, max(patience_s, LEAST_S))
             except OSError as error:
                 if time.monotonic() >= give_up:
                     raise NoAnswer(f"{locked}; it does not answer commands: {error}") from None
@@ -244,8 +245,8 @@ def _directly(command: Command, open_store: Callable[[], Store], read_views: Cal
         store.close()
 
 
-def _through_socket(path: Path, command: Command) -> Answer:
-    with sockets.connected(path) as connection:
+def _through_socket(path: Path, command: Command, timeout_s: float) -> Answer:
+    with sockets.connected(path, timeout_s) as connection:
         return _told(_said(connection, command))
 
 

@@ -114,6 +114,11 @@ class Frames(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """End the connection at once, whatever has not been sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
     # -- asyncio calls these --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

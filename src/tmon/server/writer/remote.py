@@ -31,6 +31,11 @@ AGAIN_S: Final = 0.1
 """Between two attempts to reach the writer."""
 GATHER_S: Final = 0.0015
 """How long envelopes wait for others that go with them: less than a commit takes."""
+STUCK_S: Final = 30.0
+"""A writer that has not answered about an envelope for so long is stopped or stuck, and senders are not to wait longer.
+If it was only busy, with an erasure in a very large log, who sends again finds the outcome."""
+LOOKS: Final = 10
+"""How often is looked within that time."""
 AWAY: Final = "the writer is away"
 
 
@@ -47,14 +52,17 @@ class RemoteWriter:
         figures: Callable[[], str],
         *,
         bounds: Bounds | None = None,
+        stuck_s: float = STUCK_S,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._path = data_dir / SOCKET_NAME
+        self._stuck_s = stuck_s
         self._name = name
         self._figures = figures
         self._bounds = bounds or Bounds()
-        self._waiting: dict[int, tuple[asyncio.Future[Outcome], int, int]] = {}
-        """By the envelopes' numbers: whom the outcome is for, how many events and bytes of plaintext."""
+        self._waiting: dict[int, tuple[asyncio.Future[Outcome], int, int, float]] = {}
+        """By the envelopes' numbers, the oldest first: whom the outcome is for, how many events and bytes of plaintext,
+        and since when."""
         self._events = 0
         self._bytes = 0
         self._gathered: list[Envelope] = []
@@ -119,9 +127,10 @@ class RemoteWriter:
             self._busy.inc()
             raise Busy("more waits than the store can keep up with")
         envelope.size = size
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._gather(envelope, events)
-        self._waiting[self._next + len(self._gathered) - 1] = (future, events, size)
+        self._waiting[self._next + len(self._gathered) - 1] = (future, events, size, loop.time())
         self._events += events
         self._bytes += size
         return future
@@ -155,14 +164,13 @@ class RemoteWriter:
             self._gone.clear()
             line = Frames(self._received, self._lost)
             try:
-                connection = sockets.connected(self._path)
+                connection = sockets.connected(self._path, 0)
             except OSError as error:
                 if not told:
                     log.warning("the writer is away", why=str(error))
                     told = True
                 await asyncio.sleep(AGAIN_S)
                 continue
-            connection.setblocking(False)
             await loop.create_connection(partial(_given, line), sock=connection)
             if line.open:
                 line.send(Hello(self._name))
@@ -170,6 +178,22 @@ class RemoteWriter:
                 self._there.set()
                 told = False
                 log.info("connected to the writer")
+                await self._lasting(line)
+
+    async def _lasting(self, line: Frames) -> None:
+        """Wait for the end of the connection, and end it where the writer is stuck: senders are not to wait for ever.
+
+        What it has got by then it may still store; who sends that again finds its outcome.
+        """
+        now = asyncio.get_running_loop().time
+        while not self._gone.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._stuck_s / LOOKS):
+                    await self._gone.wait()
+            _, _, _, since = next(iter(self._waiting.values()), (None, 0, 0, now()))
+            if now() - since > self._stuck_s:
+                log.error("the writer does not answer", envelopes=len(self._waiting))
+                line.abort()
                 await self._gone.wait()
 
     def _lost(self) -> None:
@@ -178,7 +202,7 @@ class RemoteWriter:
         self._flush()  # to nobody: whoever waits is told below
         waiting, self._waiting = self._waiting, {}
         self._events = self._bytes = 0
-        for future, _, _ in waiting.values():
+        for future, _, _, _ in waiting.values():
             if not future.done():
                 future.set_exception(NotStored(AWAY))
         self._gone.set()
@@ -199,7 +223,7 @@ class RemoteWriter:
                 log.error("the writer says what it should not", frame=type(frame).__name__)
 
     def _settle(self, number: int, answer: Outcome | NotTaken) -> None:
-        future, events, size = self._waiting.pop(number)
+        future, events, size, _ = self._waiting.pop(number)
         self._events -= events
         self._bytes -= size
         with contextlib.suppress(asyncio.InvalidStateError):  # whoever waited has gone

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,10 +56,20 @@ def listening(path: Path) -> socket.socket:
     return listener
 
 
-def connected(path: Path) -> socket.socket:
-    """A socket connected to `path`. Raises OSError, for instance FileNotFoundError or ConnectionRefusedError."""
+def connected(path: Path, timeout_s: float) -> socket.socket:
+    """A socket connected to `path`. Raises OSError, for instance FileNotFoundError or ConnectionRefusedError.
+
+    Whoever listens there without taking connections, because it is stopped or stuck, has room for about a hundred; for
+    more room `timeout_s` is waited, 0 for not at all. Then that is a BlockingIOError.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if timeout_s > 0:
+            # Python's own timeout does not wait here: a socket that does not block is refused at once (unix(7)).
+            whole, part = divmod(max(1, int(timeout_s * 1_000_000)), 1_000_000)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", whole, part))
+        else:
+            connection.setblocking(False)
         with address_of(path) as address:
             connection.connect(address)
     except OSError:
