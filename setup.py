@@ -161,8 +161,9 @@ def run_npm(*arguments: str) -> None:
         tail = "\n".join(done.stdout.strip().splitlines()[-15:])
         raise ExecError(
             f"`npm {' '.join(arguments)}` failed with exit status {done.returncode} in {ROOT}:\n{tail}\n"
-            "Is the npm registry reachable (npm reads its usual configuration)? If the locked version is no "
-            "longer published, run `npm update` and commit package-lock.json. "
+            "Is the npm registry reachable (npm reads its usual configuration)? Behind a proxy with certificates of "
+            "its own, name their authority in NODE_EXTRA_CA_CERTS. If the locked version is no longer published, "
+            "run `npm update` and commit package-lock.json. "
             f"To build without locating anybody, set {WITHOUT_GEOIP}=1."
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,10 @@ from .owning import Owning
 log = structlog.get_logger(__name__)
 
 ANSWER_S: Final = 5.0
-"""How long the core may take to answer what a collector asks, beyond what it is asked to wait for."""
+"""How long the core may take to answer what a collector asks."""
+MORE_S: Final = 1.0
+"""How much longer than it was given it may take for having the views settled."""
+LEFT_ALONE_S: Final = 1.0
 REACHED_S: Final = 2.0
 LEAVE_S: Final = 15.0
 """How long a core that loses its supervisor waits for collectors, which lose it too and finish what they have taken."""
@@ -127,9 +131,7 @@ class Beside:
         """
         await asyncio.to_thread(start_keyring, self._keyring)
         self._owner.writer.start()
-        await self._owner.writer.reached(
-            REACHED_S
-        )  # else the first envelopes are refused, and the core is there
+        await self._owner.writer.reached(REACHED_S)  # else the first envelopes would be refused
         self._collecting.start(listeners, others=others)
         _settle_down()
 
@@ -159,12 +161,16 @@ class _Elsewhere:
         self.commands = Commands(data_dir)
         self.writer = RemoteWriter(data_dir, name, partial(_text, registry), registry=registry)
         self.checks = (self._check,)
+        self._left_alone_until = 0.0
 
     def settle(self, seconds: float) -> bool:
-        """See Follower.settle."""
+        """See Follower.settle. A core that did not answer is left alone for a while: questions do not wait for it."""
+        if time.monotonic() < self._left_alone_until:
+            return False
         try:
-            answer = self.commands.ask({"do": "settle", "seconds": seconds}, seconds + ANSWER_S)
+            answer = self.commands.ask({"do": "settle", "seconds": seconds}, seconds + MORE_S)
         except WriterError:
+            self._left_alone_until = time.monotonic() + LEFT_ALONE_S
             return False
         return bool(answer["settled"])
 

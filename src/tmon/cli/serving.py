@@ -94,6 +94,8 @@ def _listening(
         found = bound(host, port, processes)
     except OSError as error:
         raise Failure(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise Failure(f"cannot listen on {host}:{port}: that is no host name") from error
     try:
         yield found
     finally:
