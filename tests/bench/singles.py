@@ -14,6 +14,8 @@ from .serving import Server, WebService
 from .table import Table, median, progress
 
 CONNECTIONS: Final = 48
+CONNECTIONS_SEVERAL: Final = 96
+"""With two collectors each has as many as one process has; one process is no slower with more."""
 TARGET_RATIO: Final = 0.7
 TARGET_SEVERAL: Final = 1.5
 MOST_PER_SECOND: Final = 4_500
@@ -65,7 +67,7 @@ def several(
 ) -> None:
     """Fill the section about several collectors beside one process."""
     table.section(
-        f"2. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS} connections, "
+        f"2. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS_SEVERAL} connections, "
         f"medians of {turns} turns of {seconds:g} s each, A B A B"
     )
     file = data[0] / "singles.requests"
@@ -78,7 +80,7 @@ def several(
     with Server(data[0]) as alone, Server(data[1], processes) as together:
         for _ in range(turns):
             for which, server in enumerate((alone, together)):
-                turn, sent = _turn(server, file, seconds, skips[which])
+                turn, sent = _turn(server, file, seconds, skips[which], CONNECTIONS_SEVERAL)
                 taken[which].append(turn)
                 skips[which] += sent
         answers = together.metrics().by_process("tmon_answers_total", 'status="200"')
@@ -150,9 +152,11 @@ def _compare(
     )
 
 
-def _turn(server: Bare | Server, file: Path, seconds: float, skip: int) -> tuple[_Turn, int]:
+def _turn(
+    server: Bare | Server, file: Path, seconds: float, skip: int, connections: int = CONNECTIONS
+) -> tuple[_Turn, int]:
     before = server.cpu_s()
-    report = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds, skip=skip).report()
+    report = load.start(server.port, file, connections=connections, seconds=seconds, skip=skip).report()
     if report.refused:
         raise RuntimeError(f"single events were refused: {report.refused}")
     cpu_us = (server.cpu_s() - before) / report.sent * 1e6
