@@ -67,7 +67,7 @@ def several(
 ) -> None:
     """Fill the section about several collectors beside one process."""
     table.section(
-        f"2. Single events, raw, one process and {processes} collectors with a core, {CONNECTIONS_SEVERAL} connections, "
+        f"2. Single events, one process and {processes} collectors with a core, {CONNECTIONS_SEVERAL} connections, "
         f"medians of {turns} turns of {seconds:g} s each, A B A B"
     )
     file = data[0] / "singles.requests"
