@@ -19,7 +19,7 @@ from .inserting import SIZES, Inserts, parts
 
 Value = TypeVar("Value", bound=Hashable)
 
-CACHED_BYTES = 12_000_000
+CACHED_BYTES = 6_000_000
 """Per table, as the values are encoded, with 100 bytes for each one's places in memory."""
 
 
