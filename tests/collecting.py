@@ -150,7 +150,7 @@ class Server:
         self.keyring = FakeKeyring()
         self.salts = FakeSalts()
         self.registry = CollectorRegistry()
-        self.pipeline = Pipeline(standard_steps(Locator()))
+        self.pipeline = Pipeline(standard_steps(Locator(registry=self.registry)))
         self.port = 0
         self.front: Front
         self.writer: Writer

@@ -85,7 +85,9 @@ class Collecting:
         self._registry = registry
         self._salts = salts
         copies = settings.data / "geoip" if settings.geoip else None
-        self._locator = Locator([settings.geoip] if settings.geoip else geoip_files(), copies)
+        self._locator = Locator(
+            [settings.geoip] if settings.geoip else geoip_files(), copies, registry=registry
+        )
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="decoding")
         self._refreshing = ThreadPoolExecutor(1, thread_name_prefix="refreshing")
         """Of its own: who asks with an unknown key does not wait for large envelopes."""

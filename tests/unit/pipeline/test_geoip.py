@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 from tests.unit.pipeline.conftest import Run
 from tests.unit.pipeline.mmdb import EPOCH, write_mmdb
 
@@ -261,3 +262,17 @@ def test_the_shipped_data_knows_well_known_addresses() -> None:
     assert places["2a00:1450:4001::1"].country == "DE"
     assert places["192.168.1.1"] is NOWHERE
     assert places["fe80::1"] is NOWHERE
+
+
+def test_figures_say_when_files_were_read_and_built(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    locator = Locator([tmp_path / "places.mmdb"], registry=registry)
+    assert registry.get_sample_value("tmon_geoip_read_seconds") == 0
+    assert registry.get_sample_value("tmon_geoip_built_seconds") == 0
+    write_mmdb(tmp_path / "places.mmdb", {})
+    before = time.time()
+    assert locator.check()
+    read = registry.get_sample_value("tmon_geoip_read_seconds")
+    assert read is not None
+    assert before <= read <= time.time()
+    assert registry.get_sample_value("tmon_geoip_built_seconds") == locator.databases[0][2]

@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import maxminddb
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from tmon.server.events import NOWHERE, Place
 
@@ -48,7 +50,24 @@ class Locator:
     file knows, and those whose record is corrupt, are nowhere. Any thread may ask.
     """
 
-    def __init__(self, paths: Sequence[Path] = (), copies: Path | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path] = (),
+        copies: Path | None = None,
+        *,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._read_at = 0.0
+        registry = registry or CollectorRegistry()
+        for what, help_, value in (
+            ("read", "Unix time when GeoIP files were last read; 0: never.", lambda: self._read_at),
+            (
+                "built",
+                "Unix time when the oldest GeoIP file in use was built; 0: there is none.",
+                self._built_at,
+            ),
+        ):
+            Gauge(f"tmon_geoip_{what}_seconds", help_, registry=registry).set_function(value)
         self._files = [_File(path, copies) for path in paths]
         self._checking = threading.Lock()
         self._stopping = threading.Event()
@@ -72,7 +91,11 @@ class Locator:
             changed = [file.check() for file in self._files]  # no generator: each is to be checked
             if any(changed):
                 self.places = _places(self._files)
+                self._read_at = time.time()
             return any(changed)
+
+    def _built_at(self) -> float:
+        return float(min((built for _, _, built in self.databases), default=0))
 
     def start(self) -> None:
         """Check each second on a thread of its own."""
