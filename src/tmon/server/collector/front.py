@@ -23,6 +23,8 @@ from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
+READ_BYTES: Final = 16 * 1024
+"""What is read at once: Tornado makes, and zeroes, a buffer of that size for each reading; its own are of 64 KiB."""
 IDLE_S: Final = 75.0
 """How long a connection may wait for the head of its next request."""
 BODY_S: Final = 120.0
@@ -79,7 +81,7 @@ class Front:
     # -- the server calls this ------------------------------------------------------------------------------------
 
     def _take(self, connection: socket.socket, address: Any) -> None:
-        stream = IOStream(connection, max_buffer_size=STREAM_BYTES)
+        stream = IOStream(connection, max_buffer_size=STREAM_BYTES, read_chunk_size=READ_BYTES)
         if connection.family in {socket.AF_INET, socket.AF_INET6}:
             stream.set_nodelay(True)
             self.connected(stream, str(address[0]))
