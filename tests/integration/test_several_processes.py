@@ -342,6 +342,18 @@ def test_a_folder_that_a_server_owns_is_left_to_it(tmp_path: Path, processes: st
         assert f"belongs to a running T-Mon (process {server.pid})" in done.stderr.splitlines()[-1]
 
 
+def test_a_folder_that_several_processes_own_is_left_to_them(server: ServerProcess) -> None:
+    done = subprocess.run(
+        [*TMON, "serve", "--processes", "2", "--port", "0", "--data", str(server.data)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    core = server.children["core"]
+    assert f"belongs to a running T-Mon (process {core})" in done.stderr.splitlines()[-1]
+
+
 def test_a_store_in_memory_has_one_process(tmp_path: Path) -> None:
     done = subprocess.run(
         [*TMON, "serve", "--processes", "2", "--port", "0", "--data", str(tmp_path / "data")],

@@ -49,7 +49,7 @@ Figures = Callable[[], Awaitable[dict[str, str]]]
 class Owning:
     """The owner of the data folder that `settings` names, whose lock the caller holds.
 
-    `kind` is what it says of itself to others that want the folder: ALONE, CORE or SUPERVISED.
+    `kind` is what it says of itself to others that want the folder: ALONE, CORE, SUPERVISED or ORPHANED.
     `figures` are asked by collectors that are processes of their own: by process, in Prometheus' text format.
     """
 
@@ -66,7 +66,7 @@ class Owning:
         self.settings = settings
         self.keyring = keyring
         self._figures = figures
-        self._kind = kind
+        self.kind = kind
         self.store = open_store(settings.store, settings.data)
         self.store.sync_views(views(settings))
         StoreFigures(self.store, registry)
@@ -142,7 +142,7 @@ class Owning:
             case {"do": "settle", "seconds": int() | float() as seconds}:
                 return {"settled": await loop.run_in_executor(self._settling, self.settle, float(seconds))}
             case {"do": "who"}:
-                return {"who": self._kind}
+                return {"who": self.kind}
             case {"do": "readiness"}:
                 found = [await loop.run_in_executor(self._settling, check) for check in self.checks]
                 return {"reasons": [reason for reason in found if reason]}

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from tmon.server.collector import merged
 from tmon.server.store import open_reader
 from tmon.server.tenants import Keyring, Salts
-from tmon.server.writer import CORE, Collectors, Commands, RemoteWriter, WriterError
+from tmon.server.writer import CORE, ORPHANED, Collectors, Commands, RemoteWriter, WriterError
 from tmon.settings import Settings
 
 from .collecting import Collecting, start_keyring
@@ -96,6 +96,7 @@ class Core:
 
     async def left(self) -> None:
         """Take no more collectors, and wait until none is connected, but not for ever."""
+        self._owning.kind = ORPHANED
         await self._collectors.left(LEAVE_S)
 
     async def stop(self) -> None:

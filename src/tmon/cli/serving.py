@@ -66,7 +66,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from tmon.server.collector import bound
     from tmon.server.store import StoreError
-    from tmon.server.writer import ALONE, CORE, Locked, WriterLock, kind_of_owner
+    from tmon.server.writer import ALONE, CORE, SUPERVISED, Locked, WriterLock, kind_of_owner
     from tmon.settings import prepare
 
     settings = prepare(arguments.data)
@@ -74,7 +74,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     demonstration = Demonstration(settings) if arguments.demo else None
     try:
         owner = kind_of_owner(settings.data)
-        if owner == CORE or (owner != ALONE and arguments.processes > 1):
+        if owner == CORE or (owner not in {ALONE, SUPERVISED} and arguments.processes > 1):
             with _listening(bound, host, port, arguments.processes) as listeners:
                 return asyncio.run(_run_several(settings, host, listeners, demonstration, core=owner != CORE))
         with WriterLock(settings.data), _listening(bound, host, port) as listeners:

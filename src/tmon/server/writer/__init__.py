@@ -5,7 +5,7 @@ from tmon.server.events import Rejected
 from tmon.server.store.base import Envelope, Outcome
 
 from .collectors import Collectors
-from .control import ALONE, CORE, SUPERVISED, Commands, Control, ask, carry_out, kind_of_owner
+from .control import ALONE, CORE, ORPHANED, SUPERVISED, Commands, Control, ask, carry_out, kind_of_owner
 from .errors import (
     Busy,
     CommandFailed,
@@ -28,6 +28,7 @@ from .shares import DiskShares, Share
 __all__ = [
     "ALONE",
     "CORE",
+    "ORPHANED",
     "SUPERVISED",
     "Bounds",
     "Busy",

@@ -38,6 +38,8 @@ CORE: Final = "core"
 """One that owns it for collectors, whoever starts them."""
 SUPERVISED: Final = "supervised core"
 """One that owns it for the collectors of the process that has started it."""
+ORPHANED: Final = "orphaned core"
+"""One whose starter has gone: it is about to end."""
 
 Command = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -194,7 +196,7 @@ class Commands:
 
 
 def kind_of_owner(data_dir: Path) -> str | None:
-    """What kind of process owns `data_dir`: ALONE, CORE or SUPERVISED; None where nobody does, or does not say so."""
+    """What kind of process owns `data_dir`: ALONE, CORE, SUPERVISED or ORPHANED; None where nobody does, or does not say so."""
     commands = Commands(data_dir)
     try:
         return str(commands.ask({"do": "who"}, WHO_S)["who"])
