@@ -196,7 +196,7 @@ class Commands:
 
 
 def kind_of_owner(data_dir: Path) -> str | None:
-    """What kind of process owns `data_dir`: ALONE, CORE, SUPERVISED or ORPHANED; None where nobody does, or does not say so."""
+    """What owns `data_dir`: ALONE, CORE, SUPERVISED or ORPHANED; None where nobody does, or does not say so."""
     commands = Commands(data_dir)
     try:
         return str(commands.ask({"do": "who"}, WHO_S)["who"])
