@@ -6,7 +6,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -351,3 +353,27 @@ def test_a_period_is_compared_with_the_one_before_it(
     expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
     page.get_by_role("button", name="Hour", exact=True).click()
     expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 h")
+
+
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [("7d", 8), ("30d", 31), ("12mo", None)],
+)
+def test_the_period_before_ends_where_the_period_starts(
+    server: ServerProcess, fresh: Fresh, opened: Opening, period: str, days: int | None
+) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    watched = opened("/")
+    page = watched.page
+    with page.expect_request(lambda request: "/data/summary?from=2" in request.url) as asked:
+        page.goto(f"{watched.address}/view/dashboard/{service.wsid}?period={period}")
+    before = {name: value[0] for name, value in parse_qs(urlsplit(asked.value.url).query).items()}
+    now = server.ask(service, "summary", since=f"-{period}")
+    first, last = (datetime.fromisoformat(now[end]).replace(tzinfo=None) for end in ("from", "to"))
+    assert days is None or (last - first).days == days
+    assert datetime.fromisoformat(before["from"]) == first - (last - first)
+    reached = datetime.fromisoformat(before["to"]) + (last - first)
+    assert last - timedelta(days=1) <= reached <= last
+    assert datetime.fromisoformat(before["to"]) <= first
+    expect(figure(page, "requests")).to_have_text("1")

@@ -7,7 +7,7 @@ import "../menus.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
-import { PeriodPicker, before } from "./period.js";
+import { PeriodPicker, apart_s, before } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
@@ -234,11 +234,12 @@ class Dashboard {
     this._earlier_at = performance.now();
     const period = this._period;
     const parameters = before(period, this._summary);
+    this._apart_s = apart_s(period, this._summary);
     const answer = await ask("summary", parameters, signal);
     if (period !== this._period) return;
     this._earlier = answer.complete_from === null && answer.results.requests > 0 ? answer.results : null;
     if (this._earlier) {
-      const compared = this._grain !== "second" && (this._grain !== "minute" || period.before_s <= MINUTES_COMPARED_S);
+      const compared = this._grain !== "second" && (this._grain !== "minute" || this._apart_s <= MINUTES_COMPARED_S);
       for (const grain of new Set([this._spark.grain, ...(compared ? [this._grain] : [])])) {
         this._ghosts[grain] = points(await ask(`requests/${grain}/${MOST[grain]}`, parameters, signal));
       }
@@ -253,7 +254,7 @@ class Dashboard {
   /** For each point of a series the one of the period before, null where that is not known. */
   _ghost(series) {
     const ghost = this._ghosts[series.grain] ?? [];
-    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._period.before_s })), STEP_S[series.grain]);
+    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._apart_s })), STEP_S[series.grain]);
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
