@@ -48,21 +48,34 @@ def rows(page: Page, view: str) -> dict[str, str]:
     )
 
 
+def pixels(page: Page, canvas: str, counted: str) -> int:
+    """How many pixels [r, g, b, a] of a canvas fulfil `counted`, a condition in JavaScript."""
+    found = page.locator(canvas).evaluate(
+        f"""canvas => {{
+            const {{ width, height }} = canvas;
+            const copy = new OffscreenCanvas(width, height).getContext("2d", {{ willReadFrequently: true }});
+            copy.drawImage(canvas, 0, 0);
+            const {{ data }} = copy.getImageData(0, 0, width, height);
+            let count = 0;
+            for (let at = 0; at < data.length; at += 4) {{
+                const [r, g, b, a] = data.subarray(at, at + 4);
+                if ({counted}) count += 1;
+            }}
+            return count;
+        }}"""
+    )
+    assert isinstance(found, int)
+    return found
+
+
 def drawn(page: Page, canvas: str) -> int:
     """How many pixels of a canvas are not transparent."""
-    counted = page.locator(canvas).evaluate(
-        """canvas => {
-            const { width, height } = canvas;
-            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-            copy.drawImage(canvas, 0, 0);
-            const { data } = copy.getImageData(0, 0, width, height);
-            let count = 0;
-            for (let at = 3; at < data.length; at += 4) if (data[at]) count += 1;
-            return count;
-        }"""
-    )
-    assert isinstance(counted, int)
-    return counted
+    return pixels(page, canvas, "a > 0")
+
+
+def dark_accent(page: Page, canvas: str) -> int:
+    """How many pixels have the accent's colour of the dark scheme, #46c8a9, whole."""
+    return pixels(page, canvas, "r === 0x46 && g === 0xc8 && b === 0xa9 && a === 255")
 
 
 def test_the_figures_are_those_of_the_api(server: ServerProcess, busy: WebService, opened: Opening) -> None:
@@ -352,7 +365,7 @@ def test_a_period_is_compared_with_the_one_before_it(
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
     page.get_by_role("button", name="Hour", exact=True).click()
-    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 h")
+    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 hRunning hour")
 
 
 @pytest.mark.parametrize(
@@ -377,3 +390,31 @@ def test_the_period_before_ends_where_the_period_starts(
     assert last - timedelta(days=1) <= reached <= last
     assert datetime.fromisoformat(before["to"]) <= first
     expect(figure(page, "requests")).to_have_text("1")
+
+
+def test_the_running_step_is_not_drawn_as_if_it_were_over(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 2 * HOUR_S}] * 5 + [{**GOOGLE, "ts": now}] * 2)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    page.get_by_role("button", name="Hour", exact=True).click()
+    expect(page.locator("#graph-legend")).to_contain_text("Running hour")
+    expect(page.locator("#graph")).to_have_attribute(
+        "aria-label", re.compile("at most 5, last 0, so far in the running hour 2$")
+    )
+    page.locator("#graph-table summary").click()
+    expect(page.locator("#graph-table tbody td").first).to_contain_text("so far")
+    page.goto(f"{page.url}?from=2001-01-01&to=2001-01-02")
+    expect(page.locator("#graph")).to_have_attribute("aria-label", re.compile("at most 0, last 0$"))
+
+
+def test_a_value_without_neighbours_is_drawn(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "ts": time.time() - 3 * HOUR_S, "duration_ms": 250}])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    page.get_by_role("button", name="Hour", exact=True).click()
+    page.locator('[data-tile="p95"]').click()
+    expect(page.locator("#graph-title")).to_have_text("Mean duration per hour")
+    until(lambda: dark_accent(page, "#graph canvas") >= 4, "a point of the accent's colour is drawn")

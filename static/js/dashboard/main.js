@@ -226,7 +226,7 @@ class Dashboard {
 
   async _lines(signal) {
     await this._spark.update(signal);
-    this._tiles.lines(this._spark.points, this._ghost(this._spark));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark), this._spark.over);
   }
 
   /** The same figures of the period before, for what has changed since then. */
@@ -247,7 +247,7 @@ class Dashboard {
     }
     if (period !== this._period) return;
     this._figures();
-    this._tiles.lines(this._spark.points, this._ghost(this._spark));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark), this._spark.over);
     this._plot();
   }
 
@@ -309,6 +309,7 @@ class Dashboard {
       called: "This period",
       calledBefore: this._period.called,
       complete_from: this._series.complete_from,
+      over: this._series.over,
     });
   }
 
