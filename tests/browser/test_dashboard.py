@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.traffic import Traffic, report
-from tests.integration.server_process import ServerProcess, WebService, until
+from tests.integration.server_process import OWNER, ServerProcess, WebService, until
 
 from .conftest import Fresh, Opening
 
@@ -149,7 +149,9 @@ def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, fresh: Fresh, ope
     assert drawn(page, ".map-dots") == 0
     expect(page.locator("#map-about")).to_have_text("No located request in this period")
     report(server, service, [GOOGLE] * 3)
-    expect(page.locator("#map-about")).to_contain_text("3 latest requests")
+    expect(page.locator("#map-about")).to_have_text(
+        re.compile("^3 latest requests, (at once|over [0-9]+ s)$")
+    )
     until(lambda: drawn(page, ".map-dots") > 20, "a dot is drawn")
     expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 1 country,"))
     page.locator("#map-table summary").click()
@@ -418,3 +420,47 @@ def test_a_value_without_neighbours_is_drawn(server: ServerProcess, fresh: Fresh
     page.locator('[data-tile="p95"]').click()
     expect(page.locator("#graph-title")).to_have_text("Mean duration per hour")
     until(lambda: dark_accent(page, "#graph canvas") >= 4, "a point of the accent's colour is drawn")
+
+
+def test_more_is_offered_only_where_there_is_more(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    offered = {
+        view: page.locator(f"#view-{view} [data-more]") for view in ("country", "status", "utm_medium", "bot")
+    }
+    expect(offered["country"]).to_have_text("Show more")
+    expect(offered["status"]).to_have_text("All figures")
+    expect(offered["bot"]).to_have_text("All figures")
+    expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
+    expect(offered["utm_medium"]).to_be_hidden()
+
+
+def test_a_phone_has_room_for_the_name_and_the_account_in_a_menu(
+    server: ServerProcess, opened: Opening, screenshot: Callable[[Page, str], None]
+) -> None:
+    service = server.webservice("shop-of-the-pier.example")
+    report(server, service, [GOOGLE])
+    page = opened(f"/view/dashboard/{service.wsid}", viewport={"width": 360, "height": 780}).page
+    name = page.get_by_role("heading", level=1)
+    expect(figure(page, "requests")).to_have_text("1")
+    assert name.evaluate("name => name.clientWidth") >= 100
+    assert page.locator(".head").evaluate("head => head.clientHeight") <= 60
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+    page.locator(".account-narrow summary").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.locator(".account-narrow .pill")).to_have_text(OWNER)
+    screenshot(page, "account-360")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+
+
+def test_a_phone_cuts_no_figure(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 60, "duration_ms": 351, "bytes": 20_480}] * 600)
+    report(server, service, [{**GOOGLE, "ts": now - 26 * HOUR_S, "duration_ms": 1, "bytes": 300}] * 7)
+    page = opened(f"/view/dashboard/{service.wsid}", viewport={"width": 360, "height": 780}).page
+    expect(page.locator('[data-tile="requests"] .tile-more')).to_contain_text("from 7")
+    cut = page.locator(".tile-more").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    )
+    assert cut == []

@@ -3,7 +3,6 @@
 
 import { asking } from "../ask.js";
 import { say } from "../dom.js";
-import "../menus.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";

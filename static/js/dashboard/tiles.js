@@ -90,7 +90,11 @@ export class Tiles {
     const change_ = document.createElement("b");
     change_.textContent = moved;
     change_.className = better > 0 ? "better" : better < 0 ? "worse" : "";
-    more.replaceChildren(...(moved ? [change_, tile.beside ? " · " : " "] : []), beside);
+    const kept = document.createElement("span");
+    kept.textContent = beside;
+    const between = document.createElement("i");
+    between.textContent = tile.beside ? " · " : " ";
+    more.replaceChildren(...(moved ? [change_, between] : []), kept);
   }
 
   _canvas(name) {

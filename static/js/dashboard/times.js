@@ -8,6 +8,7 @@ const FORMATS = {
   date: { day: "numeric", month: "short" },
   year: { day: "numeric", month: "short", year: "numeric" },
   month: { month: "short" },
+  monthAndYear: { month: "short", year: "numeric" },
   weekday: { weekday: "short" },
 };
 
@@ -21,6 +22,7 @@ export function timesIn(zone) {
   }
   const thisYear = () => made.year(Date.now() / 1000).slice(-4);
   made.dateOf = (seconds) => (made.year(seconds).endsWith(thisYear()) ? made.date(seconds) : made.year(seconds));
+  made.monthOf = (seconds) => (made.monthAndYear(seconds).endsWith(thisYear()) ? made.month(seconds) : made.monthAndYear(seconds));
   made.moment = (seconds) => `${made.dateOf(seconds)} ${made.time(seconds)}`;
   made.isMidnight = (seconds) => made.time(seconds) === "00:00";
   made.zone = zone;
