@@ -464,3 +464,24 @@ def test_a_phone_cuts_no_figure(server: ServerProcess, fresh: Fresh, opened: Ope
         "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
     )
     assert cut == []
+
+
+def test_a_period_without_requests_leads_to_the_days_that_have_some(
+    server: ServerProcess, fresh: Fresh, opened: Opening, screenshot: Callable[[Page, str], None]
+) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "ts": "2015-05-20T10:05:03Z"}] * 3)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    hint = page.locator("#elsewhere")
+    expect(hint).to_contain_text("Nothing happened in this period.")
+    expect(hint).to_contain_text("What was received last happened on 20 May 2015.")
+    screenshot(page, "elsewhere-dark")
+    hint.get_by_role("button", name="Show the 7 days up to then").click()
+    expect(page).to_have_url(re.compile(r"\?from=2015-05-14&to=2015-05-20$"))
+    expect(figure(page, "requests")).to_have_text("3")
+    expect(hint).to_be_hidden()
+    page.go_back()
+    expect(hint).to_be_visible()
+    report(server, service, [GOOGLE])
+    expect(figure(page, "requests")).to_have_text("1")
+    expect(hint).to_be_hidden()

@@ -3,6 +3,7 @@
 
 import { asking } from "../ask.js";
 import { say } from "../dom.js";
+import { Elsewhere } from "./elsewhere.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
@@ -59,6 +60,7 @@ class Dashboard {
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
     this._picker = new PeriodPicker((period) => this._look(period));
+    this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to));
     this._grains = [...document.querySelectorAll("#grains button")];
     for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
     this._state = new StateLine(times, () => this._stream.reconnect());
@@ -157,6 +159,7 @@ class Dashboard {
     this._summary = answer;
     this._cover(answer);
     this._figures();
+    this._elsewhere.show(answer.results.requests === 0, signal).catch(() => {}); // only a hint
     return changed;
   }
 
