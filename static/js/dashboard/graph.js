@@ -116,7 +116,7 @@ export class Graph {
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
       axes: [
-        { ...axis, size: 28, space: width < 600 ? 80 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at) => this._tick(at, step)) },
+        { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
         { ...axis, size: 48, space: 40, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
       ],
       series: [
@@ -150,11 +150,13 @@ export class Graph {
     return short(value);
   }
 
-  _tick(at, step) {
+  /** What stands at the x axis. The first names the year, where that is not this one. */
+  _tick(at, step, first) {
     const times = this._times;
     if (step < 60) return times.second(at);
     if (step < 86_400) return times.isMidnight(at) ? times.day(at) : times.time(at);
-    return step < 2_592_000 ? times.dateOf(at) : times.monthOf(at);
+    if (step < 2_592_000) return first ? times.dateOf(at) : times.date(at);
+    return first ? times.monthOf(at) : times.month(at);
   }
 
   _fade(plot) {

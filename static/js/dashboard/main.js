@@ -135,6 +135,7 @@ class Dashboard {
     const live = this._grain === "second";
     document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
     document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
+    document.getElementById("grains").hidden = this._period.grains.length === 1; // there is nothing to choose
     for (const button of this._grains) {
       button.hidden = !this._period.grains.includes(button.dataset.grain);
       button.setAttribute("aria-pressed", String(button.dataset.grain === this._grain));
