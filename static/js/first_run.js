@@ -3,7 +3,6 @@
 
 import { asking } from "./ask.js";
 import { clock, duration } from "./numbers.js";
-import "./menus.js";
 
 const EVERY_MS = 1000;
 const waiting = document.getElementById("waiting");

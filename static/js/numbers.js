@@ -96,6 +96,13 @@ export function clock(seconds) {
   return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(all % 60)}`;
 }
 
+/** A span of time in its largest unit: "12 s", "19 min", "30 h", "3 d". */
+export function span(seconds) {
+  if (seconds < 59.5) return `${whole.format(seconds)} s`;
+  if (seconds < 5970) return `${whole.format(seconds / 60)} min`;
+  return seconds < 48 * 3600 ? `${whole.format(seconds / 3600)} h` : `${whole.format(seconds / 86_400)} d`;
+}
+
 /** A short age: "0.4 s", from ten seconds on without the decimal. */
 export function age(seconds) {
   return seconds < 10 ? `${one.format(seconds)} s` : clock(seconds);

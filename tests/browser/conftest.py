@@ -103,8 +103,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="package")
 def fresh(server: ServerProcess) -> Fresh:
-    """fresh(): a web service that has reported nothing, from a dozen that are made at once."""
-    made = json.loads(server.run(sys.executable, "-c", MAKE_WEB_SERVICES.format(owner=OWNER, count=12)))
+    """fresh(): a web service that has reported nothing, from two dozen that are made at once."""
+    made = json.loads(server.run(sys.executable, "-c", MAKE_WEB_SERVICES.format(owner=OWNER, count=24)))
     left = [WebService(wsid, bytes.fromhex(secret), "") for wsid, secret in made]
     return left.pop
 

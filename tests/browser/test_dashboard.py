@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.traffic import Traffic, report
-from tests.integration.server_process import ServerProcess, WebService, until
+from tests.integration.server_process import OWNER, ServerProcess, WebService, until
 
 from .conftest import Fresh, Opening
 
@@ -46,21 +48,34 @@ def rows(page: Page, view: str) -> dict[str, str]:
     )
 
 
+def pixels(page: Page, canvas: str, counted: str) -> int:
+    """How many pixels [r, g, b, a] of a canvas fulfil `counted`, a condition in JavaScript."""
+    found = page.locator(canvas).evaluate(
+        f"""canvas => {{
+            const {{ width, height }} = canvas;
+            const copy = new OffscreenCanvas(width, height).getContext("2d", {{ willReadFrequently: true }});
+            copy.drawImage(canvas, 0, 0);
+            const {{ data }} = copy.getImageData(0, 0, width, height);
+            let count = 0;
+            for (let at = 0; at < data.length; at += 4) {{
+                const [r, g, b, a] = data.subarray(at, at + 4);
+                if ({counted}) count += 1;
+            }}
+            return count;
+        }}"""
+    )
+    assert isinstance(found, int)
+    return found
+
+
 def drawn(page: Page, canvas: str) -> int:
     """How many pixels of a canvas are not transparent."""
-    counted = page.locator(canvas).evaluate(
-        """canvas => {
-            const { width, height } = canvas;
-            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-            copy.drawImage(canvas, 0, 0);
-            const { data } = copy.getImageData(0, 0, width, height);
-            let count = 0;
-            for (let at = 3; at < data.length; at += 4) if (data[at]) count += 1;
-            return count;
-        }"""
-    )
-    assert isinstance(counted, int)
-    return counted
+    return pixels(page, canvas, "a > 0")
+
+
+def dark_accent(page: Page, canvas: str) -> int:
+    """How many pixels have the accent's colour of the dark scheme, #46c8a9, whole."""
+    return pixels(page, canvas, "r === 0x46 && g === 0xc8 && b === 0xa9 && a === 255")
 
 
 def test_the_figures_are_those_of_the_api(server: ServerProcess, busy: WebService, opened: Opening) -> None:
@@ -134,7 +149,9 @@ def test_the_map_is_drawn_and_gets_dots(server: ServerProcess, fresh: Fresh, ope
     assert drawn(page, ".map-dots") == 0
     expect(page.locator("#map-about")).to_have_text("No located request in this period")
     report(server, service, [GOOGLE] * 3)
-    expect(page.locator("#map-about")).to_contain_text("3 latest requests")
+    expect(page.locator("#map-about")).to_have_text(
+        re.compile("^3 latest requests, (at once|over [0-9]+ s)$")
+    )
     until(lambda: drawn(page, ".map-dots") > 20, "a dot is drawn")
     expect(page.locator(".map-dots")).to_have_attribute("aria-label", re.compile("requests from 1 country,"))
     page.locator("#map-table summary").click()
@@ -350,4 +367,121 @@ def test_a_period_is_compared_with_the_one_before_it(
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
     page.get_by_role("button", name="Hour", exact=True).click()
-    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 h")
+    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 hRunning hour")
+
+
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [("7d", 8), ("30d", 31), ("12mo", None)],
+)
+def test_the_period_before_ends_where_the_period_starts(
+    server: ServerProcess, fresh: Fresh, opened: Opening, period: str, days: int | None
+) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    watched = opened("/")
+    page = watched.page
+    with page.expect_request(lambda request: "/data/summary?from=2" in request.url) as asked:
+        page.goto(f"{watched.address}/view/dashboard/{service.wsid}?period={period}")
+    before = {name: value[0] for name, value in parse_qs(urlsplit(asked.value.url).query).items()}
+    now = server.ask(service, "summary", since=f"-{period}")
+    first, last = (datetime.fromisoformat(now[end]).replace(tzinfo=None) for end in ("from", "to"))
+    assert days is None or (last - first).days == days
+    assert datetime.fromisoformat(before["from"]) == first - (last - first)
+    reached = datetime.fromisoformat(before["to"]) + (last - first)
+    assert last - timedelta(days=1) <= reached <= last
+    assert datetime.fromisoformat(before["to"]) <= first
+    expect(figure(page, "requests")).to_have_text("1")
+
+
+def test_the_running_step_is_not_drawn_as_if_it_were_over(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 2 * HOUR_S}] * 5 + [{**GOOGLE, "ts": now}] * 2)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    page.get_by_role("button", name="Hour", exact=True).click()
+    expect(page.locator("#graph-legend")).to_contain_text("Running hour")
+    expect(page.locator("#graph")).to_have_attribute(
+        "aria-label", re.compile("at most 5, last 0, so far in the running hour 2$")
+    )
+    page.locator("#graph-table summary").click()
+    expect(page.locator("#graph-table tbody td").first).to_contain_text("so far")
+    page.goto(f"{page.url}?from=2001-01-01&to=2001-01-02")
+    expect(page.locator("#graph")).to_have_attribute("aria-label", re.compile("at most 0, last 0$"))
+
+
+def test_a_value_without_neighbours_is_drawn(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "ts": time.time() - 3 * HOUR_S, "duration_ms": 250}])
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    page.get_by_role("button", name="Hour", exact=True).click()
+    page.locator('[data-tile="p95"]').click()
+    expect(page.locator("#graph-title")).to_have_text("Mean duration per hour")
+    until(lambda: dark_accent(page, "#graph canvas") >= 4, "a point of the accent's colour is drawn")
+
+
+def test_more_is_offered_only_where_there_is_more(busy: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{busy.wsid}").page
+    offered = {
+        view: page.locator(f"#view-{view} [data-more]") for view in ("country", "status", "utm_medium", "bot")
+    }
+    expect(offered["country"]).to_have_text("Show more")
+    expect(offered["status"]).to_have_text("All figures")
+    expect(offered["bot"]).to_have_text("All figures")
+    expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
+    expect(offered["utm_medium"]).to_be_hidden()
+
+
+def test_a_phone_has_room_for_the_name_and_the_account_in_a_menu(
+    server: ServerProcess, opened: Opening, screenshot: Callable[[Page, str], None]
+) -> None:
+    service = server.webservice("shop-of-the-pier.example")
+    report(server, service, [GOOGLE])
+    page = opened(f"/view/dashboard/{service.wsid}", viewport={"width": 360, "height": 780}).page
+    name = page.get_by_role("heading", level=1)
+    expect(figure(page, "requests")).to_have_text("1")
+    assert name.evaluate("name => name.clientWidth") >= 100
+    assert page.locator(".head").evaluate("head => head.clientHeight") <= 60
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+    page.locator(".account-narrow summary").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.locator(".account-narrow .pill")).to_have_text(OWNER)
+    screenshot(page, "account-360")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+
+
+def test_a_phone_cuts_no_figure(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    now = time.time()
+    report(server, service, [{**GOOGLE, "ts": now - 60, "duration_ms": 351, "bytes": 20_480}] * 600)
+    report(server, service, [{**GOOGLE, "ts": now - 26 * HOUR_S, "duration_ms": 1, "bytes": 300}] * 7)
+    page = opened(f"/view/dashboard/{service.wsid}", viewport={"width": 360, "height": 780}).page
+    expect(page.locator('[data-tile="requests"] .tile-more')).to_contain_text("from 7")
+    cut = page.locator(".tile-more").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    )
+    assert cut == []
+
+
+def test_a_period_without_requests_leads_to_the_days_that_have_some(
+    server: ServerProcess, fresh: Fresh, opened: Opening, screenshot: Callable[[Page, str], None]
+) -> None:
+    service = fresh()
+    report(server, service, [{**GOOGLE, "ts": "2015-05-20T10:05:03Z"}] * 3)
+    page = opened(f"/view/dashboard/{service.wsid}").page
+    hint = page.locator("#elsewhere")
+    expect(hint).to_contain_text("Nothing happened in this period.")
+    expect(hint).to_contain_text("What was received last happened on 20 May 2015.")
+    screenshot(page, "elsewhere-dark")
+    hint.get_by_role("button", name="Show the 7 days up to then").click()
+    expect(page).to_have_url(re.compile(r"\?from=2015-05-14&to=2015-05-20$"))
+    expect(figure(page, "requests")).to_have_text("3")
+    expect(hint).to_be_hidden()
+    page.go_back()
+    expect(hint).to_be_visible()
+    report(server, service, [GOOGLE])
+    expect(figure(page, "requests")).to_have_text("1")
+    expect(hint).to_be_hidden()

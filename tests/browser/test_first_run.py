@@ -47,4 +47,6 @@ def test_a_phone_shows_it_without_scrolling_sideways(
     ).page
     expect(page.locator("#answers")).to_contain_text("127.0.0.1")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+    hidden = page.locator("pre").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)")
+    assert hidden == [0, 0]
     screenshot(page, "first-run-360")

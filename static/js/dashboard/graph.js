@@ -5,6 +5,7 @@ import { say, table } from "../dom.js";
 import { change, short } from "../numbers.js";
 import { MEASURES } from "./measures.js";
 import { STEP_S } from "./series.js";
+import { hatch, lone } from "./spark.js";
 import { onTheme, theme } from "./theme.js";
 import { secondsOf } from "./times.js";
 
@@ -43,15 +44,17 @@ export class Graph {
 
   /**
    * Show `points` of a `measure` in steps of a `grain`. `before` has for each of them the one of the period before, or
-   * null; `called` and `calledBefore` are for the legend; `complete_from` is a date or null.
+   * null; `called` and `calledBefore` are for the legend; `complete_from` is a date or null. Only the first `over` points
+   * are of time that is over: the line ends with them, and a dotted one leads to what the running step has so far.
    */
-  show({ points, measure, grain, before = [], called, calledBefore, complete_from = null }) {
+  show({ points, measure, grain, before = [], called, calledBefore, complete_from = null, over = points.length }) {
     const key = `${measure} ${grain} ${called}`;
     const other = key !== this._shown?.key;
     const earlier = points.map((_, at) => before[at]?.[measure] ?? null);
-    const data = [points.map((point) => point.t), points.map((point) => point[measure]), earlier];
+    const some = (kept) => points.map((point, at) => (kept(at) ? point[measure] : null));
+    const data = [points.map((point) => point.t), some((at) => at < over), earlier, some((at) => at === over || (at === over - 1 && over < points.length))];
     const compares = earlier.some((value) => value !== null);
-    this._shown = { key, points, measure, grain, called, calledBefore, complete_from, data, compares };
+    this._shown = { key, points, measure, grain, called, calledBefore, complete_from, over, data, compares };
     say(document.getElementById("graph-title"), `${MEASURES[measure].called} per ${grain}`);
     if (other) this._rebuild();
     else if (this._plot) this._plot.setData(data);
@@ -77,16 +80,22 @@ export class Graph {
     this._plot?.destroy();
     this._plot = null;
     this._tip.hidden = true;
-    if (!this._uPlot || !this._shown || !this._place.clientWidth) return;
+    if (!this._uPlot || !this._shown || this._width <= 0) return;
     this._plot = new this._uPlot(this._options(), this._shown.data, this._place);
     this._plot.over.append(this._tip);
   }
 
   _resize() {
-    const width = this._place.clientWidth;
-    if (!width) return;
+    const width = this._width;
+    if (width <= 0) return;
     if (!this._plot) this._rebuild();
     else if (this._plot.width !== width) this._plot.setSize({ width, height: this._height(width) });
+  }
+
+  /** The room inside the place's padding, in CSS pixels. */
+  get _width() {
+    const { paddingLeft, paddingRight } = getComputedStyle(this._place);
+    return this._place.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
   }
 
   _height(width) {
@@ -95,7 +104,7 @@ export class Graph {
 
   _options() {
     const { measure, grain } = this._shown;
-    const width = this._place.clientWidth;
+    const width = this._width;
     const font = `500 11px ${theme.sans}`;
     const axis = { font, stroke: theme["text-3"], ticks: { show: false }, grid: { show: false }, gap: 8 };
     return {
@@ -107,13 +116,14 @@ export class Graph {
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
       axes: [
-        { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at) => this._tick(at, step)) },
+        { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
         { ...axis, size: 48, space: 40, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
       ],
       series: [
         {},
-        { stroke: theme.accent, width: this._shown.points.length > width ? 1 : 1.75, fill: (plot) => this._fade(plot), points: { show: (plot) => plot.data[0].length < 3, size: 5, fill: theme.accent }, spanGaps: false },
+        { stroke: theme.accent, width: this._shown.points.length > width ? 1 : 1.75, fill: (plot) => this._fade(plot), points: { show: false, filter: (plot) => lone(plot.data[1]), size: 5, fill: theme.accent }, spanGaps: false },
         { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
+        { stroke: theme.accent, width: 1.5, dash: [1, 3], points: { show: false, filter: (plot) => lone(plot.data[3]), size: 5, fill: theme.surface } },
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },
     };
@@ -140,11 +150,13 @@ export class Graph {
     return short(value);
   }
 
-  _tick(at, step) {
+  /** What stands at the x axis. The first names the year, where that is not this one. */
+  _tick(at, step, first) {
     const times = this._times;
     if (step < 60) return times.second(at);
     if (step < 86_400) return times.isMidnight(at) ? times.day(at) : times.time(at);
-    return step < 2_592_000 ? times.date(at) : times.month(at);
+    if (step < 2_592_000) return first ? times.dateOf(at) : times.date(at);
+    return first ? times.monthOf(at) : times.month(at);
   }
 
   _fade(plot) {
@@ -156,18 +168,23 @@ export class Graph {
 
   /** What uPlot does not draw: the dot at the end, and hatching over what is not all there. */
   _finish(plot) {
-    const { data, complete_from } = this._shown;
+    const { data, complete_from, over } = this._shown;
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio || 1;
     if (complete_from && data[0].length) {
       const until = Math.min(plot.valToPos(Math.max(secondsOf(complete_from), data[0][0]), "x", true), bbox.left + bbox.width);
       if (until > bbox.left) this._hatch(ctx, bbox, bbox.left, Math.max(until, bbox.left + 6 * ratio), theme["line-strong"]);
     }
+    if (over < data[0].length) {
+      const right = bbox.left + bbox.width;
+      const from = over ? plot.valToPos(data[0][over - 1], "x", true) : bbox.left;
+      this._hatch(ctx, bbox, Math.min(from, right - 6 * ratio), right, theme["line-strong"]);
+    }
     if (this._missing_since !== null && data[0].length) {
       const right = bbox.left + bbox.width;
       this._hatch(ctx, bbox, Math.min(plot.valToPos(data[0].at(-1), "x", true), right - 12 * ratio), right, theme.warn);
     }
-    const at = data[1].length - 1;
+    const at = over - 1;
     if (at < 0 || data[1][at] === null) return;
     const [x, y] = [plot.valToPos(data[0][at], "x", true), plot.valToPos(data[1][at], "y", true)];
     ctx.save();
@@ -183,31 +200,20 @@ export class Graph {
 
   _hatch(ctx, bbox, from, until, colour) {
     const ratio = devicePixelRatio || 1;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(from, bbox.top, until - from, bbox.height);
-    ctx.clip();
-    ctx.strokeStyle = colour;
-    ctx.lineWidth = ratio;
-    ctx.beginPath();
-    for (let x = from - bbox.height; x < until; x += 7 * ratio) {
-      ctx.moveTo(x, bbox.top + bbox.height);
-      ctx.lineTo(x + bbox.height, bbox.top);
-    }
-    ctx.stroke();
-    ctx.restore();
+    hatch(ctx, from, bbox.top, until, bbox.height, colour, 7 * ratio, ratio);
   }
 
   _point(plot) {
     const { idx, left } = plot.cursor;
-    const { data, measure, grain, calledBefore, compares } = this._shown;
+    const { points, data, measure, grain, calledBefore, compares, over } = this._shown;
     this._tip.hidden = idx === null || idx === undefined || left < 0;
     if (this._tip.hidden) return;
     const { write } = MEASURES[measure];
-    const rows = [[`This ${grain}`, write(data[1][idx])]];
+    const now = points[idx][measure];
+    const rows = [[`This ${grain}${idx < over ? "" : " so far"}`, write(now)]];
     if (compares && data[2][idx] !== null) {
       rows.push([calledBefore, write(data[2][idx])]);
-      const moved = change(data[1][idx], data[2][idx]);
+      const moved = idx < over ? change(now, data[2][idx]) : "";
       if (moved) rows.push(["Change", moved]);
     }
     this._tip.replaceChildren(strong(this._when(data[0][idx])), ...rows.map(([name, value]) => pair(name, value)));
@@ -224,18 +230,21 @@ export class Graph {
   }
 
   _describe() {
-    const { data, measure, grain, called, calledBefore, complete_from, compares } = this._shown;
+    const { points, data, measure, grain, called, calledBefore, complete_from, compares, over } = this._shown;
     const { called: name, write } = MEASURES[measure];
     const known = data[1].filter((value) => value !== null);
-    const most = known.length ? write(Math.max(...known)) : "–";
-    this._place.setAttribute("aria-label", `${name} per ${grain}, ${called}: at most ${most}, last ${known.length ? write(known.at(-1)) : "–"}`);
+    const every = points.map((point) => point[measure]).filter((value) => value !== null);
+    const most = every.length ? write(every.reduce((one, other) => Math.max(one, other))) : "–";
+    const running = over < points.length ? `, so far in the running ${grain} ${write(points[over][measure])}` : "";
+    this._place.setAttribute("aria-label", `${name} per ${grain}, ${called}: at most ${most}, last ${known.length ? write(known.at(-1)) : "–"}${running}`);
     const since = this._missing_since === null ? "" : `No data since ${this._times.second(this._missing_since)}`;
-    const legend = `${called}|${compares ? calledBefore : ""}|${complete_from ?? ""}|${since}`;
+    const legend = `${called}|${compares ? calledBefore : ""}|${complete_from ?? ""}|${since}|${running && grain}`;
     if (this._legend.dataset.is === legend) return;
     this._legend.dataset.is = legend;
     const entries = [["now", called]];
     if (compares) entries.push(["before", calledBefore]);
     if (complete_from) entries.push(["hatched", `Complete since ${complete_from}`]);
+    if (running) entries.push(["hatched", `Running ${grain}`]);
     if (since) entries.push(["missing", since]);
     this._legend.replaceChildren(
       ...entries.map(([kind, text]) => {
@@ -250,9 +259,10 @@ export class Graph {
   _tabulate() {
     if (!this._details.open || !this._shown) return;
     this._tabulated_at = performance.now();
-    const { points, measure, grain } = this._shown;
+    const { points, measure, grain, over } = this._shown;
     const { called, write } = MEASURES[measure];
-    const rows = points.slice(-ROWS).reverse().map((point) => [this._when(point.t), write(point[measure])]);
+    const named = points.map((point, at) => [`${this._when(point.t)}${at < over ? "" : ", so far"}`, write(point[measure])]);
+    const rows = named.slice(-ROWS).reverse();
     this._details.querySelector(".scroll").replaceChildren(table(`${called} per ${grain}, newest first`, ["From", called], rows));
   }
 }

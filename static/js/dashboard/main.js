@@ -3,11 +3,11 @@
 
 import { asking } from "../ask.js";
 import { say } from "../dom.js";
-import "../menus.js";
+import { Elsewhere } from "./elsewhere.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
-import { PeriodPicker, before } from "./period.js";
+import { PeriodPicker, apart_s, before } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
@@ -60,6 +60,7 @@ class Dashboard {
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
     this._picker = new PeriodPicker((period) => this._look(period));
+    this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to));
     this._grains = [...document.querySelectorAll("#grains button")];
     for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
     this._state = new StateLine(times, () => this._stream.reconnect());
@@ -134,6 +135,7 @@ class Dashboard {
     const live = this._grain === "second";
     document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
     document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
+    document.getElementById("grains").hidden = this._period.grains.length === 1; // there is nothing to choose
     for (const button of this._grains) {
       button.hidden = !this._period.grains.includes(button.dataset.grain);
       button.setAttribute("aria-pressed", String(button.dataset.grain === this._grain));
@@ -158,6 +160,7 @@ class Dashboard {
     this._summary = answer;
     this._cover(answer);
     this._figures();
+    this._elsewhere.show(answer.results.requests === 0, signal).catch(() => {}); // only a hint
     return changed;
   }
 
@@ -226,7 +229,7 @@ class Dashboard {
 
   async _lines(signal) {
     await this._spark.update(signal);
-    this._tiles.lines(this._spark.points, this._ghost(this._spark));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark), this._spark.over);
   }
 
   /** The same figures of the period before, for what has changed since then. */
@@ -234,11 +237,12 @@ class Dashboard {
     this._earlier_at = performance.now();
     const period = this._period;
     const parameters = before(period, this._summary);
+    this._apart_s = apart_s(period, this._summary);
     const answer = await ask("summary", parameters, signal);
     if (period !== this._period) return;
     this._earlier = answer.complete_from === null && answer.results.requests > 0 ? answer.results : null;
     if (this._earlier) {
-      const compared = this._grain !== "second" && (this._grain !== "minute" || period.before_s <= MINUTES_COMPARED_S);
+      const compared = this._grain !== "second" && (this._grain !== "minute" || this._apart_s <= MINUTES_COMPARED_S);
       for (const grain of new Set([this._spark.grain, ...(compared ? [this._grain] : [])])) {
         this._ghosts[grain] = points(await ask(`requests/${grain}/${MOST[grain]}`, parameters, signal));
       }
@@ -246,14 +250,14 @@ class Dashboard {
     }
     if (period !== this._period) return;
     this._figures();
-    this._tiles.lines(this._spark.points, this._ghost(this._spark));
+    this._tiles.lines(this._spark.points, this._ghost(this._spark), this._spark.over);
     this._plot();
   }
 
   /** For each point of a series the one of the period before, null where that is not known. */
   _ghost(series) {
     const ghost = this._ghosts[series.grain] ?? [];
-    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._period.before_s })), STEP_S[series.grain]);
+    return aligned(series.points, ghost.map((point) => ({ ...point, t: point.t + this._apart_s })), STEP_S[series.grain]);
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
@@ -308,6 +312,7 @@ class Dashboard {
       called: "This period",
       calledBefore: this._period.called,
       complete_from: this._series.complete_from,
+      over: this._series.over,
     });
   }
 

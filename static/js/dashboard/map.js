@@ -2,7 +2,7 @@
 // The map: countries shaded by their requests on one canvas, the latest requests as dots on another one above it.
 
 import { el, say, table } from "../dom.js";
-import { clock, count, share } from "../numbers.js";
+import { count, share, span } from "../numbers.js";
 import { country } from "./labels.js";
 import { LatestPlaces, merged, radius } from "./places.js";
 import { breaks, key, shade } from "./shading.js";
@@ -220,9 +220,15 @@ export class WorldMap {
   }
 
   _tell_about() {
-    say(this._about, this.places.count ? `${count(this.places.count)} latest requests, ${clock(this.places.span_s)}` : "No located request in this period");
+    say(this._about, this.places.count ? this._latest() : "No located request in this period");
     this._describe();
     if (performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
+  }
+
+  _latest() {
+    const { count: known, span_s } = this.places;
+    if (known === 1) return "The latest request";
+    return `${count(known)} latest requests, ${span_s < 1 ? "at once" : `over ${span(span_s)}`}`;
   }
 
   _dot(context, { x, y, requests, errors }) {

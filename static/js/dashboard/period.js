@@ -6,13 +6,16 @@ import { secondsOf } from "./times.js";
 const HOUR_S = 3600;
 const DAY_S = 86_400;
 
-/** What each button asks the API for, in which steps the graph may show it, and how far back the one before lies. */
+/**
+ * What each button asks the API for, in which steps the graph may show it, and how far back the one before lies. Where
+ * no `before_s` says that, the one before ends where the period starts: it is as many days earlier as the period covers.
+ */
 export const PERIODS = {
   today: { from: "today", grains: ["second", "minute", "hour"], grain: "second", spark: "hour", before_s: DAY_S, called: "yesterday" },
   "24h": { from: "-24h", grains: ["second", "minute", "hour"], grain: "second", spark: "hour", before_s: DAY_S, called: "previous 24 h" },
-  "7d": { from: "-7d", grains: ["minute", "hour", "day"], grain: "hour", spark: "day", before_s: 7 * DAY_S, called: "previous 7 d" },
-  "30d": { from: "-30d", grains: ["hour", "day"], grain: "day", spark: "day", before_s: 30 * DAY_S, called: "previous 30 d" },
-  "12mo": { from: "-12mo", grains: ["day"], grain: "day", spark: "day", before_s: 365 * DAY_S, called: "previous 12 months" },
+  "7d": { from: "-7d", grains: ["minute", "hour", "day"], grain: "hour", spark: "day", called: "previous 8 days" },
+  "30d": { from: "-30d", grains: ["hour", "day"], grain: "day", spark: "day", called: "previous 31 days" },
+  "12mo": { from: "-12mo", grains: ["day"], grain: "day", spark: "day", called: "previous 12 months" },
 };
 export const DEFAULT = "24h";
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -47,15 +50,24 @@ export function custom(from, to) {
   };
 }
 
+/** Seconds that the clock on the wall there shows for `text`, ISO 8601 with an offset, as if it were UTC. */
+const wall = (text) => secondsOf(`${text.slice(0, 19)}Z`);
+
+/** How far the period before lies back from `answer`'s, in seconds by the clock on the wall there. */
+export function apart_s(period, { from, to }) {
+  return period.before_s ?? wall(to) - wall(from);
+}
+
 /**
  * The parameters of the period before `answer`'s, up to the same point of it as has been reached now. Reckoned with
  * the clock on the wall there, so that midnight stays midnight when the clocks have changed in between.
  */
-export function before(period, { from, to, as_of }) {
-  const wall = (text) => secondsOf(`${text.slice(0, 19)}Z`);
+export function before(period, answer) {
+  const { from, to, as_of } = answer;
+  const back = apart_s(period, answer);
   const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19);
   const reached = Math.ceil(wall(as_of) / HOUR_S) * HOUR_S;
-  return { from: text(wall(from) - period.before_s), to: text(Math.min(wall(to), reached) - period.before_s) };
+  return { from: text(wall(from) - back), to: text(Math.min(wall(to), reached) - back) };
 }
 
 /** The buttons and the form; calls `changed(period)` when another period is chosen, by them or by the browser's Back. */
@@ -70,6 +82,11 @@ export class PeriodPicker {
     this._form.addEventListener("submit", (event) => this._submit(event));
     addEventListener("popstate", () => this._set(periodOf(location.search)));
     this._show();
+  }
+
+  /** Look at the days from `from` to `to`, YYYY-MM-DD, both included. */
+  choose(from, to) {
+    this._go(custom(from, to));
   }
 
   _press(name) {
@@ -88,7 +105,7 @@ export class PeriodPicker {
     const wrong = !DATE.test(from.value) || !DATE.test(to.value) ? "Name both days." : from.value > to.value ? "The first day is after the last." : "";
     this._error.hidden = !wrong;
     this._error.textContent = wrong;
-    if (!wrong) this._go(custom(from.value, to.value));
+    if (!wrong) this.choose(from.value, to.value);
   }
 
   _go(period) {

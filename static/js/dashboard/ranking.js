@@ -12,7 +12,7 @@ const EVERY = 10_000;
 const EARLIER = 500;
 const MOVED = 0.2;
 const REST_MS = 5000;
-/** What a panel that was opened with "More" shows beside requests and share. */
+/** What a panel that was opened shows beside requests and share. */
 const MORE = [["visitors", "Visitors", count], ["bots", "Bots", count], ["errors", "Errors", count], ["duration_ms", "Mean", duration], ["bytes", "Data", bytes]];
 
 export class Ranking {
@@ -32,6 +32,8 @@ export class Ranking {
     this._asked = null;
     this._rest_until = 0;
     this._lines = new Map();
+    this._table = null;
+    this._rebuild = false;
     this._button = panel.querySelector("[data-more]");
     this._button.addEventListener("click", () => this._toggle());
     this._name();
@@ -89,21 +91,22 @@ export class Ranking {
     this._called = "";
   }
 
-  /** Whether it was opened with "More". */
+  /** Whether it was opened: with more rows, if there are more, and all figures. */
   get large() {
     return this.panel.classList.contains("large");
   }
 
   /** Draw again, in other colours or another size. */
   draw() {
-    if (!this._pie || this.large || !this._rows?.length) return;
+    if (!this._pie || this.large || !this._table) return;
     const all = this._rows.reduce((sum, row) => sum + row.requests, 0);
     const first = this._rows[0];
     donut(this._canvas, this._rows.map((row) => row.requests), [share(first.requests, all), this._label(first).plain]);
   }
 
   _name() {
-    this._button.textContent = this.large ? "Show less" : "Show more";
+    say(this._button, this.large ? "Show less" : this._rows?.some((row) => row.other) ? "Show more" : "All figures");
+    this._button.hidden = !this._table;
     this._button.setAttribute("aria-label", `${this._button.textContent} of ${this.panel.dataset.title}`);
   }
 
@@ -111,7 +114,7 @@ export class Ranking {
     const large = this.panel.classList.toggle("large");
     this._button.setAttribute("aria-expanded", String(large));
     this._name();
-    this._table = null;
+    this._rebuild = true;
     if (this._parameters) this.update(this._parameters, null);
   }
 
@@ -124,6 +127,11 @@ export class Ranking {
 
   _draw_rows() {
     if (!this._rows) return;
+    this._arrange();
+    this._name();
+  }
+
+  _arrange() {
     const title = this.panel.dataset.title.toLowerCase();
     if (!this._rows.length) {
       this._nothing(`No ${title} in this period`, "Nothing was reported, or nothing yet. Look at a longer period.");
@@ -133,7 +141,7 @@ export class Ranking {
       this._nothing(`No ${title} reported`, `None of the ${count(this._rows[0].requests)} ${this.panel.dataset.counts.toLowerCase()} in this period names one.`);
       return;
     }
-    if (!this._table) this._build();
+    if (!this._table || this._rebuild) this._build();
     const all = this._rows.reduce((sum, row) => sum + row.requests, 0);
     const most = Math.max(...this._rows.filter((row) => !row.other).flatMap((row) => [row.requests, this._earlier.get(row.key) ?? 0]), 0);
     const wanted = new Set();
@@ -166,6 +174,7 @@ export class Ranking {
   }
 
   _build() {
+    this._rebuild = false;
     this._lines.clear();
     this._list = el("tbody");
     this._notch_key = el("span", { class: "notch-key", hidden: true });
@@ -242,6 +251,7 @@ export class Ranking {
     if (failed?.textContent.startsWith(error.message)) return; // it says so already
     this._table = null;
     this._rows = null;
+    this._name();
     this._body.removeAttribute("aria-busy");
     const again = el("button", { class: "button", type: "button" }, "Try again");
     again.addEventListener("click", () => this.update(this._parameters, null));

@@ -42,12 +42,22 @@ export class Series {
     this.grain = grain;
     this.points = [];
     this.complete_from = null;
+    this._reached = Infinity;
+    this._end = Infinity;
+  }
+
+  /** How many of the points are of buckets that are over. The one that runs counts a part of its time only. */
+  get over() {
+    const at = this.points.findIndex((_, index) => (this.points[index + 1]?.t ?? this._end) > this._reached);
+    return at < 0 ? this.points.length : at;
   }
 
   /** Bring it up to date: short ones whole, long ones by their end and now and then whole. */
   async update(signal) {
     const whole = this.points.length < SMALL || performance.now() - this._whole_at > WHOLE_AGAIN_MS;
     const answer = await this._ask(`requests/${this.grain}/${whole ? MOST[this.grain] : TAIL}`, this._parameters, signal);
+    this._reached = secondsOf(answer.as_of);
+    this._end = secondsOf(answer.to);
     if (whole) {
       this._whole_at = performance.now();
       this.points = points(answer);

@@ -77,17 +77,18 @@ export class Tail {
 
   /** The time of day, or the date where that was days ago. */
   _when(seconds) {
-    return Date.now() / 1000 - seconds < DAY_S ? this._times.second(seconds) : this._times.date(seconds);
+    return Date.now() / 1000 - seconds < DAY_S ? this._times.second(seconds) : this._times.dateOf(seconds);
   }
 
   _row(event, fresh) {
     const status = event.status ?? "";
     const tone = status >= 500 ? "tone-bad" : status >= 400 ? "tone-warn" : "";
     const t = secondsOf(event.ts);
+    const when = this._when(t);
     return el(
       "tr",
       { class: fresh ? "fresh" : null },
-      el("td", { class: "when" }, el("time", { datetime: event.ts, title: this._times.moment(t) }, this._when(t))),
+      el("td", { class: `when${when.length > 8 ? " long" : ""}` }, el("time", { datetime: event.ts, title: this._times.moment(t) }, when)),
       el("td", { class: `status ${tone}` }, status === "" ? UNKNOWN : String(status)),
       el("td", { class: "what", title: event.url }, el("bdi", {}, event.url)),
       el("td", { class: "n" }, event.duration_ms === undefined || event.duration_ms === null ? "" : duration(event.duration_ms)),

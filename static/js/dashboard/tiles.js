@@ -26,6 +26,7 @@ export class Tiles {
     }
     this._spark = [];
     this._before = [];
+    this._over = 0;
     this._seconds = [];
   }
 
@@ -57,9 +58,12 @@ export class Tiles {
     bars(this._canvas("now"), this._seconds);
   }
 
-  /** The series of the period, and for each point the one of the period before, or null. */
-  lines(points, before = []) {
-    [this._spark, this._before] = [points, before];
+  /**
+   * The series of the period, and for each point the one of the period before, or null. `over` of the points are of
+   * buckets that are over.
+   */
+  lines(points, before, over) {
+    [this._spark, this._before, this._over] = [points, before, over];
     this.draw();
   }
 
@@ -69,7 +73,7 @@ export class Tiles {
     for (const name of Object.keys(TILES)) {
       const { measure } = this._tiles[name].dataset;
       const pick = (points) => points.map((point) => point?.[measure] ?? null);
-      line(this._canvas(name), pick(this._spark), pick(this._before));
+      line(this._canvas(name), pick(this._spark), pick(this._before), this._over);
     }
   }
 
@@ -86,7 +90,11 @@ export class Tiles {
     const change_ = document.createElement("b");
     change_.textContent = moved;
     change_.className = better > 0 ? "better" : better < 0 ? "worse" : "";
-    more.replaceChildren(...(moved ? [change_, tile.beside ? " · " : " "] : []), beside);
+    const kept = document.createElement("span");
+    kept.textContent = beside;
+    const between = document.createElement("i");
+    between.textContent = tile.beside ? " · " : " ";
+    more.replaceChildren(...(moved ? [change_, between] : []), kept);
   }
 
   _canvas(name) {

@@ -8,10 +8,12 @@ const FORMATS = {
   date: { day: "numeric", month: "short" },
   year: { day: "numeric", month: "short", year: "numeric" },
   month: { month: "short" },
+  monthAndYear: { month: "short", year: "numeric" },
   weekday: { weekday: "short" },
+  digits: { day: "2-digit", month: "2-digit", year: "numeric" },
 };
 
-/** Writes Unix seconds in the IANA `zone`: `time` 16:42, `second` 16:42:07, `date` 16 Nov, `moment` 16 Nov 16:42, … */
+/** Writes Unix seconds in the IANA `zone`: `time` 16:42, `second` 16:42:07, `date` 16 Nov, `moment` 16 Nov 16:42, `iso` 2026-11-16, … */
 export function timesIn(zone) {
   const made = {};
   for (const [name, options] of Object.entries(FORMATS)) {
@@ -21,7 +23,9 @@ export function timesIn(zone) {
   }
   const thisYear = () => made.year(Date.now() / 1000).slice(-4);
   made.dateOf = (seconds) => (made.year(seconds).endsWith(thisYear()) ? made.date(seconds) : made.year(seconds));
+  made.monthOf = (seconds) => (made.monthAndYear(seconds).endsWith(thisYear()) ? made.month(seconds) : made.monthAndYear(seconds));
   made.moment = (seconds) => `${made.dateOf(seconds)} ${made.time(seconds)}`;
+  made.iso = (seconds) => made.digits(seconds).split("/").reverse().join("-");
   made.isMidnight = (seconds) => made.time(seconds) === "00:00";
   made.zone = zone;
   return made;
