@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
+from tests.chromium import ARGUMENTS
 
 from . import load, sealed
 from .corpus import Corpus
@@ -32,16 +33,6 @@ CALM_S: Final = 4.0
 TARGET_CPU: Final = 0.25
 TARGET_LAG_S: Final = 1.0
 PASSWORD: Final = "correct horse battery staple"
-ARGUMENTS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class _Seen(NamedTuple):

@@ -18,22 +18,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from tests.chromium import ARGUMENTS
 from tests.integration.server_process import OWNER, ServerProcess, WebService
 from tests.system_packages import program
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = CHECKOUT / "build" / "screenshots"
 PASSWORD: Final = "correct horse battery staple"
-ARGUMENTS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS: Final = 15_000
 MAKE_WEB_SERVICES: Final = """
 import json

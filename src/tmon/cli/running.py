@@ -31,8 +31,8 @@ from .owning import Owning
 
 log = structlog.get_logger(__name__)
 
-ANSWER_S: Final = 5.0
-"""How long the core may take to answer what a collector asks."""
+ANSWER_S: Final = 3.0
+"""How long the core may take to answer what a collector asks: less than /readyz gives to each of its checks."""
 MORE_S: Final = 1.0
 """How much longer than it was given it may take for having the views settled."""
 LEFT_ALONE_S: Final = 1.0

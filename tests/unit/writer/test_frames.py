@@ -330,3 +330,25 @@ def test_a_socket_that_nobody_listens_on_is_no_writer(tmp_path: Path) -> None:
         await remote.stop()
 
     asyncio.run(talk())
+
+
+def test_a_writer_that_ends_every_connection_is_not_asked_without_a_pause(tmp_path: Path) -> None:
+    async def talk() -> float:
+        times: list[float] = []
+        enough = asyncio.Event()
+
+        async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            times.append(asyncio.get_running_loop().time())
+            writer.close()
+            if len(times) == 4:
+                enough.set()
+
+        server = await asyncio.start_unix_server(end, tmp_path / "collectors.sock")
+        remote = RemoteWriter(tmp_path, "collector-1", str)
+        remote.start()
+        await asyncio.wait_for(enough.wait(), 30)
+        await remote.stop()
+        server.close()
+        return times[-1] - times[0]
+
+    assert asyncio.run(talk()) > 0.25

@@ -14,7 +14,7 @@ MOST_EVENTS: Final = 1_000
 MOST_S: Final = 0.005
 QUIET_TURNS: Final = 2
 """The loop hands over what it has gathered when two of its turns brought nothing more: then it is about to wait, so
-whoever gets it has Python's lock, or a processor, and one commit serves all requests that had arrived. It hands over
+the writer's thread has Python's lock for itself, and one commit serves all requests that had arrived. It hands over
 earlier when it has gathered this much, or this long."""
 
 
@@ -28,9 +28,6 @@ class Gathering(Generic[Item]):
         self._since = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     def add(self, item: Item, events: int) -> None:
         """Gather one more, which brings so many events."""
         if not self._items:
@@ -43,13 +40,8 @@ class Gathering(Generic[Item]):
     def end(self) -> None:
         """Hand over now."""
         if self._items:
-            items = self.drop()
+            items, self._items, self._events = self._items, [], 0
             self._hand_over(items)
-
-    def drop(self) -> list[Item]:
-        """Hand nothing over, and return what there was."""
-        items, self._items, self._events = self._items, [], 0
-        return items
 
     def _turn(self, before: int, quiet: int) -> None:
         """Called once in every turn of the loop while something is gathered; `before` is how much it was."""

@@ -179,6 +179,7 @@ class RemoteWriter:
                 told = False
                 log.info("connected to the writer")
                 await self._lasting(line)
+            await asyncio.sleep(AGAIN_S)  # one that ends each connection at once is not asked without a pause
 
     async def _lasting(self, line: Frames) -> None:
         """Wait for the end of the connection, and end it where the writer is stuck: senders are not to wait for ever.
