@@ -198,3 +198,4 @@ def _settle_down() -> None:
     """What the start has made lives as long as the process; the collector of garbage need not look through it."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
