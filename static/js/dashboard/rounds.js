@@ -5,6 +5,7 @@
 // second and its answer. Where that has changed the other panels are asked too, at most once a second, and those that
 // nobody sees less often. After a round without a change there is a second to the next one, unless something is heard of
 // a new request before. So a quiet web service costs one small question a second, and a busy one two, whatever arrives.
+// Where the summary is dear, because it is worked out from the events, it is never asked more than once a second.
 
 const EVERY_MS = 500;
 const QUIET_MS = 1000;
@@ -17,12 +18,14 @@ export class Rounds {
   /**
    * `first(signal)` asks for the summary and resolves to whether it has changed; what it throws means "try again later".
    * `rest(signal, changed, all)` has asked what is due then, with `all` everything, and waits for nothing. Errors are
-   * theirs to show.
+   * theirs to show. `endsNow()` says whether the period reaches up to now, `dear()` whether its summary is.
    */
-  constructor({ first, rest, endsNow }) {
+  constructor({ first, rest, endsNow, dear }) {
     this._first = first;
     this._rest = rest;
     this._endsNow = endsNow;
+    this._dear = dear;
+    this._quiet = false;
     this._timer = null;
     this._abort = new AbortController();
     this._all = true;
@@ -65,8 +68,8 @@ export class Rounds {
       const changed = await this._first(signal);
       if (signal.aborted) return;
       this._others(signal, changed);
-      this._quiet = !changed && this._endsNow();
-      wait = !this._endsNow() ? PAST_MS : changed ? EVERY_MS : QUIET_MS;
+      this._quiet = !changed && !this._dear() && this._endsNow();
+      wait = !this._endsNow() ? PAST_MS : changed && !this._dear() ? EVERY_MS : QUIET_MS;
     } catch {
       if (signal.aborted) return;
     }
