@@ -6,9 +6,9 @@ period some four times a second, the page notes when it shows which figure, and 
 API was asked until the page showed at least what it answered. That includes the time which the API took to answer, so
 the page is never further behind than the largest of these, on which the verdict is.
 
-Memory is measured on a server whose caches are full. It is given events as fast as it takes them until what it has
-beside mapped files has changed by less than one percent in twenty seconds. Then page and streams are opened, and from
-a few seconds after that its largest memory counts until the end. What grows there is no cache.
+Memory is measured on a server whose caches are full. It is given batches, 20,000 events a second, until what it has
+beside mapped files has changed by less than one percent in twenty seconds, for a minute at most. Then page and streams
+are opened, and from a few seconds after that its largest memory counts until the end. What grows there is no cache.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ UNREAD: Final = 10
 CALM_S: Final = 4.0
 """After which the page has drawn itself."""
 SENDERS: Final = 4
-"""Connections on which the server gets batches while it warms up."""
+WARM_RATE: Final = 20_000
+"""Connections on which the server gets batches while it warms up, and events a second: as many as its views can follow,
+so that it has no more at once than later."""
 WARM_MOST_S: Final = 60.0
 STEADY_S: Final = 20.0
 STEADY: Final = 0.01
@@ -54,6 +56,8 @@ STEADY: Final = 0.01
 EACH_S: Final = 0.23
 """Between two comparisons, without the time of the API's answer."""
 CAUGHT_UP_S: Final = 20.0
+LONGER_S: Final = 8.0
+"""For which events arrive beyond the time that is measured: the page is opened meanwhile, and catches up."""
 TARGET_CPU: Final = 0.25
 TARGET_LAG_S: Final = 1.0
 TARGET_GROWTH: Final = 0.03
@@ -80,7 +84,8 @@ class _Seen(NamedTuple):
     seconds: float
     page_cpu: float
     browser_cpu: float
-    """Shares of one processor: of the processes that run pages, and of all of Chromium."""
+    """Shares of one processor: of the processes that run pages, of all of Chromium, and (below) of the server."""
+    server_cpu: float
     lags_s: list[float]
     """How far the page was behind the API, each time they were compared."""
     memory: list[Memory]
@@ -105,9 +110,7 @@ def measure(
     batches = data / "warming.requests"
     sealed.batches(batches, service, corpus.requests(warming, now - 3_600, now - 60))
     singles = data / "dashboard.requests"
-    sealed.singles(
-        singles, service, corpus.requests(int(RATE * (seconds + 60)), now - 60, now), form=False
-    )
+    sealed.singles(singles, service, corpus.requests(int(RATE * (seconds + 60)), now - 60, now), form=False)
     with Server(data) as server:
         empty = _own_bytes(server)
         warm = _warmed(server, batches)
@@ -117,19 +120,23 @@ def measure(
                 server.port,
                 singles,
                 connections=CONNECTIONS,
-                seconds=seconds + CALM_S + CAUGHT_UP_S,
+                seconds=seconds + CALM_S + LONGER_S,
                 rate=RATE,
             )
             seen = _watched(chromium, server, service, seconds)
             report = generator.report()
     if report.refused:
         raise RuntimeError(f"events were refused: {report.refused}")
-    _fill(table, seen, report, f"{empty / 1e6:.0f} MB before the first event, {warm} before anything was open")
+    _fill(
+        table, seen, report, f"{empty / 1e6:.0f} MB before the first event, {warm} before anything was open"
+    )
 
 
 def _warmed(server: Server, batches: Path) -> str:
     """Give the server events until its memory stays as it is; returns what it has then, in words."""
-    generator = load.start(server.port, batches, connections=SENDERS, seconds=WARM_MOST_S)
+    generator = load.start(
+        server.port, batches, connections=SENDERS, seconds=WARM_MOST_S, rate=WARM_RATE / sealed.BATCH
+    )
     began = time.monotonic()
     seen: list[tuple[float, int]] = []
     steady = False
@@ -151,7 +158,8 @@ def _fill(table: Table, seen: _Seen, report: load.Report, before: str) -> None:
     table.add(
         "single events while all of that is open",
         f"{report.per_second:,.0f}/s",
-        f"p50 {report.latency_ms(0.5):.1f} ms, p99 {report.latency_ms(0.99):.1f} ms",
+        f"p50 {report.latency_ms(0.5):.1f} ms, p99 {report.latency_ms(0.99):.1f} ms; "
+        f"processor time of the server {seen.server_cpu:.0%} of a core",
     )
     table.at_most(
         "processor time of the page",
@@ -178,7 +186,9 @@ def _fill(table: Table, seen: _Seen, report: load.Report, before: str) -> None:
         f"{growth:.1%}, {own[0] / 1e6:.0f} to {max(own) / 1e6:.0f} MB",
         f"target {TARGET_GROWTH:.0%} or less; {before}",
     )
-    table.add("all of the server's memory, with mapped files", f"{max(one.rss for one in seen.memory) / 1e6:.0f} MB")
+    table.add(
+        "all of the server's memory, with mapped files", f"{max(one.rss for one in seen.memory) / 1e6:.0f} MB"
+    )
 
 
 def _watched(chromium: str, server: Server, service: WebService, seconds: float) -> _Seen:
@@ -191,6 +201,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
         page.wait_for_timeout(1_000 * CALM_S)
         figure.evaluate(NOTE_FIGURES)
         began, cpu, memory = time.monotonic(), _chromium_cpu_s(), [server.memory() or Memory(1, 0)]
+        server_s = server.cpu_s()
         told = []
         while time.monotonic() < began + seconds:
             asked = time.time()
@@ -199,9 +210,10 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
             page.wait_for_timeout(1_000 * EACH_S)
         took = time.monotonic() - began
         page_s, all_s = (end - begin for begin, end in zip(cpu, _chromium_cpu_s(), strict=True))
+        server_s = server.cpu_s() - server_s
         shown = _shown(page, told[-1].requests)
         browser.close()
-    return _Seen(took, page_s / took, all_s / took, behind_s(told, shown), memory)
+    return _Seen(took, page_s / took, all_s / took, server_s / took, behind_s(told, shown), memory)
 
 
 def _opened(page: Page, server: Server, service: WebService) -> Locator:
