@@ -17,7 +17,8 @@ class Answer(msgspec.Struct, kw_only=True):
 
     `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
     period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
-    date. `as_of` is ISO 8601. `approximate` names measures that are not exact.
+    date. `as_of` is ISO 8601. `approximate` names measures that are not exact. `keys` is how many keys all pages of a
+    ranking have.
     """
 
     status_code: int = 200
@@ -30,6 +31,7 @@ class Answer(msgspec.Struct, kw_only=True):
     as_of: str
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
+    keys: int | UnsetType = UNSET
 
 
 class Figures(msgspec.Struct, kw_only=True):

@@ -7,13 +7,15 @@ They come in the order of their numbers, so the first event of a visitor is the 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
-from ..base import Filter, Grain, Measures, Period, Ranking
+from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking
+from ..pages import page_of
 from .keys import Key, key_of
 
 ADD_UP = """
@@ -50,6 +52,10 @@ class Filtered:
         found = self._by_key(view, period)
         rows = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
         return ranking_of(rows[:limit], _sum(found.values()))
+
+    def page(self, view: View, period: Period, page: Page) -> Listing:
+        """A part of the keys of a view among the events that match the period's filters."""
+        return page_of(self._by_key(view, period), Measures(), page)
 
     def figures(self, view: View, period: Period, keys: Sequence[str]) -> Ranking:
         """These keys of a view among the events that match the period's filters."""
@@ -162,11 +168,11 @@ def _sum(several: Iterable[Measures]) -> Measures:
 def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
     """SQL conditions over an event `b` for the filters, with their parameters."""
     conditions, parameters = [], []
-    for view, pattern, negated in filters:
-        key = key_of(view)
+    for one in filters:
+        key = key_of(one.view)
         value = key.dimension.value
-        # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
-        glob = pattern.replace("[", "[[]").replace("?", "[?]")
+        # GLOB tells upper from lower case and knows * as any text; signs that stand for themselves are quoted
+        glob = "*".join(re.sub(r"[*?\[]", r"[\g<0>]", text) for text in one.literals)
         if key.dimension.table:
             matches = (
                 f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "
@@ -176,5 +182,5 @@ def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
         else:
             matches = f"{key.text.replace('r.dim', value)} GLOB ?"
             parameters.append(glob)
-        conditions.append(f"NOT ({matches})" if negated else matches)
+        conditions.append(f"NOT ({matches})" if one.negated else matches)
     return conditions, parameters

@@ -16,8 +16,10 @@ from ..base import (
     Box,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -26,6 +28,7 @@ from ..base import (
     UnknownView,
 )
 from ..fields import fields_of
+from . import paging
 from .filtered import Filtered, conditions_of, measures_of
 from .locating import locations
 from .ranking import figures, ranking, totals
@@ -90,6 +93,10 @@ class Questions:
             limit,
             adds_up=in_step and self._whole(number, period),
         )
+
+    def page(self, number: int, period: Period, page: Page) -> Listing:
+        """A part of the keys of view `number` from its counts."""
+        return paging.page(self._db, number, _buckets(self._db, period), page)
 
     def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
         """These keys of view `number` from its counts; see `ranking`."""

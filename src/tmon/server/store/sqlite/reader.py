@@ -17,8 +17,10 @@ from ..base import (
     Damaged,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -60,6 +62,13 @@ class SqliteReader(Reader):
                 return ask.filtered.ranking(known, period, limit)
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, period, limit, in_step=in_step)
+
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        with self._questions() as ask:
+            number, known, _ = ask.view(view)
+            return (
+                ask.filtered.page(known, period, page) if period.filters else ask.page(number, period, page)
+            )
 
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._questions() as ask:

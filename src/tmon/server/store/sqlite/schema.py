@@ -16,6 +16,7 @@ from tmon.settings import read_only_address
 
 from ...events import key_text
 from ..base import Damaged
+from ..pages import contains
 
 FORMAT = 2
 
@@ -173,6 +174,7 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 
 
@@ -193,6 +195,7 @@ def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
         connection.close()
         raise
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 
 
