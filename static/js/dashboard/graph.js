@@ -89,7 +89,7 @@ export class Graph {
     const width = this._width;
     if (width <= 0) return;
     if (!this._plot) this._rebuild();
-    else if (this._plot.width !== width) this._plot.setSize({ width, height: this._height(width) });
+    else if (this._plot.width !== width || this._plot.height !== this._height(width)) this._plot.setSize({ width, height: this._height(width) });
   }
 
   /** The room inside the place's padding, in CSS pixels. */
@@ -99,6 +99,7 @@ export class Graph {
   }
 
   _height(width) {
+    if (this._place.closest(".large")) return Math.max(HEIGHT.narrow, this._place.clientHeight - parseFloat(getComputedStyle(this._place).paddingBottom));
     return width < 600 ? HEIGHT.narrow : HEIGHT.wide;
   }
 

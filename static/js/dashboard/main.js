@@ -5,7 +5,10 @@ import { asking } from "../ask.js";
 import { say } from "../dom.js";
 import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
-import { parsed } from "./filters.js";
+import { Chips } from "./chips.js";
+import { Enlarge } from "./enlarge.js";
+import { FilterForm } from "./filter_form.js";
+import { Filters } from "./filters.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
@@ -30,6 +33,8 @@ const REST_MS = 5000;
 const COUNTRIES = 300;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
+/** A question that is wrong, or too long: its filters are, since the periods are ours. */
+const WRONG = new Set([400, 414, 431]);
 
 const page = document.getElementById("dashboard");
 const { wsid, zone, vendor } = page.dataset;
@@ -60,7 +65,11 @@ class Dashboard {
     this._equip();
     this._tail = new Tail(times);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
-    this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
+    this._filters = new Filters(this._address);
+    this._chips = new Chips(this._address, this._filters);
+    this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask, this._filters, (one) => this._enlarge.toggle(one)));
+    this._enlarge = new Enlarge(this._address);
+    new FilterForm(ask, this._filters, () => this._period.parameters);
     this._seconds = new LiveSeconds(ask);
     this._picker = new PeriodPicker(this._address);
     this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to));
@@ -103,7 +112,7 @@ class Dashboard {
   /** The period and the filters of the address: where they differ everything is asked anew, and what is shown stays until its answer has come. */
   _look() {
     const period = periodOf(this._address);
-    const filter = this._address.all("filter").filter(parsed);
+    const filter = this._filters.asked;
     const asked = JSON.stringify([period.parameters, filter]);
     if (asked === this._asked) return;
     this._asked = asked;
@@ -160,11 +169,20 @@ class Dashboard {
   // -- rounds of questions ---------------------------------------------------------------------------------------------
 
   async _first(signal) {
+    const { unaskable } = this._filters;
+    if (unaskable) {
+      this._chips.refuse(unaskable);
+      return null;
+    }
     let answer;
     try {
       answer = await ask("summary", this._parameters, signal);
       this._state.troubled(null);
     } catch (error) {
+      if (!signal.aborted && this._filter.length && (WRONG.has(error.status) || (error.status === 404 && this._chips.wrong))) {
+        this._chips.refuse(error.message);
+        return null;
+      }
       if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
       throw error;
     }
@@ -174,6 +192,7 @@ class Dashboard {
     this._told = told;
     this._summary = answer;
     this._cover(answer);
+    this._chips.complete(answer.complete_from);
     this._figures();
     this._elsewhere.show(answer.results.requests === 0, signal).catch(() => {}); // only a hint
     return changed;

@@ -11,7 +11,8 @@ const AWAY_MS = 3000;
 
 export class Rounds {
   /**
-   * `first(signal)` asks the first question and resolves to whether its answer has changed; `rest(signal, changed, all)`
+   * `first(signal)` asks the first question and resolves to whether its answer has changed, or to null: then nothing more
+   * is asked until `now` is called. `rest(signal, changed, all)`
    * asks what is due then, with `all` everything. Errors are theirs to show: what they throw means "try again later".
    */
   constructor({ first, rest, endsNow }) {
@@ -48,6 +49,7 @@ export class Rounds {
     let wait = this._endsNow() ? EVERY_MS : PAST_MS;
     try {
       const changed = await this._first(signal);
+      if (changed === null) return;
       await this._rest(signal, changed, all);
       if (!signal.aborted) this._all = false;
     } catch (error) {
