@@ -106,24 +106,24 @@ def test_what_was_found_filters_everything(looked: Callable[..., Page]) -> None:
 def test_all_keys_are_paged_through(looked: Callable[..., Page]) -> None:
     page = looked()
     panel = page.locator("#view-url")
-    panel.get_by_role("button", name="Show all of Pages").click()
+    panel.get_by_role("button", name="Show all 130 of Pages").click()
     expect(page).to_have_url(re.compile(r"\?large=url$"))
     pager = panel.get_by_role("navigation", name="Pages of Pages")
-    expect(pager).to_contain_text("1–50 of 130")
+    expect(pager).to_contain_text("1\N{EN DASH}50 of 130")
     expect(names(page, "url")).to_have_count(51)
     expect(names(page, "url").last).to_have_text("80 more")
     assert shown(page, "url") == 140
     expect(pager.get_by_role("button", name="Previous page")).to_have_attribute("aria-disabled", "true")
     pager.get_by_role("button", name="Next page").click()
-    expect(pager).to_contain_text("51–100 of 130")
+    expect(pager).to_contain_text("51\N{EN DASH}100 of 130")
     expect(names(page, "url").first).to_have_text("/Seite/051")
     assert shown(page, "url") == 140
     pager.get_by_role("button", name="Next page").click()
-    expect(pager).to_contain_text("101–130 of 130")
+    expect(pager).to_contain_text("101\N{EN DASH}130 of 130")
     expect(names(page, "url")).to_have_count(31)
     expect(pager.get_by_role("button", name="Next page")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(pager).to_contain_text("101–130 of 130")
+    expect(pager).to_contain_text("101\N{EN DASH}130 of 130")
     panel.get_by_role("button", name="Search Pages").click()
     page.keyboard.type("/00")
     expect(pager).to_contain_text("9 in all")
@@ -228,8 +228,8 @@ def test_keys_open_large_as_a_table_and_full_screen(looked: Callable[..., Page])
     expect(page.locator("#graph-table tbody tr").first).to_be_visible()
 
 
-def test_a_panel_of_nothing_opens_large_as_well(looked: Callable[..., Page]) -> None:
-    page = looked("?large=utm_medium")
+def test_a_panel_of_nothing_opens_large_as_well(wide: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{wide.wsid}?large=utm_medium").page
     expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")
     page.locator("#view-utm_medium").get_by_role("button", name="Show less").click()
     expect(page.locator("#tiles")).to_be_visible()
@@ -279,9 +279,9 @@ def test_a_page_of_a_large_panel_stays_where_it_is(
     report(server, service, [request(url=f"/{n:03}") for n in range(60)])
     page = opened(f"/view/dashboard/{service.wsid}?large=url").page
     page.locator("#view-url").get_by_role("button", name="Next page").click()
-    expect(page.locator("#view-url .pager")).to_contain_text("51–60 of 60")
+    expect(page.locator("#view-url .pager")).to_contain_text("51\N{EN DASH}60 of 60")
     report(server, service, [request(url="/new")])
-    expect(page.locator("#view-url .pager")).to_contain_text("51–61 of 61")
+    expect(page.locator("#view-url .pager")).to_contain_text("51\N{EN DASH}61 of 61")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -290,6 +290,6 @@ def test_large_panels_fit_every_screen(
     looked: Callable[..., Page], screenshot: Callable[[Page, str], None], width: int, scheme: str
 ) -> None:
     page = looked("?large=url", viewport={"width": width, "height": 900}, color_scheme=scheme)
-    expect(page.locator("#view-url .pager")).to_contain_text("1–50 of 130")
+    expect(page.locator("#view-url .pager")).to_contain_text("1\N{EN DASH}50 of 130")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     screenshot(page, f"large-{width}-{scheme}")

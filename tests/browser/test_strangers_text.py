@@ -7,7 +7,6 @@ The server of these tests has a GeoIP database whose place names are hostile too
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -77,10 +77,12 @@ export class Enlarge {
     return [...this._panels].find(([, one]) => one === panel)[0];
   }
 
-  /** What a key is about: the panel with the focus, else the one under the pointer, else the large one. */
+  /** What a key is about: the panel where the focus is seen, else the one under the pointer, else the one with the focus. */
   _key(act) {
     const all = [...this._panels.values()];
-    const panel = all.find((one) => one.contains(document.activeElement)) ?? all.find((one) => one.matches(":hover")) ?? this._large;
+    const seen = document.activeElement?.matches(":focus-visible");
+    const focused = all.find((one) => one.contains(document.activeElement));
+    const panel = (seen && focused) || all.find((one) => one.matches(":hover")) || focused || this._large;
     if (!panel) return false;
     act(panel);
     return true;

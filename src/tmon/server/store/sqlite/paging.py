@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page of a view's keys, from its counts: sought, sorted by any measure, from anywhere in the order.
+"""A page of a view's keys, from its counts, that are sought or sorted by another measure than requests.
 
-Unlike a ranking's (ranking.py), its order may depend on any measure, so all of them are added up for every key.
+Unlike a ranking's (ranking.py), their order may depend on any measure, so all of them are added up for every key.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from ..fields import fields_of
 from . import paging
 from .filtered import Filtered, conditions_of, measures_of
 from .locating import locations
-from .ranking import figures, ranking, totals
+from .ranking import counted, figures, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -94,9 +94,14 @@ class Questions:
             adds_up=in_step and self._whole(number, period),
         )
 
-    def page(self, number: int, period: Period, page: Page) -> Listing:
-        """A part of the keys of view `number` from its counts."""
-        return paging.page(self._db, number, _buckets(self._db, period), page)
+    def page(self, number: int, period: Period, page: Page, *, in_step: bool) -> Listing:
+        """A part of the keys of view `number` from its counts; see `ranking`."""
+        buckets = _buckets(self._db, period)
+        if page.search or page.sort != "requests":
+            return paging.page(self._db, number, buckets, page)
+        adds_up = in_step and self._whole(number, period)
+        rows, other = ranking(self._db, number, buckets, page.limit, page.offset, adds_up=adds_up)
+        return Listing(rows, other, counted(self._db))
 
     def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
         """These keys of view `number` from its counts; see `ranking`."""

@@ -27,7 +27,7 @@ ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, visitors = vi
 LARGEST = """
 SELECT o.key, k.text FROM ordered o JOIN keys k ON k.id = o.key WHERE o.key <> 0 AND o.requests >= ifnull(
     (SELECT requests FROM ordered WHERE key <> 0 ORDER BY requests DESC LIMIT 1 OFFSET ? - 1), 0)
-ORDER BY o.requests DESC, k.text LIMIT ?
+ORDER BY o.requests DESC, k.text LIMIT ? OFFSET ?
 """
 VISITORS = "SELECT sum(c.visitors) FROM ({buckets}) b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ?"
 AT_ONCE = 500
@@ -39,17 +39,24 @@ CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.key IN (SELECT value
 
 
 def ranking(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int, *, adds_up: bool
+    db: sqlite3.Connection,
+    view: int,
+    buckets: tuple[str, list[int]],
+    limit: int,
+    offset: int = 0,
+    *,
+    adds_up: bool,
 ) -> Ranking:
     """The `limit` largest keys of a view (by number) in the buckets of an SQL query with its parameters.
 
+    Without as many as `offset` that are larger. How many keys there are is what `counted` says then.
     `adds_up` says that the view has counted every request that the totals of those buckets have.
     """
     query, parameters = buckets
     db.execute(ORDERED)
     db.execute("DELETE FROM ordered")
     db.execute(FILL.format(buckets=query), (*parameters, view))
-    largest = db.execute(LARGEST, (limit, limit)).fetchall()
+    largest = db.execute(LARGEST, (offset + limit, limit, offset)).fetchall()
     keys = "[" + ",".join(str(key) for key, _ in largest) + "]"
     shown = {
         row[0]: measures_of(row[1:])
@@ -58,6 +65,12 @@ def ranking(
     whole = totals(db, 0 if adds_up else view, buckets)
     (visitors,) = db.execute("SELECT sum(visitors) FROM ordered").fetchone()
     return ranking_of([(text, shown[key]) for key, text in largest], whole._replace(visitors=visitors or 0))
+
+
+def counted(db: sqlite3.Connection) -> int:
+    """How many keys the last ranking that was made on this connection had to choose from."""
+    (keys,) = db.execute("SELECT count(*) FROM ordered WHERE key <> 0").fetchone()
+    return int(keys)
 
 
 def figures(

@@ -65,10 +65,11 @@ class SqliteReader(Reader):
 
     def page(self, view: str, period: Period, page: Page) -> Listing:
         with self._questions() as ask:
-            number, known, _ = ask.view(view)
-            return (
-                ask.filtered.page(known, period, page) if period.filters else ask.page(number, period, page)
-            )
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.page(known, period, page)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.page(number, period, page, in_step=in_step)
 
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._questions() as ask:
