@@ -427,7 +427,7 @@ def test_more_is_offered_only_where_there_is_more(busy: WebService, opened: Open
     offered = {
         view: page.locator(f"#view-{view} [data-more]") for view in ("country", "status", "utm_medium", "bot")
     }
-    expect(offered["country"]).to_have_text(re.compile("^Show all [0-9]+$"))
+    expect(offered["country"]).to_have_text("Show all")
     expect(offered["status"]).to_have_text("All figures")
     expect(offered["bot"]).to_have_text("All figures")
     expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")

@@ -224,8 +224,10 @@ def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path
         with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
             connection.execute("DROP TABLE IF EXISTS run_keys")
             connection.execute("DROP TABLE IF EXISTS sizes")
+            connection.execute("DROP INDEX IF EXISTS counts_large")
             connection.execute("PRAGMA user_version = 1")
     again = open_store(tmp_path)
+    assert requests(again.ranking("url", TODAY, 10)) == {}
     again.append([envelope(event(path="/a"), source="web-1", run="r", key=5)])
     again.settle()
     assert [(run.stored, run.key) for run in again.runs(WSID)] == [(2, 5)]

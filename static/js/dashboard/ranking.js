@@ -140,7 +140,7 @@ export class Ranking {
     if (this._sought && this._named) return { limit: ALL, ...sort };
     const search = this._sought ? { search: this._sought } : {};
     if (this.large) return { limit: PAGE, offset: this._offset, ...search, ...sort };
-    return { limit: this._swatches ? SLICES - 1 : FEW, offset: 0, ...search, ...sort }; // with an offset it says how many there are
+    return { limit: this._swatches ? SLICES - 1 : FEW, ...search, ...sort };
   }
 
   get _wide() {
@@ -290,7 +290,7 @@ export class Ranking {
     }
     if (!this._drawn) this._build();
     const more = this._keys === null ? null : this._keys - this._offset - kept.length;
-    const text = this._sought ? "Everything else" : this._swatches ? "Other" : this._offset ? "All others" : more ? `${count(more)} more` : "No longer listed one by one";
+    const text = this._sought ? "Everything else" : this._swatches ? "Other" : more === null || this._offset ? "All others" : more ? `${count(more)} more` : "No longer listed one by one";
     this._table.show(this._rows, { all: this._all, earlier: this._earlier, called: this._called, rest: { text, opens: !this.large }, fresh: this._fresh });
     say(this._note, this._complete_from ? `Complete since ${this._complete_from}` : "");
     this.draw();

@@ -31,7 +31,7 @@ from ..fields import fields_of
 from . import paging
 from .filtered import Filtered, conditions_of, measures_of
 from .locating import locations
-from .ranking import counted, figures, ranking, totals
+from .ranking import counted, figures, of_all, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -84,14 +84,19 @@ class Questions:
 
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
-    def ranking(self, number: int, period: Period, limit: int, *, in_step: bool) -> Ranking:
-        """The largest keys of view `number` from its counts; `in_step` if it has counted what the totals have."""
+    def ranking(self, number: int, view: View, period: Period, limit: int, *, in_step: bool) -> Ranking:
+        """The largest keys of a view, by its number, from its counts.
+
+        `in_step` if it has counted what the totals have.
+        """
+        visitors: Any = view.visitors
         return ranking(
             self._db,
             number,
             _buckets(self._db, period),
             limit,
             adds_up=in_step and self._whole(number, period),
+            visitors=visitors,
         )
 
     def page(self, number: int, period: Period, page: Page, *, in_step: bool) -> Listing:
@@ -100,17 +105,21 @@ class Questions:
         if page.search or page.sort != "requests":
             return paging.page(self._db, number, buckets, page)
         adds_up = in_step and self._whole(number, period)
-        rows, other = ranking(self._db, number, buckets, page.limit, page.offset, adds_up=adds_up)
+        rows, other = of_all(self._db, number, buckets, page.limit, page.offset, adds_up=adds_up)
         return Listing(rows, other, counted(self._db))
 
-    def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
-        """These keys of view `number` from its counts; see `ranking`."""
+    def figures(
+        self, number: int, view: View, period: Period, keys: Sequence[str], *, in_step: bool
+    ) -> Ranking:
+        """These keys of a view from its counts; see `ranking`."""
+        visitors: Any = view.visitors
         return figures(
             self._db,
             number,
             _buckets(self._db, period),
             keys,
             adds_up=in_step and self._whole(number, period),
+            visitors=visitors,
         )
 
     def totals(self, period: Period) -> Measures:
