@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,8 +39,8 @@ from .ledger import ledger
 from .parameters import Parameters, limited
 from .period import EARLIEST, Bounds, bounds, not_too_old, plan, previous
 from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
-from .series import MOST, buckets, check_limit, kept_from, spanned, stamps
-from .summing import PERCENTS, summed
+from .series import MOST, buckets, check_limit, check_percentiles, kept_from, open_from, spanned, stamps
+from .summing import PERCENTS, Spread, spread, summed
 
 Settle = Callable[[float], object]
 """Has the views brought to the log's end; returns then, or after so many seconds."""
@@ -52,6 +52,7 @@ RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
 NOTHING = Measures()
+NO_PERCENTILES = (None,) * len(PERCENTS)
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
 """Lets through every event, and has the store answer from the events."""
@@ -117,7 +118,9 @@ class Questions:
             raise NoSuchView(f"there is no series by {shown(grain)}; there are {', '.join(GRAINS)}")
         count = parameters.number("limit", limit, 1)
         check_limit(size, count)
-        asked = parameters.read(given, parameters.COUNTED)
+        asked = parameters.read(given, parameters.SERIES)
+        if asked.percentiles:
+            check_percentiles(size)
         calendar = subject.calendar
         now = self._clock()
         first, last = None, int(now)
@@ -126,9 +129,10 @@ class Questions:
             first = covered.start if asked.since is not None else None
             last = min(last, covered.end - 1)
             if first is not None and first > last:
-                return _answer(
-                    subject, [], self._periods(subject, asked, now, size), None, self._current(now)
-                )
+                ahead = self._periods(subject, asked, now, size)
+                nothing = _answer(subject, [], ahead, None, self._current(now))
+                nothing.open_from = _date(subject, self._open_from(subject, ahead[0], now))
+                return nothing
         found = [buckets(size, count, calendar, last, first)]
         if asked.compare:
             oldest = found[0].starts[0]
@@ -139,11 +143,16 @@ class Questions:
         as_of_ms = self._current(now)
         points = []
         missing = []
+        spreads: list[Spread] = []
         for one, period in zip(found, periods, strict=True):
             counts = self._store.series(size, period)
+            values: dict[int, Sequence[float | None] | None] = {}
+            if asked.percentiles:
+                spreads.append(spread(self._store, size, period, now))
+                values = {start: spreads[-1].values.get(start, NO_PERCENTILES) for start in one.starts}
             points.append(
                 [
-                    answers.point(t, counts.get(start, NOTHING))
+                    answers.point(t, counts.get(start, NOTHING), values.get(start))
                     for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
                 ]
             )
@@ -155,8 +164,11 @@ class Questions:
             ]
             for one, before, *both in zip(*points, *known, strict=True):
                 one.previous = before if all(both) else None
-        complete_from = _last(one.complete_from for one in missing)
-        return _answer(subject, points[0], periods, complete_from, as_of_ms)
+        complete = [one.complete_from for one in missing] + [one.complete_from for one in spreads]
+        as_of_ms = min([as_of_ms, *(one.as_of_ms for one in spreads)])
+        answer = _answer(subject, points[0], periods, _last(complete), as_of_ms)
+        answer.open_from = _date(subject, self._open_from(subject, periods[0], now))
+        return _with_approximate(answer, {percent for one in spreads for percent in one.loose})
 
     def summary(self, subject: Subject, given: Given) -> Answer:
         """The totals of a period, and percentiles of the duration. Raises QuestionError, StoreError."""
@@ -173,10 +185,7 @@ class Questions:
                 results.previous = found[1].results
                 loose.update(found[1].loose)
         as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
-        answer = _answer(subject, results, periods, complete_from, as_of_ms)
-        if loose:
-            answer.approximate = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
-        return answer
+        return _with_approximate(_answer(subject, results, periods, complete_from, as_of_ms), loose)
 
     def events(self, subject: Subject, given: Given) -> Answer:
         """The latest raw events, newest first; those after a number, oldest first. Raises QuestionError, StoreError."""
@@ -294,6 +303,13 @@ class Questions:
                 return _Missing(until, subject.calendar.day(until - 1).end)
         return _Missing(complete_from or 0, complete_from)
 
+    def _open_from(self, subject: Subject, period: Period, now: float) -> int | None:
+        """The start of the period's first local day that is not closed, None if all are."""
+        waits = max(open_from(subject.calendar, now), period.day_start)
+        opened = self._store.open_from(period)
+        first = waits if opened is None else min(opened, waits)
+        return first if first < period.day_end else None
+
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
         return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
 
@@ -330,6 +346,14 @@ def _answer(
         complete_from=_date(subject, complete_from),
         as_of=_stamp(subject, as_of_ms),
     )
+
+
+def _with_approximate(answer: Answer, loose: Container[int]) -> Answer:
+    """The answer, naming the percentiles whose percents are `loose`."""
+    names = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
+    if names:
+        answer.approximate = names
+    return answer
 
 
 def shown_event(event: StoredEvent) -> dict[str, Any]:
