@@ -67,8 +67,18 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "<wsid:wsid>/data/sources": ("/{wsid}/data/sources", DATA),
     "<wsid:wsid>/data/live": ("/{wsid}/data/live", DATA),
     "<wsid:wsid>/data/quarantine": ("/{wsid}/data/quarantine", MANAGED),
+    "<wsid:wsid>/data/annotations": ("/{wsid}/data/annotations", DATA),
+    "<wsid:wsid>/data/annotations/<id:number>": ("/{wsid}/data/annotations/{annotation}", DATA),
 }
 ADMINISTRATION = "admin/"
+
+
+WRITTEN: dict[str, tuple[str, dict[str, Any] | None, int]] = {
+    # what managers do: (route, content of a POST or None for a DELETE, status)
+    "note something": ("<wsid:wsid>/data/annotations", {"text": "a release"}, 201),
+    "change it": ("<wsid:wsid>/data/annotations/<id:number>", {"text": "another"}, 200),
+    "delete it": ("<wsid:wsid>/data/annotations/<id:number>", None, 200),
+}
 
 
 @dataclass
@@ -88,8 +98,13 @@ class Asker:
 class Matrix:
     wsid: int
     foreign: int
+    annotation: int
     askers: dict[str, Asker]
     wire: Callable[[], None]
+
+    def path(self, route: str, wsid: int | None = None) -> str:
+        """An address of the route, at the web service unless another one is said."""
+        return EXPECTED[route][0].format(wsid=wsid or self.wsid, annotation=self.annotation)
 
 
 @pytest.fixture
@@ -104,17 +119,20 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     from django.test import Client
 
     from tmon.server.dashboard import services
-    from tmon.server.tenants import Keyring, accounts
+    from tmon.server.tenants import Keyring, accounts, annotating
 
     users = {
         name: accounts.create_user(f"matrix-{name}", admin=name == "administrator")[0]
         for name in ("owner", "manager", "viewer", "stranger", "administrator")
     }
-    wsid = accounts.create_webservice("matrix", users["owner"], "Europe/Vienna").webservice.wsid
+    shop = accounts.create_webservice("matrix", users["owner"], "Europe/Vienna").webservice
+    wsid = shop.wsid
     other = accounts.create_webservice("matrix, another of the owner", users["owner"]).webservice.wsid
     foreign = accounts.create_webservice("matrix, of the stranger", users["stranger"]).webservice.wsid
     accounts.add_member(wsid, users["manager"], "manager")
     accounts.add_member(wsid, users["viewer"], "viewer")
+
+    annotation = annotating.add(shop, users["owner"], NOW, "secret-of-the-owner").pk
 
     revoked, revoked_text = accounts.create_token(users["owner"])
     accounts.revoke_token(revoked.pk)
@@ -160,7 +178,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     def wire() -> None:
         services.wire(store, lambda timeout_s: store.settle(), keyring, lambda: NOW)
 
-    yield Matrix(wsid, foreign, askers, wire)
+    yield Matrix(wsid, foreign, annotation, askers, wire)
     store.close()
 
 
@@ -196,7 +214,7 @@ def test_every_expectation_names_every_asker() -> None:
 @pytest.mark.parametrize("route", EXPECTED)
 def test_a_route_answers_each_asker_as_expected(matrix: Matrix, route: str, asker: str) -> None:
     path, expected = EXPECTED[route]
-    response = matrix.askers[asker].get(path.format(wsid=matrix.wsid))
+    response = matrix.askers[asker].get(matrix.path(route))
     assert response.status_code == expected[asker]
     if "/data/" in path:
         assert json.loads(response.content)["status_code"] == expected[asker]
@@ -210,7 +228,7 @@ def test_a_route_answers_each_asker_as_expected(matrix: Matrix, route: str, aske
 def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, route: str, asker: str) -> None:
     def seen(wsid: int) -> tuple[int, str, dict[str, str]]:
         """The answer, but for what was asked for (a login leads back there) and the random token of the page's form."""
-        response = matrix.askers[asker].get(EXPECTED[route][0].format(wsid=wsid))
+        response = matrix.askers[asker].get(matrix.path(route, wsid))
         headers = dict(response.headers)
         if "Location" in headers:
             assert headers["Location"].startswith("/login?next=")
@@ -251,15 +269,46 @@ def test_a_stranger_reads_his_own(matrix: Matrix) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
-@pytest.mark.parametrize("route", [route for route in EXPECTED if "/data/" in route])
+@pytest.mark.parametrize("route", [route for route in EXPECTED if "/data/" in route and "annot" not in route])
 def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
     from django.test import Client
 
-    path = EXPECTED[route][0].format(wsid=matrix.wsid)
+    path = matrix.path(route)
     client = Client(enforce_csrf_checks=True, SERVER_NAME="127.0.0.1")
     response = getattr(client, method)(path, headers=matrix.askers["token"].headers)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
     assert json.loads(response.content)["status_code"] == 405
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("act", WRITTEN)
+def test_only_managers_who_are_logged_in_write(matrix: Matrix, act: str, asker: str) -> None:
+    from django.contrib.auth.models import User
+
+    from tmon.server.tenants import annotating
+    from tmon.server.tenants.models import WebService
+
+    shop, owner = WebService.objects.get(pk=matrix.wsid), User.objects.get(username="matrix-owner")
+    number = annotating.add(shop, owner, NOW, "as it was").pk
+    route, content, done = WRITTEN[act]
+    path = EXPECTED[route][0].format(wsid=matrix.wsid, annotation=number)
+    client, headers = matrix.askers[asker].client, matrix.askers[asker].headers
+    if content is None:
+        response = client.delete(path, headers=headers)
+    else:
+        response = client.post(path, json.dumps(content), content_type="application/json", headers=headers)
+    expected = {**per_asker(403, 404, 401), "owner": done, "manager": done}
+    assert response.status_code == json.loads(response.content)["status_code"] == expected[asker]
+    if expected[asker] != done:
+        assert annotating.one(matrix.wsid, number).text == "as it was"
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "options"])
+@pytest.mark.parametrize("route", [route for route in EXPECTED if "annot" in route])
+def test_annotations_are_written_by_no_other_method(matrix: Matrix, route: str, method: str) -> None:
+    response = getattr(matrix.askers["owner"].client, method)(matrix.path(route))
+    allowed = "GET, HEAD, POST" + (", DELETE" if "number" in route else "")
+    assert (response.status_code, response["Allow"]) == (405, allowed)
 
 
 def test_a_member_who_is_one_no_more_reads_nothing(matrix: Matrix) -> None:

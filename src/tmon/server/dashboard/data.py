@@ -37,7 +37,7 @@ Given = Mapping[str, list[str]]
 @reads_webservice()
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
     """`/<wsid>/data/users/<view>`."""
-    return _answered(
+    return answered(
         request, "ranking", lambda questions, subject, given: questions.ranking(subject, view, given), view
     )
 
@@ -47,7 +47,7 @@ def ranking(request: AskedRequest, view: str) -> HttpResponse:
 def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_lng: str) -> HttpResponse:
     """`/<wsid>/data/users/locations/<ne_lat>/<ne_lng>/<sw_lat>/<sw_lng>`."""
     corners = (ne_lat, ne_lng, sw_lat, sw_lng)
-    return _answered(
+    return answered(
         request, "locations", lambda questions, subject, given: questions.locations(subject, corners, given)
     )
 
@@ -56,7 +56,7 @@ def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_l
 @reads_webservice()
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
-    return _answered(
+    return answered(
         request,
         "series",
         lambda questions, subject, given: questions.series(subject, grain, limit, given),
@@ -68,28 +68,28 @@ def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
 @reads_webservice()
 def summary(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/summary`."""
-    return _answered(request, "summary", Questions.summary)
+    return answered(request, "summary", Questions.summary)
 
 
 @gzip_page
 @reads_webservice()
 def events(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/events`."""
-    return _answered(request, "events", Questions.events)
+    return answered(request, "events", Questions.events)
 
 
 @gzip_page
 @reads_webservice()
 def sources(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sources`."""
-    return _answered(request, "sources", Questions.sources)
+    return answered(request, "sources", Questions.sources)
 
 
 @gzip_page
 @reads_webservice(Role.MANAGER)
 def quarantine(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/quarantine`, which is not for viewers: a rejected payload may hold anything."""
-    return _answered(request, "quarantine", Questions.quarantine)
+    return answered(request, "quarantine", Questions.quarantine)
 
 
 @reads_webservice()
@@ -100,7 +100,7 @@ def live(request: AskedRequest) -> HttpResponse:
     return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
 
 
-def _answered(
+def answered(
     request: AskedRequest,
     kind: Kind,
     ask: Callable[[Questions, Subject, Given], Answer],

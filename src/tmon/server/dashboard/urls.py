@@ -11,6 +11,7 @@ from tmon.server.tenants.access import WsidConverter
 from . import overview, pages
 
 register_converter(WsidConverter, "wsid")
+register_converter(WsidConverter, "id")
 
 urlpatterns = [
     path("", pages.index, name="index"),

@@ -10,6 +10,7 @@
     keys, tokens    issue, revoke, open
     accounts        what an administrator does
     rights, access  who may read what, and how requests say who they are
+    annotating      what people note about moments
     deletions       what the store has still to drop
 """
 

@@ -23,6 +23,8 @@ KEYS_ACTIVE = 2
 """How many keys of a web service may be active at once."""
 RETENTION_DAYS = 14
 EVENTS_PER_SECOND = 100_000
+ANNOTATION_LENGTH = 200
+"""Characters."""
 
 
 @cache
@@ -226,6 +228,25 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"token {self.pk}"
+
+
+class Annotation(models.Model):
+    """What somebody noted about a web service at one moment, to be shown on its graphs: a release, an outage."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="annotations")
+    at = models.DateTimeField(help_text="The moment that it is about.")
+    text = models.CharField(max_length=ANNOTATION_LENGTH)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="annotations"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("at", "id")
+        indexes = (models.Index(fields=("webservice", "at"), name="annotations_by_moment"),)
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Salt(models.Model):
