@@ -15,10 +15,10 @@ export class NoAnswer extends Error {
   }
 }
 
-/** The address of a question; `parameters` is an object or a list of pairs. */
+/** The address of a question. A parameter whose value is a list is given once for each. */
 function address(wsid, path, parameters) {
-  const query = new URLSearchParams(parameters).toString();
-  return `/${wsid}/data/${path}${query ? `?${query}` : ""}`;
+  const query = new URLSearchParams(Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
+  return `/${wsid}/data/${path}${query.size ? `?${query}` : ""}`;
 }
 
 /**

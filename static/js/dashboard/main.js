@@ -3,11 +3,13 @@
 
 import { asking } from "../ask.js";
 import { say } from "../dom.js";
+import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
+import { parsed } from "./filters.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
-import { PeriodPicker, apart_s, before } from "./period.js";
+import { PeriodPicker, apart_s, before, periodOf } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
@@ -52,6 +54,7 @@ async function atlas() {
 
 class Dashboard {
   constructor() {
+    this._address = new Address();
     this._graph = new Graph(times);
     this._map = new WorldMap();
     this._equip();
@@ -59,7 +62,7 @@ class Dashboard {
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
-    this._picker = new PeriodPicker((period) => this._look(period));
+    this._picker = new PeriodPicker(this._address);
     this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to));
     this._grains = [...document.querySelectorAll("#grains button")];
     for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
@@ -83,7 +86,8 @@ class Dashboard {
       state: (state) => this._fresh(state),
       again: () => this._again(),
     });
-    this._look(this._picker.period);
+    this._address.follow(() => this._look());
+    this._look();
   }
 
   /** The third-party parts come while the first figures are asked for. */
@@ -96,9 +100,15 @@ class Dashboard {
 
   // -- what is looked at -----------------------------------------------------------------------------------------------
 
-  /** Another period: everything is asked anew, and what is shown stays until its answer has come. */
-  _look(period) {
+  /** The period and the filters of the address: where they differ everything is asked anew, and what is shown stays until its answer has come. */
+  _look() {
+    const period = periodOf(this._address);
+    const filter = this._address.all("filter").filter(parsed);
+    const asked = JSON.stringify([period.parameters, filter]);
+    if (asked === this._asked) return;
+    this._asked = asked;
     this._period = period;
+    this._filter = filter;
     this._summary = null;
     this._told = "";
     this._grain = period.grain;
@@ -109,16 +119,21 @@ class Dashboard {
     this._rest_until.clear();
     for (const ranking of this._rankings) ranking.forget();
     this._slow_at = -Infinity;
-    this._spark = new Series(ask, period.spark, period.parameters);
-    this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, period.parameters);
+    this._spark = new Series(ask, period.spark, this._parameters);
+    this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, this._parameters);
     this._press();
     for (const place of document.querySelectorAll(".surface, .ranking")) place.classList.add("asking");
     this._rounds.now();
   }
 
+  /** What narrows every question: the period and the filters. */
+  get _parameters() {
+    return { ...this._period.parameters, filter: this._filter };
+  }
+
   _step(grain) {
     this._grain = grain;
-    if (grain !== "second") this._series = new Series(ask, grain, this._period.parameters);
+    if (grain !== "second") this._series = new Series(ask, grain, this._parameters);
     this._press();
     this._rounds.now();
   }
@@ -131,7 +146,7 @@ class Dashboard {
   }
 
   _press() {
-    const { parameters } = this._period;
+    const parameters = this._parameters;
     const live = this._grain === "second";
     document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
     document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
@@ -147,7 +162,7 @@ class Dashboard {
   async _first(signal) {
     let answer;
     try {
-      answer = await ask("summary", this._period.parameters, signal);
+      answer = await ask("summary", this._parameters, signal);
       this._state.troubled(null);
     } catch (error) {
       if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
@@ -166,7 +181,7 @@ class Dashboard {
 
   /** Ask what is due. What answers late is not waited for, nor asked again before it has answered. */
   async _rest(signal, changed, all) {
-    const { parameters } = this._period;
+    const parameters = this._parameters;
     const now = performance.now();
     const slow = all || now - this._slow_at > SLOW_MS;
     if (slow) this._slow_at = now;
@@ -221,7 +236,7 @@ class Dashboard {
 
   async _locate(signal) {
     try {
-      this._map.locate((await ask(EVERYWHERE, this._period.parameters, signal)).results);
+      this._map.locate((await ask(EVERYWHERE, this._parameters, signal)).results);
     } catch (error) {
       if (signal.aborted || error.status !== 404) throw error;
     }
@@ -236,7 +251,7 @@ class Dashboard {
   async _compare(signal) {
     this._earlier_at = performance.now();
     const period = this._period;
-    const parameters = before(period, this._summary);
+    const parameters = { ...before(period, this._summary), filter: this._filter };
     this._apart_s = apart_s(period, this._summary);
     const answer = await ask("summary", parameters, signal);
     if (period !== this._period) return;

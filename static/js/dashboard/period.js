@@ -20,14 +20,17 @@ export const PERIODS = {
 export const DEFAULT = "24h";
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
-/** The period that the page's address names. */
-export function periodOf(search) {
-  const given = new URLSearchParams(search);
-  const [from, to] = [given.get("from") ?? "", given.get("to") ?? ""];
-  if (DATE.test(from) && DATE.test(to) && from <= to) return custom(from, to);
-  const name = Object.hasOwn(PERIODS, given.get("period") ?? "") ? given.get("period") : DEFAULT;
+/** The period that `address` names (address.js), the usual one where it names none. */
+export function periodOf(address) {
+  const [from, to] = [address.get("from") ?? "", address.get("to") ?? ""];
+  return DATE.test(from) && DATE.test(to) && from <= to ? custom(from, to) : named(address.get("period") ?? "");
+}
+
+/** The period with this name. */
+export function named(given) {
+  const name = Object.hasOwn(PERIODS, given) ? given : DEFAULT;
   const { from: since, ...rest } = PERIODS[name];
-  return { name, parameters: { from: since }, search: name === DEFAULT ? "" : `?period=${name}`, endsNow: true, ...rest };
+  return { name, parameters: { from: since }, address: { period: name === DEFAULT ? null : name, from: null, to: null }, endsNow: true, ...rest };
 }
 
 /** The days from `from` to `to`, YYYY-MM-DD, both included. */
@@ -40,7 +43,7 @@ export function custom(from, to) {
   return {
     name: "custom",
     parameters: { from, to },
-    search: `?from=${from}&to=${to}`,
+    address: { period: null, from, to },
     endsNow,
     grains,
     grain: days <= 14 ? "hour" : "day",
@@ -70,17 +73,16 @@ export function before(period, answer) {
   return { from: text(wall(from) - back), to: text(Math.min(wall(to), reached) - back) };
 }
 
-/** The buttons and the form; calls `changed(period)` when another period is chosen, by them or by the browser's Back. */
+/** The buttons and the form, which write the period into `address`. */
 export class PeriodPicker {
-  constructor(changed) {
-    this.period = periodOf(location.search);
-    this._changed = changed;
+  constructor(address) {
+    this._address = address;
     this._buttons = [...document.querySelectorAll("#periods button")];
     this._form = document.getElementById("custom");
     this._error = this._form.querySelector(".field-error");
     for (const button of this._buttons) button.addEventListener("click", () => this._press(button.dataset.period));
     this._form.addEventListener("submit", (event) => this._submit(event));
-    addEventListener("popstate", () => this._set(periodOf(location.search)));
+    address.follow(() => this._show());
     this._show();
   }
 
@@ -91,7 +93,7 @@ export class PeriodPicker {
 
   _press(name) {
     if (name !== "custom") {
-      this._go(periodOf(`?period=${name}`));
+      this._go(named(name));
       return;
     }
     this._form.hidden = !this._form.hidden;
@@ -109,17 +111,11 @@ export class PeriodPicker {
   }
 
   _go(period) {
-    history.pushState(null, "", period.search || location.pathname);
-    this._set(period);
-  }
-
-  _set(period) {
-    this.period = period;
-    this._show();
-    this._changed(period);
+    this._address.set(period.address);
   }
 
   _show() {
+    this.period = periodOf(this._address);
     const { from, to } = this.period.parameters;
     this._form.hidden = this.period.name !== "custom";
     if (to) [this._form.elements.from.value, this._form.elements.to.value] = [from, to];

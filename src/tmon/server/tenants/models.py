@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of the tenants: web services, zones, keys, members, tokens, salts and the revision.
+"""The tables of the tenants: web services, zones, keys, members, tokens, salts, the revision and the audit log.
 
-Rules that need more than a row (two active keys, when a zone starts) are kept in `administration`.
+Rules that need more than a row (two active keys, who may be a member) are kept in `accounts` and `keys`.
 """
 
 from __future__ import annotations
@@ -281,3 +281,27 @@ class Deletion(models.Model):
 
     def __str__(self) -> str:
         return f"web service {self.wsid}"
+
+
+class AuditEntry(models.Model):
+    """Something that somebody did, see `audit`. It names its web service and its user, so that it outlives them."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="audit_entries"
+    )
+    actor = models.CharField(max_length=150, help_text="The name at that time.")
+    way = models.CharField(max_length=16)
+    act = models.CharField(max_length=40)
+    wsid = models.BigIntegerField("web service's id", null=True)
+    webservice = models.CharField("web service", max_length=120, help_text="Its name at that time.")
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = "entry of the audit log"
+        verbose_name_plural = "audit log"
+        ordering = ("-at", "-id")
+        indexes = (models.Index(fields=("wsid", "-at"), name="audit_of_webservice"),)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.act}"
