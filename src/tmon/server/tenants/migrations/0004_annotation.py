@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0002_disk_share"),
+        ("tenants", "0003_audit"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
