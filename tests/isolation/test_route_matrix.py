@@ -30,6 +30,7 @@ NOBODY = (
     "invented token",
     "revoked token beside a login",
     "token as a parameter",
+    "share link",
 )
 ASKERS = (*READERS, *STRANGERS, *NOBODY)
 
@@ -44,9 +45,10 @@ def per_asker(readers: int, strangers: int, nobody: int) -> dict[str, int]:
 
 DATA = per_asker(200, 404, 401)
 MANAGED = {**per_asker(403, 404, 401), **dict.fromkeys(MANAGERS, 200)}
-PAGE = {**per_asker(200, 404, 401), "anonymous": 302, "token as a parameter": 302}
+PAGE = {**per_asker(200, 404, 401), "anonymous": 302, "token as a parameter": 302, "share link": 302}
 ADMIN = {**dict.fromkeys(ASKERS, 302), "administrator": 200}
 EVERYBODY = dict.fromkeys(ASKERS, 200)
+SHARED = {**dict.fromkeys(ASKERS, 404), "share link": 200}
 LOGGED_IN = ("owner", "manager", "viewer", "stranger", "administrator", "revoked token beside a login")
 
 EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
@@ -67,6 +69,18 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "<wsid:wsid>/data/sources": ("/{wsid}/data/sources", DATA),
     "<wsid:wsid>/data/live": ("/{wsid}/data/live", DATA),
     "<wsid:wsid>/data/quarantine": ("/{wsid}/data/quarantine", MANAGED),
+    "share/<slug:slug>": ("/share/{slug}", EVERYBODY),  # it has no password
+    "share/<slug:slug>/data/users/<str:view>": ("/share/{slug}/data/users/country", SHARED),
+    "share/<slug:slug>/data/users/locations/<str:ne_lat>/<str:ne_lng>/<str:sw_lat>/<str:sw_lng>": (
+        "/share/{slug}/data/users/locations/90/180/-90/-180",
+        SHARED,
+    ),
+    "share/<slug:slug>/data/requests/<str:grain>/<str:limit>": (
+        "/share/{slug}/data/requests/hour/24",
+        SHARED,
+    ),
+    "share/<slug:slug>/data/summary": ("/share/{slug}/data/summary", SHARED),
+    "share/<slug:slug>/data/live": ("/share/{slug}/data/live", SHARED),
     "<wsid:wsid>/data/annotations": ("/{wsid}/data/annotations", DATA),
     "<wsid:wsid>/data/annotations/<id:number>": ("/{wsid}/data/annotations/{annotation}", DATA),
 }
@@ -89,9 +103,14 @@ class Asker:
     headers: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
 
+    guest: bool = False
+
     def get(self, path: str, method: str = "get", **parameters: str) -> Any:
         ask = getattr(self.client, method)
-        return ask(path, {**self.parameters, **parameters}, headers=self.headers)
+        response = ask(path, {**self.parameters, **parameters}, headers=self.headers)
+        if not self.guest:  # whoever has looked at a link's page is a guest as well
+            self.client.cookies.pop("tmon_share", None)
+        return response
 
 
 @dataclass
@@ -99,18 +118,20 @@ class Matrix:
     wsid: int
     foreign: int
     annotation: int
+    slug: str
     askers: dict[str, Asker]
     wire: Callable[[], None]
 
     def path(self, route: str, wsid: int | None = None) -> str:
         """An address of the route, at the web service unless another one is said."""
-        return EXPECTED[route][0].format(wsid=wsid or self.wsid, annotation=self.annotation)
+        return EXPECTED[route][0].format(wsid=wsid or self.wsid, annotation=self.annotation, slug=self.slug)
 
 
 @pytest.fixture
 def matrix(made: Matrix) -> Matrix:
     """The web services and askers, with the views asking their store."""
     made.wire()
+    made.askers["share link"].get(f"/share/{made.slug}")
     return made
 
 
@@ -119,7 +140,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     from django.test import Client
 
     from tmon.server.dashboard import services
-    from tmon.server.tenants import Keyring, accounts, annotating
+    from tmon.server.tenants import Keyring, accounts, annotating, sharing
 
     users = {
         name: accounts.create_user(f"matrix-{name}", admin=name == "administrator")[0]
@@ -132,6 +153,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     accounts.add_member(wsid, users["manager"], "manager")
     accounts.add_member(wsid, users["viewer"], "viewer")
 
+    slug = sharing.create(shop, "secret-of-the-owner")[1]
     annotation = annotating.add(shop, users["owner"], NOW, "secret-of-the-owner").pk
 
     revoked, revoked_text = accounts.create_token(users["owner"])
@@ -162,6 +184,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "invented token": bearer("tmon_" + "A" * 43),
         "revoked token beside a login": logged_in("owner", Authorization=f"Bearer {revoked_text}"),
         "token as a parameter": Asker(Client(SERVER_NAME="127.0.0.1"), parameters={"token": token}),
+        "share link": Asker(Client(SERVER_NAME="127.0.0.1"), guest=True),
     }
 
     store = open_store(tmp_path_factory.mktemp("matrix"))
@@ -178,7 +201,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     def wire() -> None:
         services.wire(store, lambda timeout_s: store.settle(), keyring, lambda: NOW)
 
-    yield Matrix(wsid, foreign, annotation, askers, wire)
+    yield Matrix(wsid, foreign, annotation, slug, askers, wire)
     store.close()
 
 
@@ -275,6 +298,8 @@ def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
 
     path = matrix.path(route)
     client = Client(enforce_csrf_checks=True, SERVER_NAME="127.0.0.1")
+    if "slug" in route:
+        client.cookies.update(matrix.askers["share link"].client.cookies)
     response = getattr(client, method)(path, headers=matrix.askers["token"].headers)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
     assert json.loads(response.content)["status_code"] == 405
@@ -340,3 +365,29 @@ def test_the_administration_is_for_administrators(matrix: Matrix, asker: str) ->
         response = matrix.askers[asker].get(path)
         assert response.status_code in (302, 403), path
         assert b"matrix" not in response.content
+
+
+@pytest.mark.parametrize("path", ["events", "sources", "quarantine", "annotations", "annotations/1", "", "x"])
+def test_a_guest_finds_nothing_else_under_his_link(matrix: Matrix, path: str) -> None:
+    response = matrix.askers["share link"].get(f"/share/{matrix.slug}/data/{path}")
+    assert (response.status_code, json.loads(response.content)["status_code"]) == (404, 404)
+
+
+@pytest.mark.parametrize("view", ["username", "source", "status", "method", "latency", "nothing"])
+def test_a_guest_can_neither_ask_for_what_is_not_public_nor_filter_by_it(matrix: Matrix, view: str) -> None:
+    guest = matrix.askers["share link"]
+    assert guest.get(f"/share/{matrix.slug}/data/users/{view}").status_code == 404
+    for path in ("summary", "users/country", "requests/hour/24", "users/locations/90/180/-90/-180"):
+        address = f"/share/{matrix.slug}/data/{path}"
+        assert guest.get(address, filter=f"{view}:*").status_code == 404
+        assert guest.get(address, filter=f"!{view}:").status_code == 404
+        assert guest.get(address, filter="country:DE").status_code == 200
+
+
+def test_a_guest_sees_the_web_service_of_his_link_only(matrix: Matrix) -> None:
+    guest = matrix.askers["share link"]
+    own = guest.get(f"/share/{matrix.slug}/data/users/url")
+    assert [row["key"] for row in json.loads(own.content)["results"]] == ["/secret-of-the-owner"]
+    for wsid in (matrix.wsid, matrix.foreign):
+        assert guest.get(f"/{wsid}/data/users/url").status_code == 401
+    assert "secret-of-the-owner" not in guest.get(f"/share/{matrix.slug}").content.decode()

@@ -89,14 +89,16 @@ def _change(request: AskedRequest, number: int) -> HttpResponse:
     def change(questions: Questions, subject: Subject) -> Annotation:
         content = _content(request, Changed)
         at = None if content.t is None else questions.moment(subject, content.t)
-        return annotating.change(subject.wsid, number, at, content.text)
+        return annotating.change(request.webservice, request.user, number, at, content.text)
 
     return _done(request, change)
 
 
 @changes_webservice()
 def _remove(request: AskedRequest, number: int) -> HttpResponse:
-    return _done(request, lambda _questions, subject: annotating.remove(subject.wsid, number))
+    return _done(
+        request, lambda _questions, _subject: annotating.remove(request.webservice, request.user, number)
+    )
 
 
 def _done(

@@ -30,11 +30,14 @@ from .services import wired
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
+STREAM_HEADER = "TMon-Stream"
+"""Tells the collector, which shows the stream, whose it is; nobody else ever sees it."""
+TICKS_ONLY = "; ticks"
 Given = Mapping[str, list[str]]
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
     """`/<wsid>/data/users/<view>`."""
     return answered(
@@ -43,7 +46,7 @@ def ranking(request: AskedRequest, view: str) -> HttpResponse:
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_lng: str) -> HttpResponse:
     """`/<wsid>/data/users/locations/<ne_lat>/<ne_lng>/<sw_lat>/<sw_lng>`."""
     corners = (ne_lat, ne_lng, sw_lat, sw_lng)
@@ -53,7 +56,7 @@ def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_l
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
     return answered(
@@ -65,7 +68,7 @@ def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def summary(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/summary`."""
     return answered(request, "summary", Questions.summary)
@@ -92,12 +95,15 @@ def quarantine(request: AskedRequest) -> HttpResponse:
     return answered(request, "quarantine", Questions.quarantine)
 
 
-@reads_webservice()
+@reads_webservice(shared=True)
 def live(request: AskedRequest) -> HttpResponse:
-    """`/<wsid>/data/live`: whether the one who asks may watch. The stream itself never comes to Django."""
+    """`/<wsid>/data/live`: whether the one who asks may watch, and what. The stream itself never comes to Django."""
     if request.GET:
         return json_error(400, "The live stream has no parameters.")
-    return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
+    shown = str(request.webservice.wsid) + (TICKS_ONLY if request.share else "")
+    return JsonResponse(
+        {"status_code": 200}, headers={"Cache-Control": "private, no-store", STREAM_HEADER: shown}
+    )
 
 
 def answered(
@@ -113,7 +119,8 @@ def answered(
         return json_error(404)
     try:
         given = dict(request.GET.lists())
-        answer = ask(services.questions, subject, given)
+        questions = services.questions if request.share is None else services.public_questions
+        answer = ask(questions, subject, given)
     except NoSuchView as error:
         return json_error(404, str(error))
     except QuestionError as error:
@@ -128,7 +135,8 @@ def answered(
         log.error("a question could not be answered", wsid=subject.wsid, why=str(error))
         return json_error(500)
     if given.get("format") == ["csv"]:
-        response = _file(answer, kind, f"tmon-{subject.wsid}-{name or kind}.csv")
+        whose = subject.wsid if request.share is None else "shared"
+        response = _file(answer, kind, f"tmon-{whose}-{name or kind}.csv")
     else:
         response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
     response.headers["Cache-Control"] = "private, no-store"

@@ -83,17 +83,21 @@ class Noted(NamedTuple):
 class Questions:
     """Answers questions about web services. May be asked from any number of threads.
 
-    `settle` is called before each question; `clock` gives the Unix time in seconds.
+    `settle` is called before each question; `clock` gives the Unix time in seconds. With `public`, what views are not
+    public are not there, neither to be asked for nor as filters.
     """
 
-    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time, *, public: bool = False
+    ) -> None:
+        self._public = public
         self._store = store
         self._settle = settle
         self._clock = clock
 
     def views(self) -> list[View]:
         """Every view that there is, in the order in which panels show them."""
-        return list(self._store.views().values())
+        return list(self._views().values())
 
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
@@ -102,7 +106,7 @@ class Questions:
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
-        if view not in self._store.views():
+        if view not in self._views():
             raise _no_such_view(view)
         asked = parameters.read(given, parameters.COUNTED | {"limit"})
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
@@ -346,7 +350,13 @@ class Questions:
         return _Missing(complete_from or 0, complete_from)
 
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
-        return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
+        if not asked.filters:
+            return ()
+        return parse_filters(asked.filters, self._views(), NoSuchView if self._public else BadQuestion)
+
+    def _views(self) -> Mapping[str, View]:
+        views = self._store.views()
+        return {name: view for name, view in views.items() if view.public} if self._public else views
 
     def _current(self, now: float, view: str | None = None) -> int:
         """Have the views brought up to date; the time before which everything acknowledged is counted, in ms."""

@@ -10,6 +10,8 @@
     keys, tokens    issue, revoke, open
     accounts        what is done with users, web services, members and tokens
     audit           who has done what
+    sharing, guests the links by which guests read, and their door
+    throttle        slows down who guesses
     rights, access  who may read what, and how requests say who they are
     annotating      what people note about moments
     deletions       what the store has still to drop

@@ -10,6 +10,8 @@ A view behind `reads_webservice`, `changes_webservice` or `webservice_page` find
 | a token that is not known         | 401  | 401          |
 | someone without a right to it     | 404  | 404          |
 | someone whose role is too small   | 403  | 403          |
+
+Guests, who come by a share link, have paths of their own: see `guests`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_protect
 
-from .models import WebService
+from .guests import guest_link, keep_to_oneself, let_in
+from .models import ShareLink, WebService
 from .rights import LARGEST_WSID, Bearer, Role, user_of_token
 
 View = Callable[..., HttpResponseBase]
@@ -50,6 +53,8 @@ class AskedRequest(HttpRequest):
     role: Role
     reach: int | None
     """The only web service that the token reaches; None where all of the user's are."""
+    share: ShareLink | None
+    """Set for a guest, of whom there is neither user, role nor reach."""
 
 
 class WsidConverter:
@@ -77,25 +82,42 @@ def json_error(status: int, message: str | None = None) -> JsonResponse:
     return response
 
 
-def reads_webservice(least: Role = Role.VIEWER, methods: Sequence[str] = READ_ONLY) -> Callable[[View], View]:
+def reads_webservice(
+    least: Role = Role.VIEWER, methods: Sequence[str] = READ_ONLY, *, shared: bool = False
+) -> Callable[[View], View]:
     """Guard a view of the JSON API, `view(request, …)`, that asks for the role `least`, for a route with `<wsid:wsid>`.
 
     GET and HEAD only; `methods` are all that the route has, where other views take the rest. The id is not passed on:
-    the view takes it from `request.webservice.wsid`.
+    the view takes it from `request.webservice.wsid`. With `shared` the view also takes a route with `<slug:slug>`, for
+    guests: then `request.share` is their link, and the view shows nothing that is not public.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, wsid: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            refused = _refused(request, wsid, least)
-            if refused is None and request.method not in READ_ONLY:
-                refused = json_error(405)
-                refused.headers["Allow"] = ", ".join(methods)
+            refused = _refused(request, wsid, least) or _refused_method(request, methods)
             return _private(refused or view(request, *args, **kwargs))
 
+        @wraps(view)
+        def both(
+            request: HttpRequest, *args: Any, wsid: int = 0, slug: str | None = None, **kwargs: Any
+        ) -> HttpResponseBase:
+            if slug is None:
+                return guarded(request, wsid, *args, **kwargs)
+            link = guest_link(request, slug)
+            if link is None:
+                response: HttpResponseBase = json_error(404)
+            else:
+                request.webservice = link.webservice  # type: ignore[attr-defined]
+                request.share = link  # type: ignore[attr-defined]
+                response = _refused_method(request, methods) or view(request, *args, **kwargs)
+                let_in(request, response, link, slug)
+            keep_to_oneself(response)
+            return _private(response)
+
         # Nothing here changes anything, so a POST needs no token against forgery to be told 405.
-        guarded.csrf_exempt = True  # type: ignore[attr-defined]
-        return guarded
+        guarded.csrf_exempt = both.csrf_exempt = True  # type: ignore[attr-defined]
+        return both if shared else guarded
 
     return decorate
 
@@ -121,6 +143,15 @@ def changes_webservice(least: Role = Role.MANAGER) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def _refused_method(request: HttpRequest, methods: Sequence[str]) -> HttpResponse | None:
+    """405 for what does not read."""
+    if request.method in READ_ONLY:
+        return None
+    refused = json_error(405)
+    refused.headers["Allow"] = ", ".join(methods)
+    return refused
 
 
 def _refused(request: HttpRequest, wsid: int, least: Role) -> HttpResponse | None:
@@ -196,6 +227,7 @@ def _admit(request: HttpRequest, asking: Bearer, wsid: int) -> bool:
     request.webservice = webservice  # type: ignore[attr-defined]
     request.role = role  # type: ignore[attr-defined]
     request.reach = asking.wsid  # type: ignore[attr-defined]
+    request.share = None  # type: ignore[attr-defined]
     return True
 
 

@@ -8,6 +8,7 @@ import datetime as dt
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from . import audit
 from .errors import NotFound, Refused
 from .models import ANNOTATION_LENGTH, Annotation, WebService
 
@@ -38,25 +39,31 @@ def add(webservice: WebService, by: User, at: float, text: str) -> Annotation:
     with transaction.atomic():
         if Annotation.objects.filter(webservice=webservice).count() >= MOST:
             raise Refused(f"there are {MOST:,} annotations already; delete some first")
-        return Annotation.objects.create(webservice=webservice, by=by, at=_moment(at), text=text)
+        added = Annotation.objects.create(webservice=webservice, by=by, at=_moment(at), text=text)
+        audit.record(audit.on_page(by), audit.Act.ANNOTATED, webservice, text=text)
+    return added
 
 
-def change(wsid: int, number: int, at: float | None = None, text: str | None = None) -> Annotation:
+def change(
+    webservice: WebService, by: User, number: int, at: float | None = None, text: str | None = None
+) -> Annotation:
     """Change its moment or its text or both; it stays that of who wrote it. Raises NotFound, Refused."""
     with transaction.atomic():
-        found = one(wsid, number)
+        found = one(webservice.wsid, number)
         if at is not None:
             found.at = _moment(at)
         if text is not None:
             found.text = _one_line(text)
         found.save(update_fields=["at", "text"])
+        audit.record(audit.on_page(by), audit.Act.ANNOTATION_CHANGED, webservice, text=found.text)
     return found
 
 
-def remove(wsid: int, number: int) -> Annotation:
+def remove(webservice: WebService, by: User, number: int) -> Annotation:
     """Delete it, and return what it was. Raises NotFound."""
     with transaction.atomic():
-        found = one(wsid, number)
+        found = one(webservice.wsid, number)
+        audit.record(audit.on_page(by), audit.Act.ANNOTATION_DELETED, webservice, text=found.text)
         Annotation.objects.filter(pk=found.pk).delete()
     return found
 

@@ -249,6 +249,65 @@ class Annotation(models.Model):
         return self.text
 
 
+class ShareLink(models.Model):
+    """Lets whoever has its address see the public part of a web service's dashboard, see `sharing`.
+
+    The address is found by its SHA-256, and kept sealed beside it for those who may give it away once more.
+    """
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="share_links")
+    label = models.CharField(
+        max_length=120, blank=True, help_text="Who it is for; those who use it don't see it."
+    )
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    sealed = models.BinaryField()
+    query = models.CharField(
+        max_length=2000, blank=True, help_text="The period and the filters that it opens with."
+    )
+    password = models.CharField(max_length=128, blank=True, help_text="Hashed; empty: there is none.")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="share_links"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "-id")
+
+    def __str__(self) -> str:
+        return self.label or f"share link {self.pk}"
+
+
+class Invitation(models.Model):
+    """Makes whoever follows its link a member, once, see `invitations`. Only the token's SHA-256 is kept."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=7, choices=MemberRole, default=MemberRole.VIEWER)
+    email = models.EmailField("e-mail address", blank=True)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations")
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    accepted = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="accepted_invitations"
+    )
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(role__in=MemberRole.values), name="invited_role_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
 class Salt(models.Model):
     """The random salt of a web service's local day, sealed; null once it is destroyed, which is for good."""
 
