@@ -145,6 +145,16 @@ class LedgerTotals(msgspec.Struct, kw_only=True):
     old_key: int
 
 
+class Annotation(msgspec.Struct, kw_only=True):
+    """What somebody noted at the moment `t`; `by` is his user name, None once the account is gone."""
+
+    id: int
+    t: str
+    text: str
+    by: str | None
+    created: str
+
+
 def row(key: str | None, measures: Measures) -> Row:
     """A row of a ranking; with the key None that of everything else."""
     return Row(

@@ -33,11 +33,12 @@ from tmon.server.store.base import (
 from . import answers, parameters
 from .answers import Answer
 from .comparing import compared
-from .errors import NoSuchView, shown
+from .errors import BadQuestion, NoSuchView, shown
 from .filters import parse_filters
 from .ledger import ledger
+from .moments import moment
 from .parameters import Parameters, limited
-from .period import EARLIEST, Bounds, bounds, not_too_old, plan, previous
+from .period import AHEAD_S, EARLIEST, Bounds, bounds, not_too_old, plan, previous
 from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
 from .series import MOST, buckets, check_limit, check_percentiles, kept_from, open_from, spanned, stamps
 from .summing import PERCENTS, Spread, spread, summed
@@ -70,20 +71,34 @@ class Subject:
     newest_key: int | None = None
 
 
+class Noted(NamedTuple):
+    """An annotation as it is kept: its moment and when it was written, in Unix milliseconds."""
+
+    id: int
+    at_ms: int
+    text: str
+    by: str | None
+    created_ms: int
+
+
 class Questions:
     """Answers questions about web services. May be asked from any number of threads.
 
-    `settle` is called before each question; `clock` gives the Unix time in seconds.
+    `settle` is called before each question; `clock` gives the Unix time in seconds. With `public`, what views are not
+    public are not there, neither to be asked for nor as filters.
     """
 
-    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time, *, public: bool = False
+    ) -> None:
+        self._public = public
         self._store = store
         self._settle = settle
         self._clock = clock
 
     def views(self) -> list[View]:
         """Every view that there is, in the order in which panels show them."""
-        return list(self._store.views().values())
+        return list(self._views().values())
 
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
@@ -92,7 +107,7 @@ class Questions:
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
-        if view not in self._store.views():
+        if view not in self._views():
             raise _no_such_view(view)
         asked = parameters.read(given, parameters.COUNTED | {"limit"})
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
@@ -278,6 +293,46 @@ class Questions:
             as_of=_stamp(subject, int(now * 1000)),
         )
 
+    def annotations(
+        self, subject: Subject, given: Given, find: Callable[[int, int], Iterable[Noted]]
+    ) -> Answer:
+        """What people have noted in a period, oldest first. Raises QuestionError.
+
+        `find(start, end)` gives what there is in [start, end) of Unix seconds, in that order.
+        """
+        asked = parameters.read(given, frozenset({"from", "to"}))
+        now = self._clock()
+        covered = bounds(asked.since, asked.until, subject.calendar, now)
+        since, until = stamps(list(covered), subject.calendar)
+        return Answer(
+            results=[_annotation(subject, one) for one in find(*covered)],
+            since=since,
+            until=until,
+            complete_from=None,
+            as_of=_stamp(subject, int(now * 1000)),
+        )
+
+    def annotation(self, subject: Subject, noted: Noted, status_code: int = 200) -> Answer:
+        """One of them."""
+        return Answer(
+            status_code=status_code,
+            results=_annotation(subject, noted),
+            since=None,
+            until=None,
+            complete_from=None,
+            as_of=_stamp(subject, int(self._clock() * 1000)),
+        )
+
+    def moment(self, subject: Subject, text: str | None) -> float:
+        """The Unix time that `text` names for the web service, None the present. Raises BadQuestion."""
+        now = self._clock()
+        if text is None:
+            return now
+        found = moment(text, subject.calendar)
+        if found > now + AHEAD_S:
+            raise BadQuestion("that is too far in the future; at most 400 days ahead")
+        return found
+
     def _periods(
         self, subject: Subject, asked: Parameters, now: float, grain: Grain | None = None
     ) -> list[Period]:
@@ -311,7 +366,13 @@ class Questions:
         return first if first < period.day_end else None
 
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
-        return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
+        if not asked.filters:
+            return ()
+        return parse_filters(asked.filters, self._views(), NoSuchView if self._public else BadQuestion)
+
+    def _views(self) -> Mapping[str, View]:
+        views = self._store.views()
+        return {name: view for name, view in views.items() if view.public} if self._public else views
 
     def _current(self, now: float, view: str | None = None) -> int:
         """Have the views brought up to date; the time before which everything acknowledged is counted, in ms."""
@@ -361,6 +422,16 @@ def shown_event(event: StoredEvent) -> dict[str, Any]:
     own = {"seq": event.seq, "received": _utc(event.received_ms)}
     # First in the answer, and last to be set: a sender may call fields of his own so.
     return {**own, **event.fields, **own}
+
+
+def _annotation(subject: Subject, noted: Noted) -> answers.Annotation:
+    return answers.Annotation(
+        id=noted.id,
+        t=_stamp(subject, noted.at_ms),
+        text=noted.text,
+        by=noted.by,
+        created=_utc(noted.created_ms),
+    )
 
 
 def _quarantined(row: Quarantined) -> dict[str, str]:

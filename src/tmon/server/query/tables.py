@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from .answers import Answer, LedgerRow, Location, Point, Row, Summary
+from .answers import Annotation, Answer, LedgerRow, Location, Point, Row, Summary
 
-Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine"]
+Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine", "annotations"]
 """Of a question: it decides about the columns."""
 
 ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
@@ -27,6 +27,7 @@ ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "summary": Summary,
     "locations": Location,
     "sources": LedgerRow,
+    "annotations": Annotation,
 }
 QUARANTINE: Final = ("received", "source", "reason", "payload")
 EVENT: Final = (
