@@ -21,6 +21,7 @@ RANKED = COUNTED | {"limit", "offset", "search", "sort"}
 SORTS: tuple[Sort, ...] = get_args(Sort)
 MOST_SOUGHT = 1024
 """Characters; no key is longer."""
+SERIES = COUNTED | {"with"}
 FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
@@ -41,6 +42,8 @@ class Parameters:
     offset: int | None = None
     search: str | None = None
     sort: Sort | None = None
+    percentiles: bool = False
+    """`with=percentiles`"""
 
 
 def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
@@ -61,6 +64,8 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         raise BadQuestion(f"sort is one of {', '.join(SORTS)}, not {shown(sort)}")
     if len(one.get("search", "")) > MOST_SOUGHT:
         raise BadQuestion(f"search is at most {MOST_SOUGHT} characters long")
+    if one.get("with", "percentiles") != "percentiles":
+        raise BadQuestion(f"with is percentiles, not {shown(one['with'])}")
     return Parameters(
         since=one.get("from"),
         until=one.get("to"),
@@ -71,6 +76,7 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         offset=number("offset", one["offset"], 0) if "offset" in one else None,
         search=one.get("search"),
         sort=sort,
+        percentiles="with" in one,
     )
 
 

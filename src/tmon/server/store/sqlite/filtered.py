@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
-from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking
+from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
 from ..pages import page_of
 from .keys import Dimension, Key, key_of
 
@@ -128,6 +128,33 @@ class Filtered:
         found = self._answer(period, REQUEST, BUCKETS[grain], "first", inside="1")
         return {start: sums for start, sums in found.items() if period.start <= start < period.end}
 
+    def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations of the events that match, per bucket that starts in the period and key of a view."""
+        key, bucket = key_of(view), BUCKETS[grain]
+        start = bucket.text.replace("r.dim", "r.bucket")
+        shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
+        conditions, values = conditions_of(period.filters)
+        return timings_of(
+            self._db.execute(
+                "SELECT start, key, sum(timed), total(duration) FROM ("
+                f"SELECT {start} AS start, {key.text} AS key, r.timed, r.duration FROM ("
+                f"SELECT {bucket.dimension.value} AS bucket, {key.dimension.value} AS dim, count(*) AS timed, "
+                "total(b.duration) AS duration FROM log.events b "
+                "WHERE b.wsid = ? AND b.flags & 1 = ? AND b.ts >= ? AND b.ts < ? AND b.duration IS NOT NULL "
+                f"AND {' AND '.join(conditions)} GROUP BY 1, 2) r {shared}) "
+                "WHERE start >= ? AND start < ? GROUP BY 1, 2",
+                (
+                    period.wsid,
+                    1 if view.kind == SESSION else 0,
+                    period.day_start * 1000,
+                    period.day_end * 1000,
+                    *values,
+                    period.start,
+                    period.end,
+                ),
+            )
+        )
+
     def _answer(
         self,
         period: Period,
@@ -215,6 +242,14 @@ def _inside(period: Period) -> str:
 def measures_of(row: Sequence[Any]) -> Measures:
     """Measures from the seven sums of a row, None counting as 0."""
     return Measures(*(int(value or 0) for value in row))
+
+
+def timings_of(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str | None, Timed]]:
+    """By bucket and key what rows of (bucket's start, key, timed, duration) say."""
+    found: dict[int, dict[str | None, Timed]] = {}
+    for start, key, timed, duration in rows:
+        found.setdefault(start, {})[key] = Timed(int(timed), int(duration))
+    return found
 
 
 def ranking_of(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:
