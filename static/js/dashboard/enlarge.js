@@ -38,6 +38,7 @@ export class Enlarge {
     this._opener = null;
     this._scrolled = 0;
     this._for_screen = false;
+    this._points = false;
     // The page's own parts come first: a view that has the name of one of them has to be called by its id.
     const all = [...this._page.querySelectorAll(".surface, .panel")];
     for (const panel of all.filter((one) => !one.dataset.view)) this._equip(panel, panel.dataset.large ?? panel.id);
@@ -46,6 +47,10 @@ export class Enlarge {
     onKey("T", () => this._key(tabulate), { name: "As a table" });
     onKey("F", () => this._key((panel) => this._fill(panel)), { name: "Full screen" });
     onKey("Escape", () => (this._large ? this.close() : false), { name: "Close, back" });
+    document.addEventListener("pointermove", () => (this._points = true), { passive: true });
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Tab") this._points = false;
+    });
     document.addEventListener("fullscreenchange", () => this._filled());
     address.follow(() => this._show());
     this._show();
@@ -77,12 +82,12 @@ export class Enlarge {
     return [...this._panels].find(([, one]) => one === panel)[0];
   }
 
-  /** What a key is about: the panel where the focus is seen, else the one under the pointer, else the one with the focus. */
+  /** What a key is about: the panel under the pointer or the one with the focus, whichever was moved last. */
   _key(act) {
     const all = [...this._panels.values()];
-    const seen = document.activeElement?.matches(":focus-visible");
     const focused = all.find((one) => one.contains(document.activeElement));
-    const panel = (seen && focused) || all.find((one) => one.matches(":hover")) || focused || this._large;
+    const pointed = all.find((one) => one.matches(":hover"));
+    const panel = (this._points ? pointed ?? focused : focused ?? pointed) ?? this._large;
     if (!panel) return false;
     act(panel);
     return true;
