@@ -35,6 +35,7 @@ PAGES: Final = (
     Shown("nothing here", "/nothing-here", "h1"),
     Shown("dashboard", "/view/dashboard/{busy}", "#view-country tbody tr"),
     Shown("dashboard of a year", "/view/dashboard/{busy}?period=year", "#view-country tbody tr"),
+    Shown("large panel", "/view/dashboard/{busy}?large=url&filter=!device:phone", ".full tbody tr"),
     Shown("first run", "/view/dashboard/{fresh}", "#waiting"),
 )
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"

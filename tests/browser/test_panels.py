@@ -170,13 +170,17 @@ def test_large_hides_the_others_and_escape_goes_back_to_where_one_was(looked: Ca
     expect(page.locator("#tiles")).to_be_visible()
 
 
-@pytest.mark.parametrize(("name", "panel"), [("graph", ".surface"), ("map", "#map"), ("tail", "#tail")])
+@pytest.mark.parametrize(
+    ("name", "panel", "part"),
+    [("graph", ".surface", "#graph canvas"), ("map", "#map", ".map-land"), ("tail", "#tail", "#tail")],
+)
 def test_graph_map_and_latest_requests_open_large_too(
-    looked: Callable[..., Page], name: str, panel: str
+    looked: Callable[..., Page], name: str, panel: str, part: str
 ) -> None:
     page = looked()
     at = page.locator(panel)
-    drawn = at.locator("canvas").last if name != "tail" else at
+    drawn = page.locator(part)
+    expect(drawn).to_be_visible()
     drawn.scroll_into_view_if_needed()
     small = drawn.bounding_box()
     at.get_by_role("button", name="open large").click()
