@@ -22,7 +22,7 @@ export class Compare {
 
   /** What is compared with, and whether there is anything: true, false, or null where that is not known yet. */
   about(called, found) {
-    say(this._with, found === false && this.on ? `nothing kept of ${called}` : called);
+    say(this._with, found === false && this.on ? `${called}: no data` : called);
   }
 
   _set(on) {

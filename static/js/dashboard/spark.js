@@ -34,7 +34,7 @@ export function line(canvas, values, before = [], over = values.length, marks = 
     });
     return path;
   };
-  context.fillStyle = theme["text-3"];
+  context.fillStyle = theme["line-strong"];
   for (const mark of marks) context.fillRect(Math.min(width - 1, mark * width), 0, 1, height);
   if (before.length > 1) {
     context.strokeStyle = theme.ghost;

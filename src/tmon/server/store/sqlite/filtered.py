@@ -21,20 +21,21 @@ from ...events import REQUEST, SESSION
 from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
 from ..pages import page_of
 from .keys import Dimension, Key, key_of
+from .schema import HOUR
 
-INSIDE, BOT, ERROR = 1, 2, 4
-"""What rows of `sums` are told apart by besides the dimension value; the last two as in the log."""
+INSIDE, BOT, ERROR, TIMED = 1, 2, 4, 8
+"""What rows of `sums` are told apart by besides the dimension value; bots and errors as in the log."""
 
 ADD_UP = """
-INSERT INTO temp.sums SELECT {written}, 1, b.duration IS NOT NULL, ifnull(b.duration, 0), ifnull(b.bytes, 0)
+INSERT INTO temp.sums SELECT {written}, 1, ifnull(b.duration, 0), ifnull(b.bytes, 0)
 FROM log.events b WHERE b.wsid = ? AND b.flags & 1 = ? AND {where}
-ON CONFLICT DO UPDATE SET requests = requests + 1, timed = timed + excluded.timed,
-    duration = duration + excluded.duration, bytes = bytes + excluded.bytes
+ON CONFLICT DO UPDATE SET requests = requests + 1, duration = duration + excluded.duration,
+    bytes = bytes + excluded.bytes
 """
-FLAGS = f"(b.flags & {BOT | ERROR}) | {{inside}}"
+FLAGS = f"(b.flags & {BOT | ERROR}) | ((b.duration IS NOT NULL) << 3) | {{inside}}"
 
 NAME = """
-INSERT INTO temp.keyed SELECT dim, key, min(dim) OVER (PARTITION BY key) FROM (
+INSERT INTO temp.keyed SELECT dim, key, {alike} FROM (
     SELECT r.dim AS dim, {text} AS key FROM (SELECT DISTINCT {dim} AS dim FROM temp.sums s) r {shared})
 """
 FIRST_EVENTS = f"""
@@ -48,8 +49,14 @@ ON CONFLICT DO UPDATE SET visitors = visitors + 1
 """
 SUMS = f"""
 SELECT k.key, sum(requests), sum(iif({{flags}} & {BOT}, requests, 0)), sum(iif({{flags}} & {ERROR}, requests, 0)),
-    total(duration), sum(timed), total(bytes)
+    total(duration), sum(iif({{flags}} & {TIMED}, requests, 0)), total(bytes)
 FROM temp.sums s JOIN temp.keyed k ON k.dim = {{dim}} WHERE {{flags}} & {INSIDE} GROUP BY k.key
+"""
+TIMINGS = """
+SELECT s.start, {text} AS key, sum(r.timed), total(r.duration) FROM (
+    SELECT {bucket} AS bucket, {dim} AS dim, count(*) AS timed, total(b.duration) AS duration
+    FROM log.events b WHERE b.wsid = ? AND b.flags & 1 = ? AND b.duration IS NOT NULL AND {where} GROUP BY 1, 2) r
+JOIN log.buckets s ON s.id = r.bucket {shared} WHERE s.start >= ? AND s.start < ? GROUP BY 1, 2
 """
 VISITORS = (
     "SELECT k.key, sum(visitors) FROM temp.visitors v JOIN temp.keyed k ON k.dim = v.dim GROUP BY k.key"
@@ -68,14 +75,14 @@ class _Sums(NamedTuple):
 
 _NUMBERED = _Sums(
     "dim INTEGER PRIMARY KEY",
-    "id INTEGER PRIMARY KEY, requests, timed, duration, bytes",
-    f"(({{dim}}) << 3) | {FLAGS}",
-    "(s.id >> 3)",
+    "id INTEGER PRIMARY KEY, requests, duration, bytes",
+    f"(({{dim}}) << 4) | {FLAGS}",
+    "(s.id >> 4)",
     "s.id",
 )
 _TEXTS = _Sums(
     "dim TEXT PRIMARY KEY",
-    "dim TEXT, flags INTEGER, requests, timed, duration, bytes, PRIMARY KEY(dim, flags)",
+    "dim TEXT, flags INTEGER, requests, duration, bytes, PRIMARY KEY(dim, flags)",
     f"{{dim}}, {FLAGS}",
     "s.dim",
     "s.flags",
@@ -130,30 +137,21 @@ class Filtered:
 
     def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         """The durations of the events that match, per bucket that starts in the period and key of a view."""
-        key, bucket = key_of(view), BUCKETS[grain]
-        start = bucket.text.replace("r.dim", "r.bucket")
-        shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
-        conditions, values = conditions_of(period.filters)
-        return timings_of(
-            self._db.execute(
-                "SELECT start, key, sum(timed), total(duration) FROM ("
-                f"SELECT {start} AS start, {key.text} AS key, r.timed, r.duration FROM ("
-                f"SELECT {bucket.dimension.value} AS bucket, {key.dimension.value} AS dim, count(*) AS timed, "
-                "total(b.duration) AS duration FROM log.events b "
-                "WHERE b.wsid = ? AND b.flags & 1 = ? AND b.ts >= ? AND b.ts < ? AND b.duration IS NOT NULL "
-                f"AND {' AND '.join(conditions)} GROUP BY 1, 2) r {shared}) "
-                "WHERE start >= ? AND start < ? GROUP BY 1, 2",
-                (
-                    period.wsid,
-                    1 if view.kind == SESSION else 0,
-                    period.day_start * 1000,
-                    period.day_end * 1000,
-                    *values,
-                    period.start,
-                    period.end,
-                ),
-            )
+        key = key_of(view)
+        conditions, parameters = self._matching(period.filters)
+        rows = self._db.execute(
+            TIMINGS.format(
+                text=key.text,
+                bucket=BUCKETS[grain].dimension.value,
+                dim=key.dimension.value,
+                shared=f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim"
+                if key.dimension.table
+                else "",
+                where=" AND ".join([*self._of_days(period), *conditions]) or "1",
+            ),
+            (period.wsid, 1 if view.kind == SESSION else 0, *parameters, period.start, period.end),
         )
+        return timings_of(rows)
 
     def _answer(
         self,
@@ -175,25 +173,20 @@ class Filtered:
             visitors=f"{sums.value}, visitors",
         )
         conditions, parameters = self._matching(period.filters)
-        where = " AND ".join(("b.ts >= ? AND b.ts < ?", *conditions))
-        values = (
-            period.wsid,
-            1 if kind == SESSION else 0,
-            period.day_start * 1000,
-            period.day_end * 1000,
-            *parameters,
-        )
+        where = " AND ".join([*self._of_days(period), *conditions]) or "1"
+        values = (period.wsid, 1 if kind == SESSION else 0, *parameters)
         written = sums.written.format(dim=dimension.value, inside=inside)
         db.execute(ADD_UP.format(written=written, where=where), values)
         shared = f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else ""
-        db.execute(NAME.format(text=key.text, dim=sums.dim, shared=shared))
+        by_key = visitors == "distinct"
+        alike = "min(dim) OVER (PARTITION BY key)" if by_key else "dim"
+        db.execute(NAME.format(text=key.text, dim=sums.dim, shared=shared, alike=alike))
         found = {
             row[0]: Measures(row[1], 0, *(int(value) for value in row[2:]))
             for row in db.execute(SUMS.format(dim=sums.dim, flags=sums.flags))
         }
         if visitors == "none":
             return found
-        by_key = visitors == "distinct"
         db.execute(
             FIRST_EVENTS.format(
                 dim="k.alike" if by_key else dimension.value,
@@ -207,6 +200,17 @@ class Filtered:
         for one, number in db.execute(VISITORS):
             found[one] = found[one]._replace(visitors=number)
         return found
+
+    def _of_days(self, period: Period) -> list[str]:
+        """Conditions for events of the period's days: none where all events are, as all of their hours tell."""
+        hours = f"FROM log.buckets WHERE wsid = ?1 AND grain = {HOUR} ORDER BY start"
+        first, end = self._db.execute(
+            f"SELECT (SELECT start {hours} LIMIT 1), (SELECT start + length {hours} DESC LIMIT 1)",
+            (period.wsid,),
+        ).fetchone()
+        if first is None or (period.day_start <= first and end <= period.day_end):
+            return []
+        return [f"b.ts >= {period.day_start * 1000} AND b.ts < {period.day_end * 1000}"]
 
     def _matching(self, filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
         """Conditions as `conditions_of` gives them, with the numbers that match looked up in tables of their own."""

@@ -33,8 +33,19 @@ CREATE TABLE IF NOT EXISTS entries(
     envelope BLOB, status INTEGER, accepted INTEGER NOT NULL, repeated INTEGER, rejected INTEGER, errors TEXT,
     reasons TEXT, message TEXT, source INTEGER, run INTEGER, run_seq INTEGER, sent INTEGER, lost TEXT,
     closing INTEGER, bucket INTEGER, erased TEXT);
-CREATE UNIQUE INDEX IF NOT EXISTS entries_by_envelope ON entries(envelope) WHERE envelope IS NOT NULL;
+DROP INDEX IF EXISTS entries_by_envelope;
 CREATE INDEX IF NOT EXISTS entries_of_the_writer ON entries(seq) WHERE kind <> 0;
+
+-- Entries by their envelopes' ids, up to the entry `identified` in meta; identities.py knows the younger ones.
+CREATE TABLE IF NOT EXISTS identities(envelope BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS entries_deleted AFTER DELETE ON entries WHEN OLD.envelope IS NOT NULL BEGIN
+    DELETE FROM identities WHERE envelope = OLD.envelope AND seq = OLD.seq;
+END;
+CREATE TRIGGER IF NOT EXISTS entries_blanked AFTER UPDATE OF envelope ON entries WHEN OLD.envelope IS NOT NULL BEGIN
+    DELETE FROM identities WHERE envelope = OLD.envelope AND seq = OLD.seq;
+END;
+INSERT OR IGNORE INTO identities SELECT envelope, seq FROM entries WHERE envelope IS NOT NULL ORDER BY envelope;
+INSERT OR REPLACE INTO meta SELECT 'identified', coalesce(max(seq), 0) FROM entries;
 
 -- `flags` adds up 1 for a session, 2 for a bot, 4 for an error.
 CREATE TABLE IF NOT EXISTS events(
