@@ -36,7 +36,16 @@ RENEWED_S = 24 * 3600
 MOST = 100
 """Links of a web service that are not over."""
 USED_RESOLUTION = dt.timedelta(minutes=1)
-PERIODS = {"": "24 hours", "today": "today", "7d": "7 days", "30d": "30 days", "12mo": "12 months"}
+PERIODS = {
+    "": "24 hours",
+    "now": "10 minutes",
+    "today": "today",
+    "yesterday": "yesterday",
+    "7d": "7 days",
+    "30d": "30 days",
+    "month": "this month",
+    "year": "this year",
+}
 """With which period a link can open, by its name in the dashboard's address."""
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{32}")
