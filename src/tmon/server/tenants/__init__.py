@@ -10,13 +10,14 @@
     keys, tokens    issue, revoke, open
     accounts        what is done with users, web services, members and tokens
     audit           who has done what
+    erasures        what is erased from the store
     rights, access  who may read what, and how requests say who they are
     deletions       what the store has still to drop
 """
 
 from __future__ import annotations
 
-from .errors import NotFound, Refused, SaltsUnavailable, TenantsError
+from .errors import NotFound, Refused, SaltsUnavailable, StoreAway, TenantsError
 from .keyring import ActiveKey, Keyring, Service
 from .salts import MISSING, Salts
 
@@ -29,5 +30,6 @@ __all__ = [
     "Salts",
     "SaltsUnavailable",
     "Service",
+    "StoreAway",
     "TenantsError",
 ]

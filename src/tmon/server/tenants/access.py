@@ -9,6 +9,7 @@ A view behind `reads_webservice` or `webservice_page` finds `request.webservice`
 | a token that is not known         | 401  | 401          |
 | someone without a right to it     | 404  | 404          |
 | someone whose role is too small   | 403  | 403          |
+| a token, to change something      | 405  | 403          |
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class AskedRequest(HttpRequest):
     role: Role
     reach: int | None
     """The only web service that the token reaches; None where all of the user's are."""
+    by_token: bool
+    """Whether a program asks with a token, which only reads."""
 
 
 class WsidConverter:
@@ -107,7 +110,7 @@ def reads_webservice(least: Role = Role.VIEWER) -> Callable[[View], View]:
 def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
     """Guard a page about one web service that asks for the role `least`; see `reads_webservice`.
 
-    Any method is passed on: a form checks its own token against forgery.
+    Any method is passed on for people, whose forms are checked against forgery; a token only reads.
     """
 
     def decorate(view: View) -> View:
@@ -122,6 +125,8 @@ def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
                 raise Http404
             if request.role < least:  # type: ignore[attr-defined]
                 raise PermissionDenied(_too_small(least))
+            if request.by_token and request.method not in READ_ONLY:  # type: ignore[attr-defined]
+                raise PermissionDenied("A token only reads. Log in to change something.")
             return _private(view(request, *args, **kwargs))
 
         return guarded
@@ -165,6 +170,7 @@ def _admit(request: HttpRequest, asking: Bearer, wsid: int) -> bool:
     request.webservice = webservice  # type: ignore[attr-defined]
     request.role = role  # type: ignore[attr-defined]
     request.reach = asking.wsid  # type: ignore[attr-defined]
+    request.by_token = _bearer_text(request) is not None  # type: ignore[attr-defined]
     return True
 
 
