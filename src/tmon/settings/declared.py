@@ -157,6 +157,13 @@ class Settings:
         429.""",
         default="100000",
     )
+    webservices_per_user: int = _setting(
+        "TMON_WEBSERVICES_PER_USER",
+        parsing.allowance,
+        """How many web services somebody who is no administrator may make on the settings pages and own; 0: none.
+        Administrators and `tmon webservice create` are not bound by it.""",
+        default="20",
+    )
     demo_days: int = _setting(
         "TMON_DEMO_DAYS",
         parsing.days,

@@ -20,6 +20,7 @@ from tmon.server.tenants.rights import Role, readable_by
 
 from .pages import dsns_of
 from .services import wired
+from .switching import others
 
 LAST = "tmon_last"
 """The cookie with the number of the web service whose dashboard this browser showed last."""
@@ -57,11 +58,10 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         empty = services.questions.is_empty(subject)
     except StoreError:  # the page says so itself, and recovers by itself
         empty = False
-    reaches = [one for one, _ in readable_by(request.user) if request.reach in (None, one.wsid)]
     context = {
         "webservice": webservice,
         "base": f"/{webservice.wsid}",
-        "others": [one for one in reaches if one.wsid != webservice.wsid],
+        "others": others(request),
         "manages": request.role >= Role.MANAGER,
     }
     if empty:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("logout", pages.logout, name="logout"),
     path("view/dashboard/", overview.last, name="last-dashboard"),
     path("view/dashboard/<wsid:wsid>", overview.dashboard, name="dashboard"),
+    path("", include("tmon.server.dashboard.settings.urls")),
     path("admin/", admin.site.urls),
     path("", include("tmon.server.dashboard.data_urls")),
     path("", include("tmon.server.dashboard.shared_urls")),
