@@ -75,4 +75,5 @@ def _reason(error: Exception) -> str:
     """An error without the addresses and texts that mail servers repeat in it."""
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, status {error.smtp_code}"
-    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
+    known = isinstance(error, OSError) and error.strerror
+    return f"{type(error).__name__}: {error.strerror}" if known else type(error).__name__
