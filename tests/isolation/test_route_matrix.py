@@ -48,6 +48,10 @@ PAGE = {**per_asker(200, 404, 401), "anonymous": 302, "token as a parameter": 30
 ADMIN = {**dict.fromkeys(ASKERS, 302), "administrator": 200}
 EVERYBODY = dict.fromkeys(ASKERS, 200)
 LOGGED_IN = ("owner", "manager", "viewer", "stranger", "administrator", "revoked token beside a login")
+MANAGED_PAGE = {**PAGE, "viewer": 403, "token of the web service": 403}
+OWNED_PAGE = {**MANAGED_PAGE, "manager": 403, "token of a manager": 403}
+ACCOUNT = {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}
+ACCOUNT_ACT = {asker: 405 if asker in LOGGED_IN else 302 for asker in ASKERS}
 
 EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     # route: (path, with the web service's id for {wsid}; status of a GET per asker)
@@ -56,6 +60,20 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "logout": ("/logout", {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}),
     "view/dashboard/": ("/view/dashboard/", dict.fromkeys(ASKERS, 302)),
     "view/dashboard/<wsid:wsid>": ("/view/dashboard/{wsid}", PAGE),
+    "settings/": ("/settings/", ACCOUNT),
+    "settings/leave/<wsid:wsid>": ("/settings/leave/{wsid}", ACCOUNT_ACT),
+    "settings/tokens": ("/settings/tokens", ACCOUNT),
+    "settings/tokens/<wsid:token>/revoke": ("/settings/tokens/1/revoke", ACCOUNT_ACT),
+    "settings/password": ("/settings/password", ACCOUNT),
+    "view/settings/<wsid:wsid>": ("/view/settings/{wsid}", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/keys": ("/view/settings/{wsid}/keys", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/members": ("/view/settings/{wsid}/members", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/privacy": ("/view/settings/{wsid}/privacy", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/sources": ("/view/settings/{wsid}/sources", PAGE),
+    "view/settings/<wsid:wsid>/quarantine": ("/view/settings/{wsid}/quarantine", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/erase": ("/view/settings/{wsid}/erase", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/audit": ("/view/settings/{wsid}/audit", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/delete": ("/view/settings/{wsid}/delete", OWNED_PAGE),
     "<wsid:wsid>/data/users/<str:view>": ("/{wsid}/data/users/country", DATA),
     "<wsid:wsid>/data/users/locations/<str:ne_lat>/<str:ne_lng>/<str:sw_lat>/<str:sw_lng>": (
         "/{wsid}/data/users/locations/90/180/-90/-180",
@@ -221,6 +239,38 @@ def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, ro
     there = seen(matrix.wsid)
     assert there == seen(999_999_999)
     assert "secret" not in there[1]
+
+
+FORMS = [route for route in EXPECTED if route.startswith("view/settings/")]
+READ_ONLY_PAGES = ("sources", "quarantine", "audit")
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("route", FORMS)
+def test_a_form_is_taken_from_those_who_see_it_and_never_from_a_token(
+    matrix: Matrix, route: str, asker: str
+) -> None:
+    path, expected = EXPECTED[route]
+    wanted = expected[asker]
+    if wanted == 200 and "token" in asker:
+        wanted = 403
+    elif wanted == 200 and route.endswith(READ_ONLY_PAGES):
+        wanted = 405
+    response = matrix.askers[asker].get(path.format(wsid=matrix.wsid), "post")
+    assert response.status_code == wanted
+
+
+@pytest.mark.parametrize("asker", [*STRANGERS, *NOBODY])
+@pytest.mark.parametrize("route", FORMS)
+def test_a_form_of_a_stranger_does_not_tell_whether_it_is_there(
+    matrix: Matrix, route: str, asker: str
+) -> None:
+    path = EXPECTED[route][0]
+    there, nowhere = (
+        matrix.askers[asker].get(path.format(wsid=wsid), "post").status_code
+        for wsid in (matrix.wsid, 999_999_999)
+    )
+    assert there == nowhere
 
 
 @pytest.mark.parametrize("asker", READERS)
