@@ -20,6 +20,7 @@ from tmon.server.tenants.rights import Role, readable_by
 
 from .pages import dsns_of
 from .services import wired
+from .snippets import snippets
 from .switching import others
 
 LAST = "tmon_last"
@@ -67,7 +68,7 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
     if empty:
         base_url = base_url_of(request)
         scheme, _, host = base_url.partition("://")
-        context |= {"scheme": scheme, "host": host}
+        context |= {"scheme": scheme, "host": host, "snippets": snippets()}
         if request.role >= Role.MANAGER:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)
