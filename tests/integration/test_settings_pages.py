@@ -87,7 +87,7 @@ class Browser:
         return html.unescape(response.content.decode())
 
     def send(self, path: str, to: str | None = None, **values: str) -> Any:
-        """Send a form of the page at `path`, to there or `to`, with its token and these values; redirects are followed."""
+        """Send a form of the page at `path`, to there or to `to`; redirects are followed."""
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(path))
         assert token is not None
         return self.client.post(to or path, {"csrfmiddlewaretoken": token[1], **values}, follow=True)
