@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: 0BSD
-# pip install ./tmon (a checkout of T-Mon, or its wheel)
+"""Reports one event to T-Mon. Its client comes with: pip install ./tmon (a checkout, or a wheel)."""
+
 import tmon
 
 tmon.init()  # the DSN is in TMON_DSN

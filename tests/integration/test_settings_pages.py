@@ -87,7 +87,7 @@ class Browser:
         return html.unescape(response.content.decode())
 
     def send(self, path: str, to: str | None = None, **values: str) -> Any:
-        """Send a form of the page at `path`, to there or `to`, with its token and these values; redirects are followed."""
+        """Send a form of the page at `path`, to there or to `to`; redirects are followed."""
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(path))
         assert token is not None
         return self.client.post(to or path, {"csrfmiddlewaretoken": token[1], **values}, follow=True)
@@ -524,9 +524,11 @@ def test_the_quarantine_is_paged_and_shows_strangers_text_as_text(place: Place) 
     assert raw.count("<pre") == 20
     assert "<script>alert" not in raw
     assert "&lt;script&gt;alert(44)" in raw
+    place.reject("url missing", '{"x": "a\u202eb"}')
+    assert "a\\u202eb" in browser.get(place.path("/quarantine"))
     assert "s&lt;u&gt;x" in raw
     last = browser.client.get(place.path("/quarantine?page=3")).content.decode()
-    assert last.count("<pre") == 5
+    assert last.count("<pre") == 6
     assert 'href="?page=2"' in last
     assert "Nothing on this page" in browser.get(place.path("/quarantine?page=9999"))
     for page in ("0", "-1", "x", "²", "9" * 30):

@@ -256,6 +256,12 @@ class KeyAdmin(_KeyPages):
         """A revoked key stays to be seen; keys go with their web service."""
         return obj is not None and super().has_delete_permission(request, obj)
 
+    def delete_model(self, request: HttpRequest, obj: Key) -> None:
+        """A key that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            keys.revoke(obj.webservice_id, obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         """End the selected keys."""
@@ -292,6 +298,17 @@ class TokenAdmin(_TokenPages):
     def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
         """A token is what it is; only the list's action revokes it."""
         return obj is None and super().has_change_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Token) -> None:
+        """A token that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            accounts.revoke_token(obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        """The same for several."""
+        for token in queryset:
+            self.delete_model(request, token)
 
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:

@@ -75,5 +75,5 @@ def _reason(error: Exception) -> str:
     """An error without the addresses and texts that mail servers repeat in it."""
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, status {error.smtp_code}"
-    known = isinstance(error, OSError) and error.strerror
-    return f"{type(error).__name__}: {error.strerror}" if known else type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

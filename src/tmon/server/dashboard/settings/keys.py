@@ -45,14 +45,15 @@ def page(request: AskedRequest) -> HttpResponseBase:
     active = keys.active(wsid)
     last = len(active) == 1
     confirming = None
-    if request.method == "POST":
+    do = request.POST.get("do")
+    if request.method == "POST" and do in ("new", "revoke"):
         by = audit.on_page(request.user)
         number = _number(request.POST.get("key", ""))
-        if request.POST.get("do") == "revoke" and last and number == active[0].pk:
+        if do == "revoke" and last and number == active[0].pk:
             confirming = Typed(request.POST, wanted=request.webservice.name)
         if confirming is None or confirming.is_valid():
             try:
-                if request.POST.get("do") == "revoke":
+                if do == "revoke":
                     ended = keys.revoke(wsid, number, by)
                     return done(request, f"Key {ended.pk} is revoked.", "settings-keys", wsid)
                 made = keys.issue(wsid, by)

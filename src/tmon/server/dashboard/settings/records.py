@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_safe
 
@@ -18,6 +20,13 @@ ENTRIES = 50
 PAYLOADS = 20
 MOST_PAYLOADS = 1_000
 """The store keeps no more of a web service."""
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that change the direction of the text after them (Unicode Standard Annex 9, section 2)."""
+
+
+def legible(payload: str) -> str:
+    """A payload in which nothing turns the text around; JSON's own escapes stand for what would."""
+    return _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", payload)
 
 
 @webservice_page(Role.MANAGER)
@@ -56,5 +65,8 @@ def quarantine(request: AskedRequest) -> HttpResponseBase:
             trouble = True
     part = paged(rows, number, PAYLOADS)
     calendar = request.webservice.calendar()
-    payloads = [{**row, "at": moment(row["received"], calendar)} for row in part.items]
+    payloads = [
+        {**row, "payload": legible(row["payload"]), "at": moment(row["received"], calendar)}
+        for row in part.items
+    ]
     return webservice_settings(request, "settings-quarantine", payloads=payloads, part=part, trouble=trouble)
