@@ -276,6 +276,22 @@ def test_there_is_an_end_to_invitations(shop: Any, people: Any, monkeypatch: pyt
         invite(shop, people["owner"])
 
 
+def test_of_those_that_are_over_the_latest_are_kept(
+    shop: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tmon.server.tenants import audit, invitations
+    from tmon.server.tenants.models import Invitation
+
+    monkeypatch.setattr(invitations, "MOST_ENDED", 2)
+    for _ in range(5):
+        made, _token = invitations.create(shop, "viewer", people["owner"])
+        invitations.revoke(made.pk, shop.wsid, audit.on_page(people["owner"]))
+    waiting, _token = invitations.create(shop, "viewer", people["owner"])
+    left = Invitation.objects.filter(webservice=shop)
+    assert [one.revoked is None for one in left] == [True, False, False]
+    assert left[0] == waiting
+
+
 # -- the page of managers ----------------------------------------------------------------------
 
 

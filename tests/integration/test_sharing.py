@@ -381,6 +381,18 @@ def test_there_is_an_end_to_links(shop: Any, monkeypatch: pytest.MonkeyPatch) ->
     share(shop)
 
 
+def test_of_links_that_are_over_the_latest_are_kept(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tmon.server.tenants import sharing
+    from tmon.server.tenants.models import ShareLink
+
+    monkeypatch.setattr(sharing, "MOST_ENDED", 2)
+    for _ in range(5):
+        sharing.revoke(share(shop)[0].pk)
+    share(shop)
+    left = ShareLink.objects.filter(webservice=shop)
+    assert [one.revoked is None for one in left] == [True, False, False]
+
+
 def test_the_audit_log_has_links_and_no_secret_of_them(shop: Any) -> None:
     from tmon.server.tenants import audit, sharing
 

@@ -25,6 +25,7 @@ TOKEN_BYTES = 32
 VALID = dt.timedelta(days=7)
 MOST = 100
 """Invitations to a web service that wait."""
+MOST_ENDED = 100
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -39,6 +40,7 @@ def create(webservice: WebService, role: str, by: User, email: str = "") -> tupl
             raise Refused("managers and the owner invite")
         if waiting().filter(webservice=webservice).count() >= MOST:
             raise Refused(f"{MOST} invitations wait already; revoke some first")
+        _forget_the_oldest(webservice)
         invitation = Invitation.objects.create(
             webservice=webservice,
             role=role,
@@ -116,6 +118,12 @@ def accept_as_new(token: str, name: str, password: str, email: str = "") -> tupl
         accounts.add_member(invitation.webservice_id, user, invitation.role, audit.on_page(user))
         _spend(invitation, user)
     return invitation, user
+
+
+def _forget_the_oldest(webservice: WebService) -> None:
+    """Of those that are over only the latest are kept, to be seen; the audit log has them all."""
+    ended = Invitation.objects.filter(webservice=webservice).exclude(pk__in=waiting().values("pk"))
+    Invitation.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[MOST_ENDED:])).delete()
 
 
 def may_invite(user: User, wsid: int) -> bool:
