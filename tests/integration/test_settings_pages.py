@@ -99,8 +99,18 @@ class Browser:
         return html.unescape(response.content.decode())
 
 
+@pytest.fixture(scope="module")
+def people(prepared: Path) -> dict[str, Any]:
+    """Four users, made once: a password takes half a second to hash."""
+    from tmon.server.tenants import accounts
+
+    mark = time.monotonic_ns()
+    names = ("owner", "manager", "viewer", "stranger")
+    return {name: accounts.create_user(f"{name}-{mark}")[0] for name in names}
+
+
 @pytest.fixture
-def place(prepared: Path) -> Iterator[Place]:
+def place(people: dict[str, Any]) -> Iterator[Place]:
     from tmon.server.dashboard import services
     from tmon.server.tenants import Keyring, accounts
 
@@ -114,9 +124,6 @@ def place(prepared: Path) -> Iterator[Place]:
 
     services.wire(store, lambda timeout_s: store.settle(), Keyring(), ask=ask)
     mark = f"{time.monotonic_ns()}-{next(NUMBERS)}"
-    people = {
-        name: accounts.create_user(f"{name}-{mark}")[0] for name in ("owner", "manager", "viewer", "stranger")
-    }
     webservice = accounts.create_webservice(f"shop {mark}", people["owner"], "Europe/Vienna").webservice
     accounts.add_member(webservice.wsid, people["manager"], "manager")
     accounts.add_member(webservice.wsid, people["viewer"], "viewer")
