@@ -35,6 +35,7 @@ ADMITTED_S = 14 * 24 * 3600
 RENEWED_S = 24 * 3600
 MOST = 100
 """Links of a web service that are not over."""
+MOST_ENDED = 100
 USED_RESOLUTION = dt.timedelta(minutes=1)
 PERIODS = {
     "": "24 hours",
@@ -84,6 +85,7 @@ def create(
     with transaction.atomic():
         if _valid().filter(webservice=webservice).count() >= MOST:
             raise Refused(f"there are {MOST} share links already; revoke some first")
+        _forget_the_oldest(webservice)
         actor = by or audit.on_command_line()
         link = ShareLink.objects.create(
             webservice=webservice,
@@ -172,6 +174,12 @@ def note_use(link: ShareLink) -> None:
     stale = Q(last_used__isnull=True) | Q(last_used__lte=now - USED_RESOLUTION)
     with contextlib.suppress(OperationalError):  # on a full disk one can still read
         ShareLink.objects.filter(stale, pk=link.pk).update(last_used=now)
+
+
+def _forget_the_oldest(webservice: WebService) -> None:
+    """Of links that are revoked or over only the latest are kept, to be seen; the audit log has them all."""
+    ended = ShareLink.objects.filter(webservice=webservice).exclude(pk__in=_valid().values("pk"))
+    ShareLink.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[MOST_ENDED:])).delete()
 
 
 def _valid() -> QuerySet[ShareLink]:
