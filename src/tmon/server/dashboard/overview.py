@@ -20,6 +20,8 @@ from tmon.server.tenants.rights import Role, readable_by
 
 from .pages import dsns_of
 from .services import wired
+from .snippets import snippets
+from .switching import others
 
 LAST = "tmon_last"
 """The cookie with the number of the web service whose dashboard this browser showed last."""
@@ -57,21 +59,22 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         empty = services.questions.is_empty(subject)
     except StoreError:  # the page says so itself, and recovers by itself
         empty = False
-    reaches = [one for one, _ in readable_by(request.user) if request.reach in (None, one.wsid)]
     context = {
         "webservice": webservice,
-        "others": [one for one in reaches if one.wsid != webservice.wsid],
+        "base": f"/{webservice.wsid}",
+        "others": others(request),
         "manages": request.role >= Role.MANAGER,
     }
     if empty:
         base_url = base_url_of(request)
         scheme, _, host = base_url.partition("://")
-        context |= {"scheme": scheme, "host": host}
+        context |= {"scheme": scheme, "host": host, "snippets": snippets()}
         if request.role >= Role.MANAGER:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)
     else:
-        context["panels"] = [view for view in services.questions.views() if view.panel != "none"]
+        views = services.questions.views()
+        context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
         context["latency"] = any(view.name == "latency" for view in services.questions.views())
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
