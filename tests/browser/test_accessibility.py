@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """axe-core finds nothing serious on any page (WCAG 2.2 AA), in dark and light, on a wide screen and on a phone.
 
-A page is added to PAGES: its name, its path, where `{busy}` and `{fresh}` stand for the ids of a web service with
-requests and of one without any and `{slug}` for that of a share link, and what is on it when it is ready (a CSS selector).
+A page is added to PAGES: its name, its path, and what is on it when it is ready (a CSS selector). In a path `{busy}`
+and `{fresh}` stand for the ids of a web service with requests and of one without any, `{slug}` for a share link's.
 """
 
 from __future__ import annotations
