@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The dashboard: makes its parts, and has each of them told what the API and the live stream say.
 
-import { asking } from "../ask.js";
+import { NoAnswer, asking } from "../ask.js";
 import { say } from "../dom.js";
+import { LiveStream } from "../live/live.js";
 import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
 import { parsed } from "./filters.js";
-import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
 import { PeriodPicker, apart_s, before, periodOf } from "./period.js";
@@ -32,7 +32,7 @@ const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 
 const page = document.getElementById("dashboard");
-const { wsid, zone, vendor } = page.dataset;
+const { wsid, zone, vendor, release } = page.dataset;
 const ask = asking(wsid);
 const times = timesIn(zone);
 
@@ -80,7 +80,7 @@ class Dashboard {
     this._observe();
     onTheme(() => this._draw());
     new ResizeObserver(() => this._draw()).observe(document.getElementById("tiles"));
-    this._stream = new LiveStream(wsid, {
+    this._stream = new LiveStream(`/${wsid}/data/live`, release, {
       tick: (tick) => this._tick(tick),
       request: (event) => this._request(event),
       state: (state) => this._fresh(state),
@@ -289,6 +289,7 @@ class Dashboard {
   }
 
   _fresh(state) {
+    if (state.refused) this._state.troubled(new NoAnswer(state.refused, ""), true);
     this._state.show(state);
     const stale = state.state === "stale" || state.state === "offline";
     if (stale && this._grain === "second") this._graph.advance();

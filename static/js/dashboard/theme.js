@@ -27,6 +27,7 @@ function changed() {
 for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)"]) {
   matchMedia(query).addEventListener("change", changed);
 }
+addEventListener("schemechange", changed);
 new MutationObserver(changed).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
 /** Make a canvas as large as its place on the screen, in device pixels; returns {context, width, height} in CSS pixels. */

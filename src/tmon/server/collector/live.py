@@ -196,8 +196,8 @@ class Stream:
             if not exchange.stream(stream):
                 return
         self._open = True
-        self.push(BEGIN)
         self._lives.join(self._wsid, self)
+        self.push(BEGIN)  # may find that the client is gone
         await asyncio.sleep(CHECK_S)
         while self._is_open():
             if (await self._lives.asked(request)).status != 200:
