@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Filters as the API takes them (docs/api.md): "country:DE", "!country:DE", "url:/blog/*".
 
-const FILTER = /^(!?)([a-z][a-z0-9_]{0,30}):(.*)$/s;
+const FILTER = /^(!?)([a-z][a-z0-9_]{0,30}):(!?)(.*)$/s;
 
 /** {view, value, negated} of a filter's text, null where it is none. `*` in the value matches anything. */
 export function parsed(text) {
   const found = FILTER.exec(text);
-  return found && { view: found[2], value: found[3], negated: found[1] === "!" };
+  return found && { view: found[2], value: found[4], negated: found[1] !== found[3] }; // "country:!DE" is negated, too
 }
 
 /** The text of a filter. */
 export function written({ view, value, negated = false }) {
+  if (value.startsWith("!")) return `${negated ? "" : "!"}${view}:!${value}`; // the value's own "!" is no negation
   return `${negated ? "!" : ""}${view}:${value}`;
 }

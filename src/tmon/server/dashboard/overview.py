@@ -6,13 +6,15 @@ The page holds no figures: its scripts (static/js) ask the JSON API for them, as
 
 from __future__ import annotations
 
+import json
+
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tmon.server.query import StoreError
+from tmon.server.query import Questions, StoreError
 from tmon.server.tenants import keys
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.peers import base_url_of
@@ -71,8 +73,10 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)
     else:
-        context["panels"] = [view for view in services.questions.views() if view.panel != "none"]
-        context["latency"] = any(view.name == "latency" for view in services.questions.views())
+        views = services.questions.views()
+        context["panels"] = [view for view in views if view.panel != "none"]
+        context["latency"] = any(view.name == "latency" for view in views)
+        context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
     response.set_cookie(
@@ -85,6 +89,20 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         samesite="Lax",
     )
     return response
+
+
+def _keys(questions: Questions) -> str:
+    """How each view makes its keys, as JSON by name: the field it groups by and, of classes, their lower bounds.
+
+    With it the page tells which events of the live stream pass its filters (static/js/dashboard/matching.js).
+    """
+    return json.dumps(
+        {
+            view.name: {"field": view.grouped_by, **({"bounds": view.classes.bounds} if view.classes else {})}
+            for view in questions.views()
+        },
+        separators=(",", ":"),
+    )
 
 
 def _covered(dsns: list[str]) -> dict[str, str] | None:
