@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Asks the JSON API (docs/api.md) of one web service.
+// Asks the JSON API (docs/api.md) of one web service, at its own address or at that of a share link.
 
 export const PATIENCE_MS = 10_000;
 
@@ -16,22 +16,22 @@ export class NoAnswer extends Error {
 }
 
 /** The address of a question. A parameter whose value is a list is given once for each. */
-function address(wsid, path, parameters) {
+function address(base, path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
-  return `/${wsid}/data/${path}${query.size ? `?${query}` : ""}`;
+  return `${base}/data/${path}${query.size ? `?${query}` : ""}`;
 }
 
 /**
- * A function ask(path, parameters, signal) for the web service `wsid`: resolves to the whole answer. Rejects with
+ * A function ask(path, parameters, signal) for what is below `base`, "/7" or "/share/…": resolves to the whole answer. Rejects with
  * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV.
  */
-export function asking(wsid) {
+export function asking(base) {
   const ask = async (path, parameters = {}, signal = null) => {
     const late = AbortSignal.timeout(PATIENCE_MS);
     let response;
     let content;
     try {
-      response = await fetch(address(wsid, path, parameters), {
+      response = await fetch(address(base, path, parameters), {
         headers: { Accept: "application/json" },
         cache: "no-store",
         signal: signal ? AbortSignal.any([signal, late]) : late,
@@ -45,6 +45,6 @@ export function asking(wsid) {
     if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
     return content;
   };
-  ask.csv = (path, parameters) => address(wsid, path, { ...parameters, format: "csv" });
+  ask.csv = (path, parameters) => address(base, path, { ...parameters, format: "csv" });
   return ask;
 }

@@ -85,7 +85,7 @@ class Core:
         self._registry = _registry()
         self._keyring = Keyring()
         self._owning = Owning(settings, self._keyring, Salts(), self._registry, self._figures, kind=kind)
-        self._collectors = Collectors(settings.data, self._owning.writer.submit, self._registry)
+        self._collectors = Collectors(settings.data, self._owning.writer.take, self._registry)
 
     async def start(self) -> None:
         """Start everything. Raises OSError, django.db.Error."""

@@ -32,8 +32,10 @@ const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 
 const page = document.getElementById("dashboard");
-const { wsid, zone, vendor, release } = page.dataset;
-const ask = asking(wsid);
+const { base, zone, vendor, release } = page.dataset;
+/** A share link shows no single requests and nothing that is not public; the page has no panels for it. */
+const shared = page.dataset.shared !== undefined;
+const ask = asking(base);
 const times = timesIn(zone);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
@@ -58,15 +60,15 @@ class Dashboard {
     this._graph = new Graph(times);
     this._map = new WorldMap();
     this._equip();
-    this._tail = new Tail(times);
+    this._tail = shared ? null : new Tail(times);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
     this._picker = new PeriodPicker(this._address);
-    this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to));
+    this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to), shared);
     this._grains = [...document.querySelectorAll("#grains button")];
     for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
-    this._state = new StateLine(times, () => this._stream.reconnect());
+    this._state = new StateLine(times, () => this._stream.reconnect(), shared);
     this._measure = "requests";
     this._sampled = false;
     this._due = new Set();
@@ -80,7 +82,7 @@ class Dashboard {
     this._observe();
     onTheme(() => this._draw());
     new ResizeObserver(() => this._draw()).observe(document.getElementById("tiles"));
-    this._stream = new LiveStream(`/${wsid}/data/live`, release, {
+    this._stream = new LiveStream(`${base}/data/live`, release, {
       tick: (tick) => this._tick(tick),
       request: (event) => this._request(event),
       state: (state) => this._fresh(state),
@@ -220,7 +222,7 @@ class Dashboard {
   async _latest(signal) {
     await Promise.all([
       this._seconds.load(signal).then(() => this._move()),
-      ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),
+      this._tail && ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),
     ]);
   }
 
@@ -284,7 +286,7 @@ class Dashboard {
 
   _request(event) {
     this._sampled = event.sampled;
-    this._tail.add(event);
+    this._tail?.add(event);
     if (this._period.endsNow) this._map.arrive(event);
   }
 
@@ -310,7 +312,7 @@ class Dashboard {
   _move() {
     const perSecond = this._seconds.rate();
     this._tiles.now(this._seconds.points, perSecond, this._stale_since);
-    this._tail.about(perSecond, this._sampled, this._stale_since);
+    this._tail?.about(perSecond, this._sampled, this._stale_since);
     if (this._grain === "second") this._plot();
   }
 

@@ -34,6 +34,7 @@ export class Questions {
       const [seconds, events] = await Promise.all([this._ask(`requests/second/${SECONDS}`, signal), this._ask(`events?limit=${MOST + 1}`, signal)]);
       if (signal.aborted) return;
       this.open = true;
+      if (!seconds.as_of) throw new Error("nothing is there");
       this._heard("tick", JSON.stringify({ seconds: seconds.results.slice(0, -1), as_of: seconds.as_of }));
       this._arrivals(events.results, Date.parse(seconds.as_of) - FRESH_MS);
       this._timer = setTimeout(() => this._round(), Math.max(50, EVERY_MS - (performance.now() - began)));
@@ -57,6 +58,7 @@ export class Questions {
 
   async _ask(question, signal) {
     const response = await fetch(`${this._base}/${question}`, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) });
+    if (response.status === 404) return { results: [] }; // a share link shows no single requests
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     return response.json();
   }

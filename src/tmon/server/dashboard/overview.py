@@ -62,6 +62,7 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
     reaches = [one for one, _ in readable_by(request.user) if request.reach in (None, one.wsid)]
     context = {
         "webservice": webservice,
+        "base": f"/{webservice.wsid}",
         "others": [one for one in reaches if one.wsid != webservice.wsid],
         "manages": request.role >= Role.MANAGER,
     }

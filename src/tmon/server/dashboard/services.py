@@ -17,6 +17,8 @@ class Services:
     """What answers questions, and what knows the web services' calendars."""
 
     questions: Questions
+    public_questions: Questions
+    """For guests: of views that are public, and filtered by such."""
     live: Live
     keyring: Keyring
 
@@ -55,7 +57,12 @@ def wire(store: Reader, settle: Settle, keyring: Keyring, clock: Callable[[], fl
     `clock` gives the Unix time in seconds.
     """
     global _wired  # noqa: PLW0603 - Django makes the views, so there is nobody to hand this to
-    _wired = Services(Questions(store, settle, clock), Live(store, settle, clock), keyring)
+    _wired = Services(
+        Questions(store, settle, clock),
+        Questions(store, settle, clock, public=True),
+        Live(store, settle, clock),
+        keyring,
+    )
 
 
 def wired() -> Services:

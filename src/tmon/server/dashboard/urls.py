@@ -11,6 +11,7 @@ from tmon.server.tenants.access import WsidConverter
 from . import overview, pages
 
 register_converter(WsidConverter, "wsid")
+register_converter(WsidConverter, "id")
 
 urlpatterns = [
     path("", pages.index, name="index"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("view/dashboard/<wsid:wsid>", overview.dashboard, name="dashboard"),
     path("admin/", admin.site.urls),
     path("", include("tmon.server.dashboard.data_urls")),
+    path("", include("tmon.server.dashboard.shared_urls")),
 ]
 
 handler400 = "tmon.server.dashboard.failures.bad_request"

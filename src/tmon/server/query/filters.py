@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tmon.server.catalogue import View
 from tmon.server.store.base import Filter
 
-from .errors import BadQuestion, shown
+from .errors import BadQuestion, QuestionError, shown
 
 MOST_FILTERS = 16
 MOST_STARS = 8
@@ -18,15 +18,17 @@ LONGEST = 1024
 """Characters; no key is longer."""
 
 
-def parse_filters(texts: Sequence[str], views: Mapping[str, View]) -> tuple[Filter, ...]:
-    """The filters that the texts describe, all of which must hold. Raises BadQuestion."""
+def parse_filters(
+    texts: Sequence[str], views: Mapping[str, View], unknown: type[QuestionError] = BadQuestion
+) -> tuple[Filter, ...]:
+    """The filters that the texts describe, all of which must hold. Raises BadQuestion, `unknown` where a view is."""
     if len(texts) > MOST_FILTERS:
         raise BadQuestion(f"these are {len(texts)} filters; at most {MOST_FILTERS}")
-    return tuple(dict.fromkeys(parse_filter(text, views) for text in texts))
+    return tuple(dict.fromkeys(parse_filter(text, views, unknown) for text in texts))
 
 
-def parse_filter(text: str, views: Mapping[str, View]) -> Filter:
-    """The filter that `[!]view:[!]pattern` describes. Raises BadQuestion.
+def parse_filter(text: str, views: Mapping[str, View], unknown: type[QuestionError] = BadQuestion) -> Filter:
+    """The filter that `[!]view:[!]pattern` describes. Raises BadQuestion, and `unknown` where there is no such view.
 
     An empty pattern stands for the key "": events whose value is unknown.
     """
@@ -35,9 +37,7 @@ def parse_filter(text: str, views: Mapping[str, View]) -> Filter:
         raise BadQuestion(f"filter {shown(text)} is not of the form view:value, such as country:DE")
     view = views.get(name)
     if view is None:
-        raise BadQuestion(
-            f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}"
-        )
+        raise unknown(f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}")
     negated = text.startswith("!") != pattern.startswith("!")
     pattern = re.sub(r"\*+", "*", pattern.removeprefix("!"))
     if len(pattern) > LONGEST:

@@ -13,6 +13,7 @@ PERIOD = frozenset({"from", "to", "filter"})
 """Parameters of everything that is about a period."""
 COUNTED = PERIOD | {"compare"}
 """Parameters of what gives figures of a period, which can be compared with those of another."""
+SERIES = COUNTED | {"with"}
 FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
@@ -30,6 +31,8 @@ class Parameters:
     filters: tuple[str, ...] = ()
     compare: bool = False
     """With the period before."""
+    percentiles: bool = False
+    """`with=percentiles`"""
 
 
 def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
@@ -45,6 +48,8 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         raise BadQuestion(f"there is no format {shown(one['format'])}; there are {', '.join(FORMATS)}")
     if one.get("compare", "previous") != "previous":
         raise BadQuestion(f"compare is previous, not {shown(one['compare'])}")
+    if one.get("with", "percentiles") != "percentiles":
+        raise BadQuestion(f"with is percentiles, not {shown(one['with'])}")
     return Parameters(
         since=one.get("from"),
         until=one.get("to"),
@@ -52,6 +57,7 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         after=number("after", one["after"], 0, 2**63 - 1) if "after" in one else None,
         filters=tuple(given.get("filter", ())),
         compare="compare" in one,
+        percentiles="with" in one,
     )
 
 

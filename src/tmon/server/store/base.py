@@ -149,6 +149,17 @@ class Measures(NamedTuple):
         return Measures(*(a + b for a, b in zip(self, other, strict=True)))
 
 
+class Timed(NamedTuple):
+    """How many events have a duration, and its sum."""
+
+    timed: int = 0
+    duration_us: int = 0
+
+    def plus(self, other: Timed) -> Timed:
+        """The sum of both."""
+        return Timed(self.timed + other.timed, self.duration_us + other.duration_us)
+
+
 class Span(NamedTuple):
     """The buckets of one grain that start in [start, end), Unix seconds."""
 
@@ -349,6 +360,14 @@ class Reader(ABC):
         """
 
     @abstractmethod
+    def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations that each key of a view has per bucket that starts in the period, by the bucket's start.
+
+        None is the remainder; keys and buckets without a duration are absent. `grain` is hour, day or month, which
+        are the buckets of views. Raises UnknownView.
+        """
+
+    @abstractmethod
     def events(
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
     ) -> list[StoredEvent]:
@@ -390,6 +409,13 @@ class Reader(ABC):
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         """None if nothing that the question needs was deleted or predates the view; else the start of the first local
         day (Unix seconds) from which it is all there. Raises UnknownView.
+        """
+
+    @abstractmethod
+    def open_from(self, period: Period) -> int | None:
+        """The start (Unix seconds) of the first local day that the period touches, got an event and is not closed.
+
+        None if there is no such day.
         """
 
     @abstractmethod

@@ -8,8 +8,12 @@
     keyring         what the way in knows of web services, in memory
     salts           the salts of visitors
     keys, tokens    issue, revoke, open
-    accounts        what an administrator does
+    accounts        what is done with users, web services, members and tokens
+    audit           who has done what
+    sharing, guests the links by which guests read, and their door
+    throttle        slows down who guesses
     rights, access  who may read what, and how requests say who they are
+    annotating      what people note about moments
     deletions       what the store has still to drop
 """
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
-from ..base import Filter, Grain, Measures, Period, Ranking
+from ..base import Filter, Grain, Measures, Period, Ranking, Timed
 from .keys import Key, key_of
 
 ADD_UP = """
@@ -70,6 +70,30 @@ class Filtered:
         """The totals of the events that match, per bucket that starts in the period."""
         bucket = BUCKETS[grain]
         return self._answer(period, REQUEST, bucket, "first", at=f"{bucket} * 1000")
+
+    def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations of the events that match, per bucket that starts in the period and key of a view."""
+        key = key_of(view)
+        shared = f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key.dimension.table else ""
+        where = " AND ".join(conditions_of(period.filters)[0])
+        return timings_of(
+            self._db.execute(
+                f"SELECT r.start, {key.text} AS key, sum(r.timed), total(r.duration) FROM ("
+                f"SELECT {BUCKETS[grain]} AS start, {key.dimension.value} AS dim, count(*) AS timed, "
+                "total(b.duration) AS duration FROM log.events b "
+                "WHERE b.wsid = ? AND b.flags & 1 = ? AND b.ts >= ? AND b.ts < ? AND b.duration IS NOT NULL "
+                f"AND {where} GROUP BY 1, 2) r {shared} WHERE r.start >= ? AND r.start < ? GROUP BY 1, 2",
+                (
+                    period.wsid,
+                    1 if view.kind == SESSION else 0,
+                    period.day_start * 1000,
+                    period.day_end * 1000,
+                    *conditions_of(period.filters)[1],
+                    period.start,
+                    period.end,
+                ),
+            )
+        )
 
     def _answer(
         self,
@@ -143,6 +167,14 @@ class Filtered:
 def measures_of(row: Sequence[Any]) -> Measures:
     """Measures from the seven sums of a row, None counting as 0."""
     return Measures(*(int(value or 0) for value in row))
+
+
+def timings_of(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str | None, Timed]]:
+    """By bucket and key what rows of (bucket's start, key, timed, duration) say."""
+    found: dict[int, dict[str | None, Timed]] = {}
+    for start, key, timed, duration in rows:
+        found.setdefault(start, {})[key] = Timed(int(timed), int(duration))
+    return found
 
 
 def ranking_of(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:

@@ -26,6 +26,7 @@ from ..base import (
     Run,
     Stats,
     StoredEvent,
+    Timed,
     TooLong,
     Unavailable,
 )
@@ -77,6 +78,13 @@ class SqliteReader(Reader):
         with self._questions() as ask:
             return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
 
+    def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        with self._questions() as ask:
+            number, known, _ = ask.view(view)
+            if period.filters:
+                return ask.filtered.timings(known, grain, period)
+            return ask.timings(number, grain, period)
+
     def events(
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
     ) -> list[StoredEvent]:
@@ -111,6 +119,10 @@ class SqliteReader(Reader):
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         with self._questions() as ask:
             return ask.complete_from(period, None if view is None else ask.view(view)[0])
+
+    def open_from(self, period: Period) -> int | None:
+        with self._questions() as ask:
+            return ask.open_from(period)
 
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
         with self._questions() as ask:
