@@ -14,3 +14,8 @@ export function written({ view, value, negated = false }) {
   if (value.startsWith("!")) return `${negated ? "" : "!"}${view}:!${value}`; // the value's own "!" is no negation
   return `${negated ? "!" : ""}${view}:${value}`;
 }
+
+/** The filter for exactly this key of a view, whatever stands in it. */
+export function exactly(view, key, negated = false) {
+  return { view, value: key.replace(/[*!\\]/g, "\\$&"), negated };
+}

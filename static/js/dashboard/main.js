@@ -15,7 +15,7 @@ import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
 import { MOST, STEP_S, Series, aligned, points } from "./series.js";
 import { StateLine } from "./state.js";
-import { Tail, ROWS } from "./tail.js";
+import { Tail } from "./tail/tail.js";
 import { onTheme } from "./theme.js";
 import { Tiles } from "./tiles.js";
 import { secondsOf, timesIn } from "./times.js";
@@ -60,7 +60,7 @@ class Dashboard {
     this._graph = new Graph(times);
     this._map = new WorldMap();
     this._equip();
-    this._tail = shared ? null : new Tail(times);
+    this._tail = shared ? null : new Tail(ask, times, this._address);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
@@ -222,7 +222,7 @@ class Dashboard {
   async _latest(signal) {
     await Promise.all([
       this._seconds.load(signal).then(() => this._move()),
-      this._tail && ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),
+      this._tail?.load(this._filter, signal),
     ]);
   }
 
