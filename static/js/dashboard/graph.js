@@ -89,7 +89,7 @@ export class Graph {
     const width = this._width;
     if (width <= 0) return;
     if (!this._plot) this._rebuild();
-    else if (this._plot.width !== width) this._plot.setSize({ width, height: this._height(width) });
+    else if (this._plot.width !== width || this._plot.height !== this._height(width)) this._plot.setSize({ width, height: this._height(width) });
   }
 
   /** The room inside the place's padding, in CSS pixels. */
@@ -99,31 +99,33 @@ export class Graph {
   }
 
   _height(width) {
+    if (theme.scale !== 1) return this._place.clientHeight; // on the wall
     return width < 600 ? HEIGHT.narrow : HEIGHT.wide;
   }
 
   _options() {
     const { measure, grain } = this._shown;
     const width = this._width;
-    const font = `500 11px ${theme.sans}`;
-    const axis = { font, stroke: theme["text-3"], ticks: { show: false }, grid: { show: false }, gap: 8 };
+    const k = theme.scale;
+    const font = `500 ${Math.round(11 * k)}px ${theme.sans}`;
+    const axis = { font, stroke: theme["text-3"], ticks: { show: false }, grid: { show: false }, gap: 8 * k };
     return {
       width,
       height: this._height(width),
-      padding: [12, 24, 0, 0],
+      padding: [12 * k, 24 * k, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 8, width: 2, fill: theme.surface, stroke: theme.accent }, drag: { x: false, y: false } },
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
       axes: [
-        { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
-        { ...axis, size: 48, space: 40, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
+        { ...axis, size: 28 * k, space: (width < 600 ? 64 : 90) * k, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
+        { ...axis, size: 48 * k, space: 40 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
       ],
       series: [
         {},
-        { stroke: theme.accent, width: this._shown.points.length > width ? 1 : 1.75, fill: (plot) => this._fade(plot), points: { show: false, filter: (plot) => lone(plot.data[1]), size: 5, fill: theme.accent }, spanGaps: false },
-        { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
-        { stroke: theme.accent, width: 1.5, dash: [1, 3], points: { show: false, filter: (plot) => lone(plot.data[3]), size: 5, fill: theme.surface } },
+        { stroke: theme.accent, width: (this._shown.points.length > width ? 1 : 1.75) * k, fill: (plot) => this._fade(plot), points: { show: false, filter: (plot) => lone(plot.data[1]), size: 5, fill: theme.accent }, spanGaps: false },
+        { stroke: theme.ghost, width: 1.5 * k, dash: [5 * k, 4 * k], points: { show: false } },
+        { stroke: theme.accent, width: 1.5 * k, dash: [k, 3 * k], points: { show: false, filter: (plot) => lone(plot.data[3]), size: 5, fill: theme.surface } },
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },
     };
@@ -170,7 +172,7 @@ export class Graph {
   _finish(plot) {
     const { data, complete_from, over } = this._shown;
     const { ctx, bbox } = plot;
-    const ratio = devicePixelRatio || 1;
+    const ratio = (devicePixelRatio || 1) * theme.scale;
     if (complete_from && data[0].length) {
       const until = Math.min(plot.valToPos(Math.max(secondsOf(complete_from), data[0][0]), "x", true), bbox.left + bbox.width);
       if (until > bbox.left) this._hatch(ctx, bbox, bbox.left, Math.max(until, bbox.left + 6 * ratio), theme["line-strong"]);

@@ -19,6 +19,8 @@ import { Tail } from "./tail/tail.js";
 import { onTheme } from "./theme.js";
 import { Tiles } from "./tiles.js";
 import { secondsOf, timesIn } from "./times.js";
+import { ServerClock } from "./wall/clock.js";
+import { Wall } from "./wall/wall.js";
 
 const EARLIER_MS = 60_000;
 /** Minutes are kept for eight days, so longer periods have none to be compared with. */
@@ -37,6 +39,8 @@ const { base, zone, vendor, release } = page.dataset;
 const shared = page.dataset.shared !== undefined;
 const ask = asking(base);
 const times = timesIn(zone);
+const clock = new ServerClock();
+ask.heard = (sent, received, date) => clock.heard(sent, received, date);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
 async function part(load, name) {
@@ -61,6 +65,7 @@ class Dashboard {
     this._map = new WorldMap();
     this._equip();
     this._tail = shared ? null : new Tail(ask, times, this._address);
+    this._wall = new Wall(this._address, times, clock, release);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
     this._seconds = new LiveSeconds(ask);
@@ -305,6 +310,7 @@ class Dashboard {
 
   _again() {
     this._rounds.now();
+    this._wall.again();
   }
 
   // -- showing ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The colours of the style sheet, for what is drawn on a canvas; read again when they change.
+// The colours of the style sheet, and the scale of the wall, for what is drawn on a canvas; read again when they change.
 
 const NAMES = [
   "bg", "surface", "raised", "sunken", "line", "line-strong", "text", "text-2", "text-3", "accent", "on-accent",
@@ -9,7 +9,8 @@ const listeners = new Set();
 
 function read() {
   const style = getComputedStyle(document.body);
-  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const colours = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  return { ...colours, scale: parseFloat(style.getPropertyValue("--scale")) || 1 };
 }
 
 export let theme = read();
@@ -32,7 +33,7 @@ new MutationObserver(changed).observe(document.body, { attributes: true, attribu
 
 /** Make a canvas as large as its place on the screen, in device pixels; returns {context, width, height} in CSS pixels. */
 export function fitted(canvas) {
-  const ratio = devicePixelRatio || 1;
+  const ratio = (devicePixelRatio || 1) * (canvas.currentCSSZoom ?? 1);
   const { clientWidth: width, clientHeight: height } = canvas;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w) canvas.width = w;

@@ -20,6 +20,7 @@ from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.peers import base_url_of
 from tmon.server.tenants.rights import Role, readable_by
 
+from .looks import release
 from .pages import dsns_of
 from .services import wired
 
@@ -80,6 +81,7 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["TMon-Release"] = release()  # a page that stays open for weeks asks (static/js/dashboard/wall)
     response.set_cookie(
         LAST,
         str(webservice.wsid),

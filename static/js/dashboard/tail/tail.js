@@ -49,19 +49,26 @@ export class Tail {
     this._pressed = false;
     this._pointed = false;
     this._behind = false;
+    this._other = false;
     this._said = { perSecond: null, sampled: false, stale: "" };
     this._listen();
     address.follow(() => this._resize());
     this._resize();
   }
 
-  /** Ask for the latest ones, which pass `filter`; the page's filters from now on. */
-  async load(filter, signal) {
+  /**
+   * Ask for the latest ones, which pass `filter`; the page's filters from now on. Others than before, and what was asked
+   * for (`at_once`), are shown also where it stands still.
+   */
+  async load(filter, signal, at_once = false) {
+    const other = String(filter) !== String(this._filter);
     this._filter = filter;
+    if (other) this._waiting = [];
     const { results } = await this._ask("events", { limit: this._limit, filter }, signal);
     this._csv.href = this._ask.csv("events", { limit: MOST, filter });
     this._loaded = results;
-    if (this._paused) this._behind = true;
+    this._other ||= other;
+    if (this._paused && !this._other && !at_once) this._behind = true;
     else this._take_loaded();
   }
 
@@ -123,7 +130,7 @@ export class Tail {
   // -- what is shown ---------------------------------------------------------------------------------------------------
 
   _take_loaded() {
-    this._behind = false;
+    this._behind = this._other = false;
     this._events = this._loaded.filter((event) => event.kind === "request");
     // What came after the answer was made is not in it.
     const known = new Set(this._events.map(({ seq }) => seq));
@@ -246,7 +253,7 @@ export class Tail {
     }
     this._limit = Math.min(MOST, this._limit + STEP);
     this._more.disabled = true;
-    this.load(this._filter, null)
+    this.load(this._filter, null, true)
       .catch((error) => say(this._about, error.message))
       .finally(() => this._offer());
   }
