@@ -33,7 +33,7 @@ SMALLEST = """() => {
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
         const { parentElement: around } = node;
         if (!node.textContent.trim() || !around.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-        if (around.closest(".visually-hidden") || !around.getClientRects().length) continue;
+        if (around.closest(".visually-hidden, thead") || !around.getClientRects().length) continue;
         const size = parseFloat(getComputedStyle(around).fontSize) * (around.currentCSSZoom ?? 1);
         found.push([size, node.textContent.trim()]);
     }
