@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -22,6 +22,9 @@ from . import load, sealed
 from .corpus import Corpus
 from .serving import HOST, Asker, Server, WebService, command, cpu_seconds
 from .table import Table, median, progress
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 RATE: Final = 1_000
 """Single events a second."""
@@ -59,7 +62,6 @@ def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, se
         table.add("not measured", "there is no chromium", "apt-get install chromium")
         return
     progress("an open dashboard")
-    command(data, "user", "password", "harbour", "--password-stdin", stdin=PASSWORD)
     file = data / "dashboard.requests"
     now = time.time()
     count = int(RATE * (seconds + 60))
@@ -69,7 +71,7 @@ def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, se
         generator = load.start(
             server.port, file, connections=CONNECTIONS, seconds=seconds + CALM_S + 10, rate=RATE
         )
-        seen = _watched(chromium, server, service, seconds)
+        seen = _watched(chromium, data, server, service, seconds)
         report = generator.report()
     if report.refused:
         raise RuntimeError(f"events were refused: {report.refused}")
@@ -104,21 +106,27 @@ def _fill(table: Table, seen: _Seen, report: load.Report, empty: int) -> None:
     )
 
 
-def _watched(chromium: str, server: Server, service: WebService, seconds: float) -> _Seen:
+def log_in(page: Page, data: Path, address: str, path: str) -> None:
+    """Log in as the owner of everything, and go to this path of the server."""
+    command(data, "user", "password", "harbour", "--password-stdin", stdin=PASSWORD)
+    page.goto(f"{address}/login?next={quote(path)}")
+    page.get_by_label("User name").fill("harbour")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def _watched(chromium: str, data: Path, server: Server, service: WebService, seconds: float) -> _Seen:
     from playwright.sync_api import sync_playwright
 
     address = f"http://{HOST}:{server.port}"
     with sync_playwright() as playwright, contextlib.closing(Asker(server, service)) as asker:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{address}/login?next={quote(f'/view/dashboard/{service.wsid}')}")
-        page.get_by_label("User name").fill("harbour")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        log_in(page, data, address, f"/view/dashboard/{service.wsid}")
         figure = page.locator('[data-tile="requests"] .tile-value b')
         figure.filter(has_text="0").wait_for()
         page.wait_for_timeout(1_000 * CALM_S)
-        began, cpu, memory = time.monotonic(), _chromium_cpu_s(), _own_bytes(server)
+        began, cpu, memory = time.monotonic(), chromium_cpu_s(), _own_bytes(server)
         lags = []
         while time.monotonic() < began + seconds:
             shown = int(figure.inner_text().replace(",", "") or 0)
@@ -126,7 +134,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
             lags.append(max(0.0, (told - shown) / RATE))
             page.wait_for_timeout(230)
         took = time.monotonic() - began
-        page_s, all_s = (end - begin for begin, end in zip(cpu, _chromium_cpu_s(), strict=True))
+        page_s, all_s = (end - begin for begin, end in zip(cpu, chromium_cpu_s(), strict=True))
         seen = _Seen(took, page_s / took, all_s / took, lags, (memory, _own_bytes(server)))
         browser.close()
     return seen
@@ -137,7 +145,7 @@ def _own_bytes(server: Server) -> int:
     return memory.rss - memory.mapped if memory else 0
 
 
-def _chromium_cpu_s() -> tuple[float, float]:
+def chromium_cpu_s() -> tuple[float, float]:
     """Processor time of our Chromium so far: of its processes that run pages, and of all."""
     pages = everything = 0.0
     for process in _descendants(os.getpid()):

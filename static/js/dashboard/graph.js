@@ -119,7 +119,7 @@ export class Graph {
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(this._least(measure), (most ?? 0) * 1.08)] } },
       axes: [
         { ...axis, size: 28 * k, space: (width < 600 ? 64 : 90) * k, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
-        { ...axis, size: 48 * k, space: 40 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
+        { ...axis, size: 48 * k, space: k === 1 ? 40 : 28 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => this._amount(measure, value)), incrs: this._wholes(measure) },
       ],
       series: [
         {},

@@ -14,6 +14,7 @@ import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
 import { LiveSeconds, SECONDS } from "./seconds.js";
 import { MOST, STEP_S, Series, aligned, points } from "./series.js";
+import { Sheet } from "./sheet.js";
 import { StateLine } from "./state.js";
 import { Tail } from "./tail/tail.js";
 import { onTheme } from "./theme.js";
@@ -94,6 +95,7 @@ class Dashboard {
       again: () => this._again(),
     });
     this._address.follow(() => this._look());
+    this._sheet = new Sheet(this._address);
     this._look();
   }
 
