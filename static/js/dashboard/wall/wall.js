@@ -166,7 +166,7 @@ export class Wall {
   }
 
   _shift() {
-    const [x, y] = SHIFTS[Math.floor(this._clock.now() / SHIFT_EVERY_MS) % SHIFTS.length];
+    const [x, y] = SHIFTS[Math.floor(performance.now() / SHIFT_EVERY_MS) % SHIFTS.length];
     this._page.style.transform = `translate(${x}px, ${y}px)`;
   }
 
