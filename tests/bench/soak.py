@@ -72,7 +72,11 @@ def _fill(table: Table, called: str, seen: _Seen) -> None:
         f"{seen.cpu:.1%} of a core",
         f"target {TARGET_CPU:.0%} or less",
     )
-    for of, name, unit in (("heap", "JavaScript heap", 1e6), ("nodes", "nodes", 1), ("listeners", "listeners", 1)):
+    for of, name, unit in (
+        ("heap", "JavaScript heap", 1e6),
+        ("nodes", "nodes", 1),
+        ("listeners", "listeners", 1),
+    ):
         early, late, grown = seen.growth(of)
         digits = "{:.2f} MB" if unit > 1 else "{:,.0f}"
         table.at_most(
@@ -98,9 +102,7 @@ def _watched(
         form=False,
     )
     with Server(data) as server, sync_playwright() as playwright:
-        generator = load.start(
-            server.port, file, connections=CONNECTIONS, seconds=seconds + 20, rate=RATE
-        )
+        generator = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds + 20, rate=RATE)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         log_in(page, data, f"http://{HOST}:{server.port}", f"/view/dashboard/{service.wsid}{query}")

@@ -32,14 +32,17 @@ SMALLEST = """() => {
     const walker = document.createTreeWalker(document.querySelector(".wall-page"), NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
         const { parentElement: around } = node;
-        if (!node.textContent.trim() || !around.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+        if (!node.textContent.trim() || !around.checkVisibility({ visibilityProperty: true })) continue;
         if (around.closest(".visually-hidden, thead") || !around.getClientRects().length) continue;
         const size = parseFloat(getComputedStyle(around).fontSize) * (around.currentCSSZoom ?? 1);
         found.push([size, node.textContent.trim()]);
     }
     return found.sort(([one], [other]) => one - other)[0];
 }"""
-OVERFLOWS = "() => [document.documentElement.scrollWidth > innerWidth, document.documentElement.scrollHeight > innerHeight]"
+OVERFLOWS = """() => {
+    const { scrollWidth, scrollHeight } = document.documentElement;
+    return [scrollWidth > innerWidth, scrollHeight > innerHeight];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,8 @@ def test_the_clock_is_the_servers(service: WebService, opened: Opening) -> None:
             const shown = ({SHOWN_SECONDS})();
             const response = await fetch("/", {{ method: "HEAD", cache: "no-store" }});
             const there = new Date(response.headers.get("Date"));
-            const inBerlin = new Intl.DateTimeFormat("en-GB", {{ hour: "2-digit", hourCycle: "h23", timeZone: "Europe/Berlin" }});
+            const hours = {{ hour: "2-digit", hourCycle: "h23", timeZone: "Europe/Berlin" }};
+            const inBerlin = new Intl.DateTimeFormat("en-GB", hours);
             const expected = Number(inBerlin.format(there)) * 3600 + there.getUTCMinutes() * 60 + there.getUTCSeconds();
             return Math.abs(shown - expected) <= 1;
         }}"""
@@ -222,7 +226,12 @@ def test_it_shifts_by_two_pixels_each_ten_minutes(service: WebService, opened: O
     for _ in range(4):
         page.clock.run_for(600_000)
         seen.add(page.locator(".wall-page").evaluate("one => one.style.transform"))
-    assert seen == {"translate(0px, 0px)", "translate(2px, 0px)", "translate(2px, 2px)", "translate(0px, 2px)"}
+    assert seen == {
+        "translate(0px, 0px)",
+        "translate(2px, 0px)",
+        "translate(2px, 2px)",
+        "translate(0px, 2px)",
+    }
 
 
 def test_without_its_server_it_is_grey_and_says_the_age_large(

@@ -81,7 +81,9 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["TMon-Release"] = release()  # a page that stays open for weeks asks (static/js/dashboard/wall)
+    response.headers["TMon-Release"] = (
+        release()
+    )  # a page that stays open for weeks asks (static/js/dashboard/wall)
     response.set_cookie(
         LAST,
         str(webservice.wsid),
