@@ -15,6 +15,9 @@ export class NoAnswer extends Error {
   }
 }
 
+/** The words of the API as a sentence. */
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 /** The address of a question. A parameter whose value is a list is given once for each. */
 function address(base, path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
@@ -23,7 +26,8 @@ function address(base, path, parameters) {
 
 /**
  * A function ask(path, parameters, signal) for what is below `base`, "/7" or "/share/…": resolves to the whole answer. Rejects with
- * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV.
+ * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV, and
+ * `ask.tell(path, method, content, token)` changes something, with the token against forgery of the page.
  * Where `ask.heard` is set it is told of each answer when that was asked for, when it came (both by performance.now()), and
  * its Date header.
  */
@@ -49,6 +53,45 @@ export function asking(base) {
     if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
     return content;
   };
+  ask.tell = async (path, method, content, token) => {
+    let response;
+    let answer;
+    try {
+      response = await fetch(address(base, path, {}), {
+        method,
+        headers: { Accept: "application/json", "X-CSRFToken": token, ...(content ? { "Content-Type": "application/json" } : {}) },
+        body: content ? JSON.stringify(content) : null,
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      answer = await response.json();
+    } catch {
+      throw new NoAnswer(response?.status ?? 0, "The server can't be reached. Nothing was changed, or it can't be told.");
+    }
+    if (!response.ok) throw new NoAnswer(response.status, sentence(answer.message) ?? `The server said ${response.status}.`);
+    return answer;
+  };
   ask.csv = (path, parameters) => address(base, path, { ...parameters, format: "csv" });
   return ask;
+}
+
+/**
+ * `ask` with at most `most` of its questions under way; the others wait, in the order in which they came. A browser keeps
+ * six connections to a server: whoever takes them all makes everything else wait, and the server work on all at once.
+ */
+export function inTurn(ask, most) {
+  const waiting = [];
+  let free = most;
+  const asked = async (...question) => {
+    if (free > 0) free -= 1;
+    else await new Promise((turn) => waiting.push(turn));
+    try {
+      return await ask(...question); // which fails at once where its signal has said so meanwhile
+    } finally {
+      if (waiting.length) waiting.shift()();
+      else free += 1;
+    }
+  };
+  asked.csv = ask.csv;
+  asked.tell = ask.tell; // somebody waits for it
+  return asked;
 }

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from . import load, sealed
 from .corpus import Corpus
-from .dashboard import chromium_cpu_s, log_in
-from .serving import HOST, Server, WebService
+from .dashboard import PASSWORD, chromium_cpu_s, log_in
+from .serving import Server, WebService, command
 from .table import Table, progress
 
 RATE: Final = 50
@@ -94,6 +94,7 @@ def _watched(
     from playwright.sync_api import sync_playwright
     from tests.chromium import ARGUMENTS
 
+    command(data, "user", "password", "harbour", "--password-stdin", stdin=PASSWORD)
     file = data / "soak.requests"
     sealed.singles(
         file,
@@ -105,7 +106,7 @@ def _watched(
         generator = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds + 20, rate=RATE)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
-        log_in(page, data, f"http://{HOST}:{server.port}", f"/view/dashboard/{service.wsid}{query}")
+        log_in(page, server, f"/view/dashboard/{service.wsid}{query}")
         page.locator('#live[data-state="live"]').wait_for()
         page.wait_for_timeout(8_000)
         devtools = page.context.new_cdp_session(page)

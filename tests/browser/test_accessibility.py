@@ -7,6 +7,7 @@ requests and of one without any, and what is on it when it is ready (a CSS selec
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,8 @@ PAGES: Final = (
     Shown("logout", "/logout", "h1"),
     Shown("nothing here", "/nothing-here", "h1"),
     Shown("dashboard", "/view/dashboard/{busy}", "#view-country tbody tr"),
+    Shown("dashboard of now", "/view/dashboard/{busy}?period=now", "#graph canvas"),
+    Shown("dashboard of latency", "/view/dashboard/{busy}?measure=latency&step=hour", "#graph-flags .flag"),
     Shown("dashboard of a year", "/view/dashboard/{busy}?period=year", "#view-country tbody tr"),
     Shown("first run", "/view/dashboard/{fresh}", "#waiting"),
 )
@@ -63,12 +66,23 @@ def grave(page: Page) -> list[str]:
     ]
 
 
+NOTE: Final = """
+from tmon.settings import prepare
+prepare()
+from tmon.server.tenants import annotating
+from tmon.server.tenants.models import WebService
+service = WebService.objects.get(pk={wsid})
+annotating.add(service, service.owner, {at}, "Deploy v2.14.0")
+"""
+
+
 @pytest.fixture(scope="module")
 def ids(server: ServerProcess, fresh: Fresh) -> dict[str, int]:
     """The ids that the paths name."""
     service = server.webservice("harbour.example", "Europe/Berlin")
     traffic, now = Traffic(), time.time()
     report(server, service, [traffic.one(now - 60 - 200 * at) for at in range(400)])
+    server.run(sys.executable, "-c", NOTE.format(wsid=service.wsid, at=now - 4 * 3600))
     return {"busy": service.wsid, "fresh": fresh().wsid}
 
 

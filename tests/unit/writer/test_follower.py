@@ -94,6 +94,26 @@ def test_commits_are_gathered_into_few_passes() -> None:
     assert store.passes <= 3 + took_s / 0.2
 
 
+def test_what_is_appended_during_a_pass_is_left_to_the_next() -> None:
+    store = GatedStore()
+    store.append([envelope(0)])
+    follower = Follower(store, pass_every_s=0.2)
+
+    def wake() -> None:
+        follower.wake()
+        store.append([envelope(1 + store.passes)])
+
+    started = time.monotonic()
+    store.before_advance = wake
+    follower.start()
+    try:
+        wait_until(lambda: store.passes >= 5)
+        took_s = time.monotonic() - started
+    finally:
+        follower.stop()
+    assert took_s >= 4 * 0.2
+
+
 def test_a_store_that_fails_is_tried_again_and_said_to_be_failing_meanwhile() -> None:
     store = GatedStore()
     broken = threading.Event()
