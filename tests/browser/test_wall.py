@@ -60,6 +60,7 @@ def on_the_wall(opened: Opening, service: WebService, query: str = "", **options
     page = opened(f"/view/dashboard/{service.wsid}?wall=1{query}", viewport=FULL_HD, **options).page
     expect(page.locator(".wall-page #live")).to_have_attribute("data-state", "live")
     expect(page.locator('[data-tile="requests"] .tile-value b')).not_to_have_text("\N{EN DASH}")
+    expect(page.locator(".wall-ranking .still")).to_have_count(0)
     return page
 
 

@@ -31,10 +31,31 @@ for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)"]
 addEventListener("schemechange", changed);
 new MutationObserver(changed).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
+/** The sizes of canvases in CSS pixels: asking for them while drawing would have the page laid out each time. */
+const sizes = new WeakMap();
+const measured = new ResizeObserver((entries) => {
+  let other = false;
+  for (const { target } of entries) {
+    const { width, height } = sizes.get(target);
+    if (target.clientWidth === width && target.clientHeight === height) continue;
+    sizes.set(target, { width: target.clientWidth, height: target.clientHeight });
+    other = true;
+  }
+  if (other) changed(); // it may have been drawn in the size that it had
+});
+
+function sizeOf(canvas) {
+  if (!sizes.has(canvas)) {
+    sizes.set(canvas, { width: canvas.clientWidth, height: canvas.clientHeight });
+    measured.observe(canvas);
+  }
+  return sizes.get(canvas);
+}
+
 /** Make a canvas as large as its place on the screen, in device pixels; returns {context, width, height} in CSS pixels. */
 export function fitted(canvas) {
   const ratio = (devicePixelRatio || 1) * (canvas.currentCSSZoom ?? 1);
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const { width, height } = sizeOf(canvas);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;
