@@ -27,6 +27,8 @@ SAMPLES: Final = 40
 TARGET_CPU: Final = 0.15
 TARGET_GROWTH: Final = 0.05
 WALL: Final = "?wall=1"
+FULL_HD: Final = {"width": 1920, "height": 1080}
+LAPTOP: Final = {"width": 1440, "height": 900}
 
 
 class _Sample(NamedTuple):
@@ -105,7 +107,7 @@ def _watched(
     with Server(data) as server, sync_playwright() as playwright:
         generator = load.start(server.port, file, connections=CONNECTIONS, seconds=seconds + 20, rate=RATE)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        page = browser.new_page(viewport=FULL_HD if query else LAPTOP)
         log_in(page, server, f"/view/dashboard/{service.wsid}{query}")
         page.locator('#live[data-state="live"]').wait_for()
         page.wait_for_timeout(8_000)
