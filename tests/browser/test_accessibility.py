@@ -38,6 +38,7 @@ PAGES: Final = (
     Shown("dashboard of now", "/view/dashboard/{busy}?period=now", "#graph canvas"),
     Shown("dashboard of latency", "/view/dashboard/{busy}?measure=latency&step=hour", "#graph-flags .flag"),
     Shown("dashboard of a year", "/view/dashboard/{busy}?period=year", "#view-country tbody tr"),
+    Shown("large panel", "/view/dashboard/{busy}?large=url&filter=!device:phone", ".full tbody tr"),
     Shown("first run", "/view/dashboard/{fresh}", "#waiting"),
 )
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
@@ -103,4 +104,5 @@ def test_nothing_serious_is_wrong_with(
     page = watched.page
     page.goto(f"{watched.address}{shown.path.format(**ids)}")
     expect(page.locator(shown.ready).first).to_be_visible()
+    expect(page.locator(".asking, .still")).to_have_count(0)  # paler than they will be
     assert grave(page) == []

@@ -181,11 +181,11 @@ def test_a_panel_opens_with_every_figure_of_its_keys(busy: WebService, opened: O
     panel = page.locator("#view-browser")
     expect(panel.locator("canvas.donut")).to_be_visible()
     assert drawn(page, "#view-browser canvas.donut") > 5_000
-    panel.get_by_role("button", name="More").click()
+    panel.get_by_role("button", name="Show all").click()
     expect(panel.locator("thead th.n")).to_have_text(
-        ["Requests", "Share", "Visitors", "Bots", "Errors", "Mean", "Data"]
+        ["Requests ↓", "Share", "Visitors", "Bots", "Errors", "Mean", "Data"]
     )
-    panel.get_by_role("button", name="Less").click()
+    panel.get_by_role("button", name="Show less").click()
     expect(panel.locator("thead th.n")).to_have_text(["Requests", "Share"])
 
 
@@ -450,7 +450,7 @@ def test_more_is_offered_only_where_there_is_more(busy: WebService, opened: Open
     offered = {
         view: page.locator(f"#view-{view} [data-more]") for view in ("country", "status", "utm_medium", "bot")
     }
-    expect(offered["country"]).to_have_text("Show more")
+    expect(offered["country"]).to_have_text("Show all")
     expect(offered["status"]).to_have_text("All figures")
     expect(offered["bot"]).to_have_text("All figures")
     expect(page.locator("#view-utm_medium")).to_contain_text("No campaign media reported")

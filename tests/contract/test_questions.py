@@ -157,15 +157,22 @@ def test_a_negated_filter_counts_the_events_that_do_not_match(store: Store) -> N
         ("*[s]*", []),
         ("/n/*/m", ["/n/\n/m"]),
         ("", [""]),
-        ("*", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]),
-        ("**", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]),
+        ("*", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]),
+        ("**", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]),
         ("/shop", []),
+        (r"/a/[x]?\*%_", ["/a/[x]?*%_"]),
+        (r"/\*", []),
+        (r"*\**", ["/a/[x]?*%_"]),
+        (r"c:\x", ["c:\\x"]),
+        (r"c:\\x", ["c:\\x"]),
+        (r"c:\\*", ["c:\\x"]),
+        ("c:\\", []),
     ],
 )
 def test_a_star_stands_for_any_text_and_everything_else_for_itself(
     store: Store, pattern: str, found: list[str]
 ) -> None:
-    names = ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]
+    names = ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]
     append(store, envelope(*(event(path=path, extra={"team": path}) for path in names)))
     for view in (PAGE, View("team", "Teams", "team")):
         events = store.events(WSID, 10, filters=[Filter(view, pattern)])

@@ -3,6 +3,7 @@
 
 import { say, table } from "../dom.js";
 import { change } from "../numbers.js";
+import { RESIZED } from "./enlarge.js";
 import { Flags } from "./flags.js";
 import { told } from "./measures.js";
 import { STEP_S } from "./period.js";
@@ -43,6 +44,7 @@ export class Graph {
     this._details.addEventListener("toggle", () => this._tabulate());
     onTheme(() => this._rebuild());
     new ResizeObserver(() => this._resize()).observe(this._place);
+    this._place.closest(".surface").addEventListener(RESIZED, () => this._resize());
   }
 
   /** The library has come; null where it could not be loaded. */

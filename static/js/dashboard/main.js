@@ -5,7 +5,10 @@ import { NoAnswer, asking, inTurn } from "../ask.js";
 import { LiveStream } from "../live/live.js";
 import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
-import { parsed } from "./filters.js";
+import { Chips } from "./chips.js";
+import { Enlarge } from "./enlarge.js";
+import { FilterForm } from "./filter_form.js";
+import { Filters } from "./filters.js";
 import { WorldMap } from "./map.js";
 import { Overview } from "./overview.js";
 import { periodOf } from "./period.js";
@@ -29,6 +32,8 @@ const COUNTRIES = 300;
 const AT_A_TIME = 3;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
+/** A question that is wrong, or too long: its filters are, since the periods are ours. */
+const WRONG = new Set([400, 414, 431]);
 
 const page = document.getElementById("dashboard");
 const { base, zone, vendor, release } = page.dataset;
@@ -63,8 +68,12 @@ class Dashboard {
     this._map = new WorldMap();
     this._equip();
     this._tail = shared ? null : new Tail(ask, times, this._address);
+    this._filters = new Filters(this._address);
+    this._chips = new Chips(this._address, this._filters);
+    this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask, this._filters, (one) => this._enlarge.toggle(one)));
+    this._enlarge = new Enlarge(this._address);
     this._wall = new Wall(this._address, times, clock, release);
-    this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask));
+    new FilterForm(ask, this._filters, () => this._period.parameters);
     this._picker = new PeriodPicker(this._address, times);
     this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to), shared);
     this._state = new StateLine(times, () => this._stream.reconnect(), shared);
@@ -108,7 +117,7 @@ class Dashboard {
    */
   _look() {
     const period = periodOf(this._address, times);
-    const filter = this._address.all("filter").filter(parsed);
+    const filter = this._filters.asked;
     const asked = JSON.stringify([period.name, period.parameters, filter]);
     if (asked === this._asked) {
       if (this._overview.turn()) this._compare_again();
@@ -143,11 +152,20 @@ class Dashboard {
   // -- rounds of questions ---------------------------------------------------------------------------------------------
 
   async _first(signal) {
+    const { unaskable } = this._filters;
+    if (unaskable) {
+      this._chips.refuse(unaskable);
+      return null;
+    }
     let answer;
     try {
       answer = await askAtOnce("summary", this._parameters, signal);
       this._state.troubled(null);
     } catch (error) {
+      if (!signal.aborted && this._filter.length && (WRONG.has(error.status) || (error.status === 404 && this._chips.wrong))) {
+        this._chips.refuse(error.message);
+        return null;
+      }
       if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
       throw error;
     }
@@ -156,6 +174,7 @@ class Dashboard {
     const changed = told !== this._told;
     this._told = told;
     this._overview.tell(answer);
+    this._chips.complete(answer.complete_from);
     this._elsewhere.show(answer.results.requests === 0, signal).catch(() => {}); // only a hint
     return changed;
   }

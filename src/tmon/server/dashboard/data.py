@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.gzip import gzip_page
+from msgspec import UNSET
 
 from tmon.server.query import (
     Answer,
@@ -156,7 +157,8 @@ def _file(answer: Answer, kind: Kind, name: str) -> HttpResponse:
         ("TMon-Open-From", answer.open_from),
         ("TMon-As-Of", answer.as_of),
         ("TMon-Approximate", ", ".join(answer.approximate or ())),
+        ("TMon-Keys", answer.keys),
     ):
-        if value:  # neither None nor UNSET nor empty
+        if value not in (None, UNSET, ""):
             response.headers[header] = str(value)
     return response

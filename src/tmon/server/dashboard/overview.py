@@ -76,14 +76,12 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         response = render(request, "first_run.html", context)
     else:
         views = services.questions.views()
-        context["panels"] = [view for view in views if view.panel != "none"]
+        context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
         context["latency"] = any(view.name == "latency" for view in views)
         context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["TMon-Release"] = (
-        release()
-    )  # a page that stays open for weeks asks (static/js/dashboard/wall)
+    response.headers["TMon-Release"] = release()  # the wall asks for it: it stays open for weeks
     response.set_cookie(
         LAST,
         str(webservice.wsid),

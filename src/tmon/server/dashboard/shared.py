@@ -29,11 +29,13 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponseBase:
     if services.subject(link.webservice_id) is None:
         raise Http404
     sharing.note_use(link)
+    views = services.public_questions.views()
     context = {
         "webservice": link.webservice,
         "base": f"/share/{slug}",
         "shared": True,
-        "panels": [view for view in services.public_questions.views() if view.panel != "none"],
+        "views": views,
+        "panels": [view for view in views if view.panel != "none"],
     }
     response = render(request, "shared.html", context)
     keep_to_oneself(response)

@@ -18,7 +18,7 @@ class Answer(msgspec.Struct, kw_only=True):
     `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
     period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
     date, and so is `open_from`: that of the first day which is not closed. `as_of` is ISO 8601. `approximate` names
-    measures that are not exact.
+    measures that are not exact. `keys` is how many keys all pages of a ranking have.
     """
 
     status_code: int = 200
@@ -32,6 +32,7 @@ class Answer(msgspec.Struct, kw_only=True):
     as_of: str
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
+    keys: int | UnsetType = UNSET
 
 
 class Figures(msgspec.Struct, kw_only=True):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import View
@@ -23,8 +23,10 @@ from tmon.server.store.base import (
     Filter,
     Grain,
     Measures,
+    Page,
     Period,
     Quarantined,
+    Ranking,
     Reader,
     StoredEvent,
     UnknownView,
@@ -109,7 +111,7 @@ class Questions:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
         if view not in self._views():
             raise _no_such_view(view)
-        asked = parameters.read(given, parameters.COUNTED | {"limit"})
+        asked = parameters.read(given, parameters.RANKED)
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
         periods = self._periods(subject, asked, now)
@@ -117,14 +119,26 @@ class Questions:
         earlier = None
         try:
             as_of_ms = self._current(now, view)
-            found = self._store.ranking(view, period, limit)
+            found, keys = self._ranked(view, period, asked, limit)
             if asked.compare:
                 earlier = self._store.figures(view, periods[1], [key for key, _ in found.rows])
             complete_from = _last(self._store.complete_from(one, view) for one in periods)
         except UnknownView:  # taken away since
             raise _no_such_view(view) from None
         rows = compared(found, earlier, known=complete_from is None)
-        return _answer(subject, rows, periods, complete_from, as_of_ms)
+        answer = _answer(subject, rows, periods, complete_from, as_of_ms)
+        answer.keys = keys
+        return answer
+
+    def _ranked(
+        self, view: str, period: Period, asked: Parameters, limit: int
+    ) -> tuple[Ranking, int | UnsetType]:
+        """The rows that are asked for and, where they are a page, how many keys all pages have."""
+        if (asked.offset, asked.search, asked.sort) == (None, None, None):
+            return self._store.ranking(view, period, limit), UNSET
+        page = Page(limit, asked.offset or 0, asked.search or "", asked.sort or "requests")
+        rows, other, keys = self._store.page(view, period, page)
+        return Ranking(rows, other), keys
 
     def series(self, subject: Subject, grain: str, limit: str, given: Given) -> Answer:
         """The last `limit` buckets of a grain, zero-filled. Raises QuestionError, StoreError."""

@@ -31,6 +31,7 @@ The rules that every store keeps:
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,11 +170,25 @@ class Span(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Events whose key in `view` matches `pattern`, in which * stands for any text; `negated`: those that don't."""
+    r"""Events whose key in `view` matches `pattern`; `negated`: those that don't.
+
+    In a pattern * stands for any text, `\*` for a star and `\\` for a backslash; everything else stands for itself.
+    """
 
     view: View
     pattern: str
     negated: bool = False
+
+    @property
+    def literals(self) -> list[str]:
+        """What stands between the pattern's stars, each as it is: one text more than there are stars."""
+        found = [""]
+        for part in re.findall(r"\\[*\\]|.", self.pattern, re.DOTALL):
+            if part == "*":
+                found.append("")
+            else:
+                found[-1] += part if len(part) == 1 else part[1]
+        return found
 
 
 class Day(NamedTuple):
@@ -207,6 +222,30 @@ class Ranking(NamedTuple):
 
     rows: list[tuple[str, Measures]]
     other: Measures | None
+
+
+Sort = Literal["requests", "visitors", "bots", "errors", "duration_ms", "bytes", "key"]
+
+
+class Page(NamedTuple):
+    """A part of a ranking: of the keys that contain `search`, whatever the case (casefold), `limit` from `offset` on.
+
+    They are in the order of `sort`: a measure from its largest value on, `duration_ms` being the mean and last where
+    nothing was timed, or the key from the first on. Ties are in the order of their keys.
+    """
+
+    limit: int
+    offset: int = 0
+    search: str = ""
+    sort: Sort = "requests"
+
+
+class Listing(NamedTuple):
+    """The rows of a page; `other` is everything else, None if nothing is. `keys`: how many keys all pages have."""
+
+    rows: list[tuple[str, Measures]]
+    other: Measures | None
+    keys: int
 
 
 class Box(NamedTuple):
@@ -340,6 +379,10 @@ class Reader(ABC):
     @abstractmethod
     def ranking(self, view: str, period: Period, limit: int) -> Ranking:
         """The `limit` largest keys. Raises UnknownView."""
+
+    @abstractmethod
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        """A part of the view's ranking, of the keys that the store has kept. Raises UnknownView."""
 
     @abstractmethod
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:

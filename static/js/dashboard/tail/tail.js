@@ -5,7 +5,7 @@
 
 import { say } from "../../dom.js";
 import { count, rate } from "../../numbers.js";
-import { exactly, written } from "../filters.js";
+import { Filters, exactly } from "../filters.js";
 import { onKey } from "../keys.js";
 import { matches, viewsOf } from "../matching.js";
 import { showDetail } from "./detail.js";
@@ -44,6 +44,7 @@ export class Tail {
     this._waiting = [];
     this._arrived = 0;
     this._limit = KEPT;
+    this._filters = new Filters(address);
     this._filter = [];
     this._timer = null;
     this._pressed = false;
@@ -238,9 +239,7 @@ export class Tail {
   /** Narrow the whole page to one key of a view. */
   _narrow(view, key) {
     document.activeElement.blur();
-    const filter = written(exactly(view, key));
-    const filters = this._address.all("filter");
-    if (!filters.includes(filter)) this._address.set({ filter: [...filters, filter] });
+    this._filters.add(exactly(view, key));
   }
 
   // -- large -----------------------------------------------------------------------------------------------------------

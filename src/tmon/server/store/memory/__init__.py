@@ -23,9 +23,11 @@ from tmon.server.store.base import (
     Filter,
     Grain,
     Limits,
+    Listing,
     Locations,
     Measures,
     Outcome,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -39,6 +41,7 @@ from tmon.server.store.base import (
 )
 from tmon.server.store.changes import check_change
 from tmon.server.store.fields import fields_of
+from tmon.server.store.pages import page_of
 
 from . import filtered, locating
 from .counts import NOTHING, Counts, Rows, ranked
@@ -201,6 +204,11 @@ class MemoryStore(Store):
             for _, measures in rows[limit:]:
                 sums.add(None, measures)
             return Ranking(rows[:limit], sums.other if sums.other.requests else None)
+
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        with self._lock:
+            sums = self._sums(view, period)
+            return page_of(sums.keys, sums.other, page)
 
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._lock:

@@ -23,7 +23,7 @@ def matches(logged: Logged, filters: Sequence[Filter]) -> bool:
 
 
 def _matches(logged: Logged, one: Filter) -> bool:
-    pattern = ".*".join(re.escape(part) for part in one.pattern.split("*"))
+    pattern = ".*".join(re.escape(text) for text in one.literals)
     key = one.view.key(logged.event, logged.source)
     return bool(re.fullmatch(pattern, key, re.DOTALL)) != one.negated
 

@@ -11,13 +11,15 @@ their own, and visitors are kept by day first: those of one day come together, a
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
-from ..base import Filter, Grain, Measures, Period, Ranking, Timed
+from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
+from ..pages import page_of
 from .keys import Dimension, Key, key_of
 from .schema import HOUR
 
@@ -109,6 +111,10 @@ class Filtered:
         found = self._by_key(view, period)
         rows = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
         return ranking_of(rows[:limit], _sum(found.values()))
+
+    def page(self, view: View, period: Period, page: Page) -> Listing:
+        """A part of the keys of a view among the events that match the period's filters."""
+        return page_of(self._by_key(view, period), Measures(), page)
 
     def figures(self, view: View, period: Period, keys: Sequence[str]) -> Ranking:
         """These keys of a view among the events that match the period's filters."""
@@ -267,12 +273,12 @@ def _sum(several: Iterable[Measures]) -> Measures:
 def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
     """SQL conditions over an event `b` for the filters, with their parameters."""
     conditions, parameters = [], []
-    for view, pattern, negated in filters:
-        key = key_of(view)
+    for one in filters:
+        key = key_of(one.view)
         value = key.dimension.value
-        # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
-        glob = pattern.replace("[", "[[]").replace("?", "[?]")
-        not_ = "NOT " if negated else ""
+        # GLOB tells upper from lower case and knows * as any text; signs that stand for themselves are quoted
+        glob = "*".join(re.sub(r"[*?\[]", r"[\g<0>]", text) for text in one.literals)
+        not_ = "NOT " if one.negated else ""
         if key.dimension.table:  # the values that pass are listed also where they are those that don't match
             conditions.append(
                 f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {not_}{key.text} GLOB ? "

@@ -16,8 +16,10 @@ from ..base import (
     Box,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -27,9 +29,10 @@ from ..base import (
     UnknownView,
 )
 from ..fields import fields_of
+from . import paging
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
-from .ranking import figures, ranking, totals
+from .ranking import counted, figures, of_all, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -96,6 +99,15 @@ class Questions:
             adds_up=in_step and self._whole(number, period),
             visitors=visitors,
         )
+
+    def page(self, number: int, period: Period, page: Page, *, in_step: bool) -> Listing:
+        """A part of the keys of view `number` from its counts; see `ranking`."""
+        buckets = _buckets(self._db, period)
+        if page.search or page.sort != "requests":
+            return paging.page(self._db, number, buckets, page)
+        adds_up = in_step and self._whole(number, period)
+        rows, other = of_all(self._db, number, buckets, page.limit, page.offset, adds_up=adds_up)
+        return Listing(rows, other, counted(self._db))
 
     def figures(
         self, number: int, view: View, period: Period, keys: Sequence[str], *, in_step: bool

@@ -17,8 +17,10 @@ from ..base import (
     Damaged,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -61,6 +63,14 @@ class SqliteReader(Reader):
                 return ask.filtered.ranking(known, period, limit)
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, known, period, limit, in_step=in_step)
+
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        with self._questions() as ask:
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.page(known, period, page)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.page(number, period, page, in_step=in_step)
 
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._questions() as ask:
