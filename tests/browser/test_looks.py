@@ -40,7 +40,7 @@ def test_light_is_chosen_kept_and_taken_back(
     assert page.evaluate(BACKGROUND) == DARK
     other = page.context.new_page()
     other.goto(page.url)
-    page.get_by_text("Colours", exact=True).first.click()
+    page.locator(".scheme-wide summary").click()
     screenshot(page, "colours-dark")
     page.get_by_role("button", name="Light", exact=True).click()
     assert page.evaluate(BACKGROUND) == LIGHT
@@ -50,7 +50,7 @@ def test_light_is_chosen_kept_and_taken_back(
     assert 'id="light" media="all"' in answer.text()  # so it comes light, and does not become it
     assert page.evaluate(BACKGROUND) == LIGHT
     expect(page.locator('.scheme-wide [data-choose="light"]')).to_have_attribute("aria-pressed", "true")
-    page.get_by_text("Colours", exact=True).first.click()
+    page.locator(".scheme-wide summary").click()
     page.get_by_role("button", name="System", exact=True).click()
     assert page.evaluate(BACKGROUND) == DARK
     assert "tmon_scheme" not in {cookie["name"] for cookie in page.context.cookies()}
