@@ -77,6 +77,7 @@ def test_a_manager_notes_changes_and_deletes(
     expect(flags(page)).to_have_text(["Deploy v2.14.1"])
     page.get_by_role("button", name="Minute", exact=True).click()
     expect(flags(page)).to_have_text(["Deploy v2.14.1"])
+    expect(page.locator("#graph-table thead th").nth(1)).to_have_text("Errors")
     screenshot(page, "annotation")
     flags(page).click()
     dialog.get_by_role("button", name="Delete").click()

@@ -39,7 +39,7 @@ def period(page: Page, address: str, then: str, zone: str = "Europe/Berlin", now
 
 
 @pytest.mark.parametrize(
-    ("address", "back", "forward"),
+    ("search", "back", "forward"),
     [
         ("period=now", "2026-11-26T11:22Z 2026-11-26T11:32Z", None),
         ("period=24h", "2026-11-24T11:00Z 2026-11-25T11:00Z", None),
@@ -66,8 +66,8 @@ def period(page: Page, address: str, then: str, zone: str = "Europe/Berlin", now
         ),
     ],
 )
-def test_a_period_is_moved_back_and_forward(page: Page, address: str, back: str, forward: str | None) -> None:
-    assert period(page, address, "[moved(-1), moved(1)]") == [back, forward]
+def test_a_period_is_moved_back_and_forward(page: Page, search: str, back: str, forward: str | None) -> None:
+    assert period(page, search, "[moved(-1), moved(1)]") == [back, forward]
 
 
 def test_today_is_that_of_the_web_service(page: Page) -> None:
@@ -76,7 +76,7 @@ def test_today_is_that_of_the_web_service(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "fine", "grains"),
+    ("search", "fine", "grains"),
     [
         # Berlin's hours are those of UTC, Kathmandu's start at a quarter past.
         ("from=2026-11-26T09:00Z&to=2026-11-26T11:00Z", None, ["minute", "hour"]),
@@ -89,11 +89,11 @@ def test_today_is_that_of_the_web_service(page: Page) -> None:
     ],
 )
 def test_what_is_not_made_of_whole_hours_is_fine_while_its_seconds_or_minutes_are_kept(
-    page: Page, address: str, fine: str | None, grains: list[str]
+    page: Page, search: str, fine: str | None, grains: list[str]
 ) -> None:
-    assert period(page, address, "[period.fine && period.fine.step, period.grains]") == [fine, grains]
-    if fine is None and "11-26" in address:
-        assert period(page, address, "period.fine.step", "Asia/Kathmandu") == "minute"
+    assert period(page, search, "[period.fine && period.fine.step, period.grains]") == [fine, grains]
+    if fine is None and "11-26" in search:
+        assert period(page, search, "period.fine.step", "Asia/Kathmandu") == "minute"
 
 
 @pytest.mark.parametrize(

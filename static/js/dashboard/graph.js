@@ -83,7 +83,7 @@ export class Graph {
     if (other) this._rebuild();
     else if (this._plot) this._plot.setData(data);
     this._describe();
-    if (performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
+    if (other || performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
   }
 
   /** Mark what was noted: {id, t (Unix seconds), text, by}, oldest first. */
