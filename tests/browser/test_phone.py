@@ -40,7 +40,7 @@ def test_the_period_is_chosen_in_a_sheet(
     sheet = page.get_by_role("dialog", name="Filters and period")
     expect(sheet.get_by_role("button", name="Show 60 requests")).to_be_focused()
     screenshot(page, f"sheet-360-{scheme}")
-    sheet.get_by_label("Period", exact=True).select_option("Today")
+    sheet.get_by_role("combobox", name="Period").select_option("Today")
     sheet.get_by_role("button", name="Show 60 requests").tap()
     expect(sheet).to_be_hidden()
     expect(page.locator(".sheet-period")).to_have_text("Today")
