@@ -144,7 +144,7 @@ def test_a_request_opens_with_all_of_its_fields(
 def test_a_request_is_reached_and_opened_by_keys(service: WebService, opened: Opening) -> None:
     page = ready(opened, service)
     expect(urls(page)).to_have_count(3)
-    page.locator("#tail-pause").focus()
+    page.locator("#tail .tools button").last.focus()
     page.keyboard.press("Tab")
     expect(urls(page).first).to_be_focused()
     page.keyboard.press("ArrowDown")
