@@ -85,7 +85,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose owner of everything has a password."""
-    with ServerProcess(tmp_path_factory.mktemp("browser") / "data") as running:
+    with ServerProcess(
+        tmp_path_factory.mktemp("browser") / "data", TMON_WEBSERVICES_PER_USER="1000"
+    ) as running:
         assert running.token
         running.command("user", "password", OWNER, "--password-stdin", stdin=f"{PASSWORD}\n")
         yield running

@@ -2,7 +2,7 @@
 """axe-core finds nothing serious on any page (WCAG 2.2 AA), in dark and light, on a wide screen and on a phone.
 
 A page is added to PAGES: its name, its path, where `{busy}` and `{fresh}` stand for the ids of a web service with
-requests and of one without any, and what is on it when it is ready (a CSS selector).
+requests and of one without any and `{slug}` for that of a share link, and what is on it when it is ready (a CSS selector).
 """
 
 from __future__ import annotations
@@ -40,6 +40,26 @@ PAGES: Final = (
     Shown("dashboard of a year", "/view/dashboard/{busy}?period=year", "#view-country tbody tr"),
     Shown("large panel", "/view/dashboard/{busy}?large=url&filter=!device:phone", ".full tbody tr"),
     Shown("first run", "/view/dashboard/{fresh}", "#waiting"),
+    Shown("shared dashboard", "/share/{slug}", "#view-country tbody tr", logged_in=False),
+    Shown("lost password", "/password/lost", "h1", logged_in=False),
+    Shown("account", "/settings/", "h1"),
+    *(Shown(f"account {name}", f"/settings/{name}", "h1") for name in ("tokens", "password", "email")),
+    Shown("settings", "/view/settings/{busy}", "h1"),
+    *(
+        Shown(f"settings {name}", f"/view/settings/{{busy}}/{name}", "h1")
+        for name in (
+            "keys",
+            "members",
+            "invitations",
+            "sharing",
+            "privacy",
+            "sources",
+            "quarantine",
+            "erase",
+            "audit",
+        )
+    ),
+    Shown("settings delete", "/view/settings/{busy}/delete", "h1"),
 )
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
 TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
@@ -67,31 +87,32 @@ def grave(page: Page) -> list[str]:
     ]
 
 
-NOTE: Final = """
+MAKE: Final = """
 from tmon.settings import prepare
 prepare()
-from tmon.server.tenants import annotating
+from tmon.server.tenants import annotating, sharing
 from tmon.server.tenants.models import WebService
 service = WebService.objects.get(pk={wsid})
 annotating.add(service, service.owner, {at}, "Deploy v2.14.0")
+print(sharing.create(service)[1])
 """
 
 
 @pytest.fixture(scope="module")
-def ids(server: ServerProcess, fresh: Fresh) -> dict[str, int]:
-    """The ids that the paths name."""
+def ids(server: ServerProcess, fresh: Fresh) -> dict[str, int | str]:
+    """What the paths name."""
     service = server.webservice("harbour.example", "Europe/Berlin")
     traffic, now = Traffic(), time.time()
     report(server, service, [traffic.one(now - 60 - 200 * at) for at in range(400)])
-    server.run(sys.executable, "-c", NOTE.format(wsid=service.wsid, at=now - 4 * 3600))
-    return {"busy": service.wsid, "fresh": fresh().wsid}
+    slug = server.run(sys.executable, "-c", MAKE.format(wsid=service.wsid, at=now - 4 * 3600)).strip()
+    return {"busy": service.wsid, "fresh": fresh().wsid, "slug": slug}
 
 
 @pytest.mark.parametrize("width", [1440, 360])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("shown", PAGES, ids=lambda one: one.name.replace(" ", "-"))
 def test_nothing_serious_is_wrong_with(
-    opened: Opening, ids: dict[str, int], shown: Shown, scheme: str, width: int
+    opened: Opening, ids: dict[str, int | str], shown: Shown, scheme: str, width: int
 ) -> None:
     watched = opened(
         "/healthz",

@@ -227,6 +227,14 @@ def test_every_route_of_the_api_is_described(prepared: Path) -> None:
         assert f"`/{route}`" in DOCS
 
 
+def test_every_route_of_share_links_is_described(prepared: Path) -> None:
+    from tmon.server.dashboard.shared_urls import urlpatterns
+
+    for one in urlpatterns:
+        route = re.sub(r"<\w+:(\w+)>", r"<\1>", str(one.pattern))
+        assert f"`/{route}`" in DOCS
+
+
 def test_everything_that_from_and_to_accept_is_described() -> None:
     for name in NAMED:
         assert f"`{name}`" in DOCS

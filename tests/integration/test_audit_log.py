@@ -201,6 +201,24 @@ def test_a_refused_member_is_said_in_the_administration(name: str) -> None:
     assert "owns web service" in page.content.decode()
 
 
+def test_tokens_that_the_administration_deletes_are_in_the_log_as_revoked(name: str) -> None:
+    from django.test import Client
+
+    from tmon.server.tenants import accounts
+
+    administrator, _ = accounts.create_user(name, admin=True)
+    wsid = accounts.create_webservice(f"shop {name}", administrator).webservice.wsid
+    token, _ = accounts.create_token(administrator, wsid, "report")
+    client = Client(enforce_csrf_checks=True, SERVER_NAME="127.0.0.1", HTTP_HOST="127.0.0.1:8000")
+    client.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    page = act(client, "token", "delete_selected", token.pk).content.decode()
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found is not None
+    confirmed = {"post": "yes", "action": "delete_selected", "_selected_action": str(token.pk)}
+    client.post("/admin/tenants/token/", {**confirmed, "csrfmiddlewaretoken": found[1]})
+    assert acts(wsid)[-1][:3] == (name, "administration", "token-revoked")
+
+
 def test_commands_are_in_the_log_and_old_entries_go(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path)
     server.command("user", "create", "jo")

@@ -50,6 +50,10 @@ ADMIN = {**dict.fromkeys(ASKERS, 302), "administrator": 200}
 EVERYBODY = dict.fromkeys(ASKERS, 200)
 SHARED = {**dict.fromkeys(ASKERS, 404), "share link": 200}
 LOGGED_IN = ("owner", "manager", "viewer", "stranger", "administrator", "revoked token beside a login")
+MANAGED_PAGE = {**PAGE, "viewer": 403, "token of the web service": 403}
+OWNED_PAGE = {**MANAGED_PAGE, "manager": 403, "token of a manager": 403}
+ACCOUNT = {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}
+ACCOUNT_ACT = {asker: 405 if asker in LOGGED_IN else 302 for asker in ASKERS}
 
 EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     # route: (path, with the web service's id for {wsid}; status of a GET per asker)
@@ -58,6 +62,27 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "logout": ("/logout", {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}),
     "view/dashboard/": ("/view/dashboard/", dict.fromkeys(ASKERS, 302)),
     "view/dashboard/<wsid:wsid>": ("/view/dashboard/{wsid}", PAGE),
+    "settings/": ("/settings/", ACCOUNT),
+    "settings/leave/<wsid:wsid>": ("/settings/leave/{wsid}", ACCOUNT_ACT),
+    "settings/tokens": ("/settings/tokens", ACCOUNT),
+    "settings/tokens/<wsid:token>/revoke": ("/settings/tokens/1/revoke", ACCOUNT_ACT),
+    "settings/password": ("/settings/password", ACCOUNT),
+    "settings/email": ("/settings/email", ACCOUNT),
+    "password/lost": ("/password/lost", EVERYBODY),
+    "password/set/<str:uidb64>/<str:token>": ("/password/set/MQ/of-nobody", dict.fromkeys(ASKERS, 404)),
+    "password/done": ("/password/done", EVERYBODY),
+    "invitation/<str:token>": ("/invitation/{invitation}", EVERYBODY),
+    "view/settings/<wsid:wsid>": ("/view/settings/{wsid}", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/keys": ("/view/settings/{wsid}/keys", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/members": ("/view/settings/{wsid}/members", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/invitations": ("/view/settings/{wsid}/invitations", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/sharing": ("/view/settings/{wsid}/sharing", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/privacy": ("/view/settings/{wsid}/privacy", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/sources": ("/view/settings/{wsid}/sources", PAGE),
+    "view/settings/<wsid:wsid>/quarantine": ("/view/settings/{wsid}/quarantine", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/erase": ("/view/settings/{wsid}/erase", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/audit": ("/view/settings/{wsid}/audit", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/delete": ("/view/settings/{wsid}/delete", OWNED_PAGE),
     "<wsid:wsid>/data/users/<str:view>": ("/{wsid}/data/users/country", DATA),
     "<wsid:wsid>/data/users/locations/<str:ne_lat>/<str:ne_lng>/<str:sw_lat>/<str:sw_lng>": (
         "/{wsid}/data/users/locations/90/180/-90/-180",
@@ -119,12 +144,18 @@ class Matrix:
     foreign: int
     annotation: int
     slug: str
+    invitation: str
     askers: dict[str, Asker]
     wire: Callable[[], None]
 
     def path(self, route: str, wsid: int | None = None) -> str:
         """An address of the route, at the web service unless another one is said."""
-        return EXPECTED[route][0].format(wsid=wsid or self.wsid, annotation=self.annotation, slug=self.slug)
+        return EXPECTED[route][0].format(
+            wsid=wsid or self.wsid,
+            annotation=self.annotation,
+            slug=self.slug,
+            invitation=self.invitation,
+        )
 
 
 @pytest.fixture
@@ -140,7 +171,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     from django.test import Client
 
     from tmon.server.dashboard import services
-    from tmon.server.tenants import Keyring, accounts, annotating, sharing
+    from tmon.server.tenants import Keyring, accounts, annotating, invitations, sharing
 
     users = {
         name: accounts.create_user(f"matrix-{name}", admin=name == "administrator")[0]
@@ -154,6 +185,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     accounts.add_member(wsid, users["viewer"], "viewer")
 
     slug = sharing.create(shop, "secret-of-the-owner")[1]
+    invitation = invitations.create(shop, "viewer", users["owner"])[1]
     annotation = annotating.add(shop, users["owner"], NOW, "secret-of-the-owner").pk
 
     revoked, revoked_text = accounts.create_token(users["owner"])
@@ -201,7 +233,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     def wire() -> None:
         services.wire(store, lambda timeout_s: store.settle(), keyring, lambda: NOW)
 
-    yield Matrix(wsid, foreign, annotation, slug, askers, wire)
+    yield Matrix(wsid, foreign, annotation, slug, invitation, askers, wire)
     store.close()
 
 
@@ -247,7 +279,7 @@ def test_a_route_answers_each_asker_as_expected(matrix: Matrix, route: str, aske
 
 
 @pytest.mark.parametrize("asker", [*STRANGERS, *NOBODY])
-@pytest.mark.parametrize("route", [route for route in EXPECTED if "wsid" in route])
+@pytest.mark.parametrize("route", [route for route in EXPECTED if "<wsid:wsid>" in route])
 def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, route: str, asker: str) -> None:
     def seen(wsid: int) -> tuple[int, str, dict[str, str]]:
         """The answer, but for what was asked for (a login leads back there) and the random token of the page's form."""
@@ -262,6 +294,38 @@ def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, ro
     there = seen(matrix.wsid)
     assert there == seen(999_999_999)
     assert "secret" not in there[1]
+
+
+FORMS = [route for route in EXPECTED if route.startswith("view/settings/")]
+READ_ONLY_PAGES = ("sources", "quarantine", "audit")
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("route", FORMS)
+def test_a_form_is_taken_from_those_who_see_it_and_never_from_a_token(
+    matrix: Matrix, route: str, asker: str
+) -> None:
+    path, expected = EXPECTED[route]
+    wanted = expected[asker]
+    if wanted == 200 and "token" in asker:
+        wanted = 403
+    elif wanted == 200 and route.endswith(READ_ONLY_PAGES):
+        wanted = 405
+    response = matrix.askers[asker].get(path.format(wsid=matrix.wsid), "post")
+    assert response.status_code == wanted
+
+
+@pytest.mark.parametrize("asker", [*STRANGERS, *NOBODY])
+@pytest.mark.parametrize("route", FORMS)
+def test_a_form_of_a_stranger_does_not_tell_whether_it_is_there(
+    matrix: Matrix, route: str, asker: str
+) -> None:
+    path = EXPECTED[route][0]
+    there, nowhere = (
+        matrix.askers[asker].get(path.format(wsid=wsid), "post").status_code
+        for wsid in (matrix.wsid, 999_999_999)
+    )
+    assert there == nowhere
 
 
 @pytest.mark.parametrize("asker", READERS)
@@ -391,3 +455,11 @@ def test_a_guest_sees_the_web_service_of_his_link_only(matrix: Matrix) -> None:
     for wsid in (matrix.wsid, matrix.foreign):
         assert guest.get(f"/{wsid}/data/users/url").status_code == 401
     assert "secret-of-the-owner" not in guest.get(f"/share/{matrix.slug}").content.decode()
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+def test_an_invitation_says_where_to_and_shows_nothing_of_it(matrix: Matrix, asker: str) -> None:
+    page = matrix.askers[asker].get(f"/invitation/{matrix.invitation}").content.decode()
+    assert "matrix-owner" in page
+    assert "secret" not in page
+    assert f"/{matrix.wsid}" not in page

@@ -28,7 +28,9 @@ def register(subparsers: Subparsers) -> None:
         "--days", metavar="N", type=_days, help="for how many days it is valid; else until it is revoked"
     )
     create.add_argument(
-        "--period", default="", help="what it opens with: today, 7d, 30d or 12mo; else 24 hours"
+        "--period",
+        default="",
+        help="what it opens with: now, today, yesterday, 7d, 30d, month or year; else 24 hours",
     )
     create.add_argument("--password-stdin", action="store_true", help="read a password for it from stdin")
     listing = add_command(group, "list", _list, "list links", as_json=True)

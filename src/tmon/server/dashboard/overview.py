@@ -23,6 +23,8 @@ from tmon.server.tenants.rights import Role, readable_by
 from .looks import release
 from .pages import dsns_of
 from .services import wired
+from .snippets import snippets
+from .switching import others
 
 LAST = "tmon_last"
 """The cookie with the number of the web service whose dashboard this browser showed last."""
@@ -60,17 +62,16 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         empty = services.questions.is_empty(subject)
     except StoreError:  # the page says so itself, and recovers by itself
         empty = False
-    reaches = [one for one, _ in readable_by(request.user) if request.reach in (None, one.wsid)]
     context = {
         "webservice": webservice,
         "base": f"/{webservice.wsid}",
-        "others": [one for one in reaches if one.wsid != webservice.wsid],
+        "others": others(request),
         "manages": request.role >= Role.MANAGER,
     }
     if empty:
         base_url = base_url_of(request)
         scheme, _, host = base_url.partition("://")
-        context |= {"scheme": scheme, "host": host}
+        context |= {"scheme": scheme, "host": host, "snippets": snippets()}
         if request.role >= Role.MANAGER:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)

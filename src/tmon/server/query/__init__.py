@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 
-from .answers import Answer
+from .answers import Answer, LedgerRow
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
 from .questions import Noted, Questions, Settle, Subject
@@ -19,6 +19,7 @@ __all__ = [
     "Arrivals",
     "BadQuestion",
     "Kind",
+    "LedgerRow",
     "Live",
     "NoSuchView",
     "Noted",

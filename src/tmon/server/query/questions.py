@@ -384,6 +384,10 @@ class Questions:
             return ()
         return parse_filters(asked.filters, self._views(), NoSuchView if self._public else BadQuestion)
 
+    def check_filters(self, texts: Sequence[str]) -> None:
+        """Raises QuestionError where these are no filters that may be asked with."""
+        parse_filters(texts, self._views(), NoSuchView if self._public else BadQuestion)
+
     def _views(self) -> Mapping[str, View]:
         views = self._store.views()
         return {name: view for name, view in views.items() if view.public} if self._public else views

@@ -11,7 +11,10 @@
     accounts        what is done with users, web services, members and tokens
     audit           who has done what
     sharing, guests the links by which guests read, and their door
+    invitations     links that make members
+    mail            sends some of these links
     throttle        slows down who guesses
+    erasures        what is erased from the store
     rights, access  who may read what, and how requests say who they are
     annotating      what people note about moments
     deletions       what the store has still to drop
@@ -19,7 +22,7 @@
 
 from __future__ import annotations
 
-from .errors import NotFound, Refused, SaltsUnavailable, TenantsError
+from .errors import NotFound, Refused, SaltsUnavailable, StoreAway, TenantsError
 from .keyring import ActiveKey, Keyring, Service
 from .salts import MISSING, Salts
 
@@ -32,5 +35,6 @@ __all__ = [
     "Salts",
     "SaltsUnavailable",
     "Service",
+    "StoreAway",
     "TenantsError",
 ]

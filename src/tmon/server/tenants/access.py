@@ -10,6 +10,7 @@ A view behind `reads_webservice`, `changes_webservice` or `webservice_page` find
 | a token that is not known         | 401  | 401          |
 | someone without a right to it     | 404  | 404          |
 | someone whose role is too small   | 403  | 403          |
+| a token, to change something      | 403  | 403          |
 
 Guests, who come by a share link, have paths of their own: see `guests`.
 """
@@ -55,6 +56,8 @@ class AskedRequest(HttpRequest):
     """The only web service that the token reaches; None where all of the user's are."""
     share: ShareLink | None
     """Set for a guest, of whom there is neither user, role nor reach."""
+    by_token: bool
+    """Whether a program asks with a token, which only reads."""
 
 
 class WsidConverter:
@@ -135,7 +138,7 @@ def changes_webservice(least: Role = Role.MANAGER) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, wsid: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
             refused = _refused(request, wsid, least)
-            if refused is None and _bearer_text(request) is not None:
+            if refused is None and request.by_token:  # type: ignore[attr-defined]
                 refused = json_error(403, "A token can only read. Log in to change something.")
             return _private(refused or protected(request, *args, **kwargs))
 
@@ -169,7 +172,7 @@ def _refused(request: HttpRequest, wsid: int, least: Role) -> HttpResponse | Non
 def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
     """Guard a page about one web service that asks for the role `least`; see `reads_webservice`.
 
-    Any method is passed on: a form checks its own token against forgery.
+    Any method is passed on for people, whose forms are checked against forgery; a token only reads.
     """
 
     def decorate(view: View) -> View:
@@ -184,6 +187,8 @@ def webservice_page(least: Role = Role.VIEWER) -> Callable[[View], View]:
                 raise Http404
             if request.role < least:  # type: ignore[attr-defined]
                 raise PermissionDenied(_too_small(least))
+            if request.by_token and request.method not in READ_ONLY:  # type: ignore[attr-defined]
+                raise PermissionDenied("A token only reads. Log in to change something.")
             return _private(view(request, *args, **kwargs))
 
         return guarded
@@ -228,6 +233,7 @@ def _admit(request: HttpRequest, asking: Bearer, wsid: int) -> bool:
     request.role = role  # type: ignore[attr-defined]
     request.reach = asking.wsid  # type: ignore[attr-defined]
     request.share = None  # type: ignore[attr-defined]
+    request.by_token = _bearer_text(request) is not None  # type: ignore[attr-defined]
     return True
 
 

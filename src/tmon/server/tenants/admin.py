@@ -15,12 +15,12 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from . import accounts, audit, keys
+from . import accounts, audit, keys, resetting
 from .audit import Act, in_administration
 from .errors import TenantsError
 from .models import AuditEntry, Key, Membership, Token, WebService
@@ -256,6 +256,12 @@ class KeyAdmin(_KeyPages):
         """A revoked key stays to be seen; keys go with their web service."""
         return obj is not None and super().has_delete_permission(request, obj)
 
+    def delete_model(self, request: HttpRequest, obj: Key) -> None:
+        """A key that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            keys.revoke(obj.webservice_id, obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         """End the selected keys."""
@@ -292,6 +298,17 @@ class TokenAdmin(_TokenPages):
     def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
         """A token is what it is; only the list's action revokes it."""
         return obj is None and super().has_change_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Token) -> None:
+        """A token that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            accounts.revoke_token(obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        """The same for several."""
+        for token in queryset:
+            self.delete_model(request, token)
 
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
@@ -350,6 +367,22 @@ admin.site.unregister(User)
 @admin.register(User)
 class AuditedUserAdmin(_UserPages):
     """Django's pages of users, whose acts are in the audit log."""
+
+    actions = ("reset_links",)
+
+    @admin.action(description="Make links to set a new password", permissions=["change"])
+    def reset_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
+        """Show a link for each selected user, once: it is in no message and in no list."""
+        by, base_url = in_administration(request), base_url_of(request)
+        links = [(user.get_username(), base_url + resetting.path_for(user, by)) for user in queryset]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Links to set a new password",
+            "links": links,
+        }
+        response = render(request, "admin/reset_links.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save, and say so."""

@@ -67,6 +67,7 @@ class Act(models.TextChoices):
     USER_CREATED = "user-created", "created an account"
     USER_CHANGED = "user-changed", "changed an account"
     USER_DELETED = "user-deleted", "deleted an account"
+    EMAIL_CHANGED = "email-changed", "changed an e-mail address"
     RESET_LINK_MADE = "reset-link-made", "made a link to set a new password"
     RESET_ASKED = "reset-asked", "asked for a new password by e-mail"
     PASSWORD_RESET = "password-reset", "set a new password by a link"

@@ -35,8 +35,18 @@ ADMITTED_S = 14 * 24 * 3600
 RENEWED_S = 24 * 3600
 MOST = 100
 """Links of a web service that are not over."""
+MOST_ENDED = 100
 USED_RESOLUTION = dt.timedelta(minutes=1)
-PERIODS = {"": "24 hours", "today": "today", "7d": "7 days", "30d": "30 days", "12mo": "12 months"}
+PERIODS = {
+    "": "24 hours",
+    "now": "10 minutes",
+    "today": "today",
+    "yesterday": "yesterday",
+    "7d": "7 days",
+    "30d": "30 days",
+    "month": "this month",
+    "year": "this year",
+}
 """With which period a link can open, by its name in the dashboard's address."""
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -75,6 +85,7 @@ def create(
     with transaction.atomic():
         if _valid().filter(webservice=webservice).count() >= MOST:
             raise Refused(f"there are {MOST} share links already; revoke some first")
+        _forget_the_oldest(webservice)
         actor = by or audit.on_command_line()
         link = ShareLink.objects.create(
             webservice=webservice,
@@ -163,6 +174,12 @@ def note_use(link: ShareLink) -> None:
     stale = Q(last_used__isnull=True) | Q(last_used__lte=now - USED_RESOLUTION)
     with contextlib.suppress(OperationalError):  # on a full disk one can still read
         ShareLink.objects.filter(stale, pk=link.pk).update(last_used=now)
+
+
+def _forget_the_oldest(webservice: WebService) -> None:
+    """Of links that are revoked or over only the latest are kept, to be seen; the audit log has them all."""
+    ended = ShareLink.objects.filter(webservice=webservice).exclude(pk__in=_valid().values("pk"))
+    ShareLink.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[MOST_ENDED:])).delete()
 
 
 def _valid() -> QuerySet[ShareLink]:

@@ -17,6 +17,8 @@ def waits(request: HttpRequest, what: str) -> bool:
 
 def failed(request: HttpRequest, what: str) -> None:
     """Count a failure. The last one that is allowed is answered with 429, whatever the view returns."""
+    AxesProxyHandler.update_request(request)
+    request.axes_path_info = ""  # type: ignore[attr-defined]  # which would be kept, and may open something
     AxesProxyHandler.user_login_failed(__name__, {"username": what}, request)
 
 
