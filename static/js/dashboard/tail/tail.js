@@ -53,7 +53,7 @@ export class Tail {
     this._other = false;
     this._said = { perSecond: null, sampled: false, stale: "" };
     this._listen();
-    address.follow(() => this._resize());
+    address.follow(() => this._follow());
     this._resize();
   }
 
@@ -255,6 +255,19 @@ export class Tail {
     this.load(this._filter, null, true)
       .catch((error) => say(this._about, error.message))
       .finally(() => this._offer());
+  }
+
+  /** The address has changed. What passes its filters of what is here is shown at once, the rest when it has come. */
+  _follow() {
+    const filter = this._filters.asked;
+    if (String(filter) !== String(this._filter)) {
+      this._filter = filter;
+      this._other = true;
+      this._waiting = [];
+      this._events = this._events.filter((event) => matches(event, filter, this._views));
+      this._draw(0);
+    }
+    this._resize();
   }
 
   _resize() {
