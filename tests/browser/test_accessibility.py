@@ -2,7 +2,8 @@
 """axe-core finds nothing serious on any page (WCAG 2.2 AA), in dark and light, on a wide screen and on a phone.
 
 A page is added to PAGES: its name, its path, where `{busy}` and `{fresh}` stand for the ids of a web service with
-requests and of one without any and `{slug}` for that of a share link, and what is on it when it is ready (a CSS selector).
+requests and of one without any and `{slug}` for that of a share link, and what is on it when it is ready (a CSS
+selector).
 """
 
 from __future__ import annotations
