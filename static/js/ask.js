@@ -28,10 +28,13 @@ function address(base, path, parameters) {
  * A function ask(path, parameters, signal) for what is below `base`, "/7" or "/share/…": resolves to the whole answer. Rejects with
  * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV, and
  * `ask.tell(path, method, content, token)` changes something, with the token against forgery of the page.
+ * Where `ask.heard` is set it is told of each answer when that was asked for, when it came (both by performance.now()), and
+ * its Date header.
  */
 export function asking(base) {
   const ask = async (path, parameters = {}, signal = null) => {
     const late = AbortSignal.timeout(PATIENCE_MS);
+    const sent = performance.now();
     let response;
     let content;
     try {
@@ -40,6 +43,7 @@ export function asking(base) {
         cache: "no-store",
         signal: signal ? AbortSignal.any([signal, late]) : late,
       });
+      ask.heard?.(sent, performance.now(), response.headers.get("Date"));
       content = await response.json();
     } catch (error) {
       if (signal?.aborted) throw error;

@@ -288,6 +288,8 @@ def test_chips_and_form_fit_every_screen(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
     )
+    if width < 720:
+        page.locator(".sheet-filters").click()
     page.get_by_role("button", name="Filter", exact=True).click()
     page.get_by_label("Only where").select_option("Users")
     page.get_by_role("combobox", name="Value").focus()

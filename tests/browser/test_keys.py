@@ -50,7 +50,7 @@ def test_the_help_lists_the_keys(
 
 def test_the_help_opens_by_its_button_and_gives_the_focus_back(service: WebService, opened: Opening) -> None:
     page = ready(opened, service)
-    button = page.get_by_role("button", name="Keys")
+    button = page.locator(".head [data-help]")
     button.press("Enter")
     page.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -68,7 +68,7 @@ def test_keys_can_be_switched_off_and_stay_off(service: WebService, opened: Open
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator("details.switcher")).not_to_have_attribute("open", "")
-    page.get_by_role("button", name="Keys").click()
+    page.locator(".head [data-help]").click()
     page.get_by_role("switch").check()
     page.keyboard.press("Escape")
     page.keyboard.press("s")

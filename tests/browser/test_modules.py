@@ -137,6 +137,89 @@ def test_seconds_move_on_and_are_corrected(page: Page) -> None:
     assert found == [[1, 1], [2, 5], [3, 6], [4, 7]]
 
 
+VIEWS = """{
+    country: { field: "country" }, url: { field: "path" }, username: { field: "username" }, bot: { field: "bot" },
+    status: { field: "status" }, latency: { field: "duration_ms", bounds: [1, 1.1, 10, 100] },
+    plan: { field: "plan" }, when: { field: "ts" },
+}"""
+EVENT = """{
+    seq: 7, ts: "2026-11-25T00:00:00.000Z", url: "/blog/a?b=*", path: "/blog/a", country: "DE", bot: false,
+    status: 200, duration_ms: 10.5, plan: "!new",
+}"""
+
+
+def test_filters_pass_the_events_that_the_api_lets_pass(page: Page) -> None:
+    passing = [
+        *("country:DE", "!country:FR", "country:!FR", "country:*", "country:D*", "country:*E*", "country:**"),
+        *("url:/blog/*", "url:*a", "url:/*/a", "url:/blog/a", "!url:/blog", "!url:*?b=*"),
+        *("username:", "!username:x", "bot:false", "status:2*", "status:200"),
+        *("latency:10", "!latency:100", "!plan:!!new", "plan:!new", "plan:*new", "when:"),
+    ]
+    stopped = [
+        *("country:de", "!country:DE", "country:!DE", "country:", "country:D", "country:E*D", "country:DE*E"),
+        *("url:/blog/a?b=*", "url:blog*", "!url:*", "username:x", "!username:", "bot:true"),
+        *("latency:10.5", "latency:", "latency:1", "plan:new", "plan:!!new", "when:2026*"),
+        *("city:Berlin", "nothing", "Country:DE", "__proto__:x"),
+    ]
+    found = call(
+        page,
+        "dashboard/matching.js",
+        f"{[*passing, *stopped]!r}.filter((text) => m.matches({EVENT}, [text], {VIEWS}))",
+    )
+    assert found == passing
+    assert call(page, "dashboard/matching.js", f"m.matches({EVENT}, [], {VIEWS})") is True
+    assert (
+        call(page, "dashboard/matching.js", f"m.matches({EVENT}, ['country:DE', 'bot:true'], {VIEWS})")
+        is False
+    )
+
+
+def test_keys_of_events_are_written_as_the_server_writes_them(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/matching.js",
+        """[5, 5.5, -0.0, 0.0001, 0.00001, 1.25e-10, true, "x", null, 200000]
+            .map((plan) => m.keyOf({ plan }, { field: "plan" }))""",
+    )
+    assert found == ["5", "5.5", "0", "0.0001", "1e-05", "1.25e-10", "true", "x", "", "200000"]
+    found = call(
+        page,
+        "dashboard/matching.js",
+        """[0.5, 1, 1.05, 99.9, 100, "5", true]
+            .map((plan) => m.keyOf({ plan }, { field: "plan", bounds: [1, 1.1, 10, 100] }))""",
+    )
+    assert found == ["0", "1", "1", "10", "100", "", ""]
+
+
+def test_a_pattern_with_many_stars_takes_no_time(page: Page) -> None:
+    assert (
+        call(
+            page,
+            "dashboard/matching.js",
+            """m.matches({ path: "a".repeat(1024) }, ["url:" + "*a".repeat(8) + "*b"], { url: { field: "path" } })""",
+        )
+        is False
+    )
+
+
+def test_a_filter_survives_being_written(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/filters.js",
+        """["country:DE", "!country:DE", "username:!!x", "!username:!!x", "url:a:b", "no", "x y:z"]
+            .map((text) => [m.parsed(text), m.parsed(text) && m.written(m.parsed(text))])""",
+    )
+    assert found == [
+        [{"view": "country", "value": "DE", "negated": False}, "country:DE"],
+        [{"view": "country", "value": "DE", "negated": True}, "!country:DE"],
+        [{"view": "username", "value": "!x", "negated": True}, "username:!!x"],
+        [{"view": "username", "value": "!x", "negated": False}, "!username:!!x"],
+        [{"view": "url", "value": "a:b", "negated": False}, "url:a:b"],
+        [None, None],
+        [None, None],
+    ]
+
+
 def test_questions_in_turn_are_asked_a_few_at_a_time_and_in_order(page: Page) -> None:
     asked = call(
         page,

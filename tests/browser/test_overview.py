@@ -117,6 +117,7 @@ def test_a_period_is_moved_by_buttons_and_keys(busy: WebService, opened: Opening
 
 def test_a_phone_has_a_list_of_periods(busy: WebService, opened: Opening) -> None:
     page = opened(f"/view/dashboard/{busy.wsid}", viewport={"width": 360, "height": 780}).page
+    page.locator(".sheet-period").click()
     expect(page.locator("#periods")).to_be_hidden()
     page.locator("#period").select_option("Yesterday")
     expect(page).to_have_url(re.compile(r"\?period=yesterday$"))

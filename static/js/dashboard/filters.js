@@ -15,6 +15,7 @@ export function parsed(text) {
 
 /** The text of a filter. */
 export function written({ view, value, negated = false }) {
+  if (value.startsWith("!")) return `${negated ? "" : "!"}${view}:!${value}`; // the value's own "!" is no negation
   return `${negated ? "!" : ""}${view}:${value}`;
 }
 

@@ -150,6 +150,7 @@ export class Graph {
   }
 
   _height(width) {
+    if (theme.scale !== 1) return this._place.clientHeight; // on the wall
     if (this._place.closest(".large")) return Math.max(HEIGHT.narrow, this._place.clientHeight - parseFloat(getComputedStyle(this._place).paddingBottom));
     return width < 600 ? HEIGHT.narrow : HEIGHT.wide;
   }
@@ -158,27 +159,28 @@ export class Graph {
     const { measure, grain, points, marked } = this._shown;
     const { lines } = measure;
     const width = this._width;
-    const font = `500 11px ${theme.sans}`;
-    const axis = { font, stroke: theme["text-3"], ticks: { show: false }, grid: { show: false }, gap: 8 };
+    const k = theme.scale;
+    const font = `500 ${Math.round(11 * k)}px ${theme.sans}`;
+    const axis = { font, stroke: theme["text-3"], ticks: { show: false }, grid: { show: false }, gap: 8 * k };
     const ghost = lines.length + 1;
     const alone = lines.length === 1;
     return {
       width,
       height: this._height(width),
-      padding: [marked ? 32 : 12, alone ? 24 : 40, 0, 0],
+      padding: [(marked ? 32 : 12) * k, (alone ? 24 : 40) * k, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 8, width: 2, fill: theme.surface, stroke: theme.accent }, drag: { x: false, y: false } },
       tzDate: (seconds) => this._uPlot.tzDate(new Date(seconds * 1000), this._times.zone),
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(measure.least, (most ?? 0) * 1.08)] } },
       axes: [
-        { ...axis, size: 28, space: width < 600 ? 64 : 90, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
-        { ...axis, size: 48, space: 40, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => measure.axis(value)), incrs: wholes(measure) },
+        { ...axis, size: 28 * k, space: (width < 600 ? 64 : 90) * k, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
+        { ...axis, size: 48 * k, space: k === 1 ? 40 : 28 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => measure.axis(value)), incrs: wholes(measure) },
       ],
       series: [
         {},
-        ...lines.map(({ width: thick, opacity = 1 }, at) => ({ stroke: faded(opacity), width: points.length > width ? 1 : thick ?? 1.75, fill: alone ? (plot) => this._fade(plot) : undefined, points: { show: false, filter: (plot) => lone(plot.data[at + 1]), size: 5, fill: theme.accent }, spanGaps: false })),
-        { stroke: theme.ghost, width: 1.5, dash: [5, 4], points: { show: false } },
-        ...lines.map(({ opacity = 1 }, at) => ({ stroke: faded(opacity), width: 1.5, dash: [1, 3], points: { show: false, filter: (plot) => lone(plot.data[ghost + 1 + at]), size: 5, fill: theme.surface } })),
+        ...lines.map(({ width: thick, opacity = 1 }, at) => ({ stroke: faded(opacity), width: (points.length > width ? 1 : (thick ?? 1.75)) * k, fill: alone ? (plot) => this._fade(plot) : undefined, points: { show: false, filter: (plot) => lone(plot.data[at + 1]), size: 5, fill: theme.accent }, spanGaps: false })),
+        { stroke: theme.ghost, width: 1.5 * k, dash: [5 * k, 4 * k], points: { show: false } },
+        ...lines.map(({ opacity = 1 }, at) => ({ stroke: faded(opacity), width: 1.5 * k, dash: [k, 3 * k], points: { show: false, filter: (plot) => lone(plot.data[ghost + 1 + at]), size: 5, fill: theme.surface } })),
       ],
       hooks: { draw: [(plot) => this._finish(plot)], setCursor: [(plot) => this._point(plot)] },
     };
@@ -210,7 +212,7 @@ export class Graph {
   _finish(plot) {
     const { data, complete_from, complete_at, open_at, over, measure } = this._shown;
     const { ctx, bbox } = plot;
-    const ratio = devicePixelRatio || 1;
+    const ratio = (devicePixelRatio || 1) * theme.scale;
     const right = bbox.left + bbox.width;
     const x = (seconds) => plot.valToPos(seconds, "x", true);
     const times = data[0];

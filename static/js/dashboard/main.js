@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The dashboard: makes its parts, and has each of them told what the API and the live stream say.
 
-import { asking, inTurn } from "../ask.js";
+import { NoAnswer, asking, inTurn } from "../ask.js";
+import { LiveStream } from "../live/live.js";
 import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
 import { Chips } from "./chips.js";
 import { Enlarge } from "./enlarge.js";
 import { FilterForm } from "./filter_form.js";
 import { Filters } from "./filters.js";
-import { LiveStream } from "./live.js";
 import { WorldMap } from "./map.js";
 import { Overview } from "./overview.js";
 import { periodOf } from "./period.js";
 import { PeriodPicker } from "./period_picker.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
+import { Sheet } from "./sheet.js";
 import { StateLine } from "./state.js";
-import { Tail, ROWS } from "./tail.js";
+import { Tail } from "./tail/tail.js";
 import { onTheme } from "./theme.js";
 import { timesIn } from "./times.js";
+import { ServerClock } from "./wall/clock.js";
+import { Wall } from "./wall/wall.js";
 
 const EARLIER_MS = 60_000;
 const SLOW_MS = 2000;
@@ -33,12 +36,14 @@ const REFUSED = new Set([401, 403, 404]);
 const WRONG = new Set([400, 414, 431]);
 
 const page = document.getElementById("dashboard");
-const { base, zone, vendor } = page.dataset;
+const { base, zone, vendor, release } = page.dataset;
 /** A share link shows no single requests and nothing that is not public; the page has no panels for it. */
 const shared = page.dataset.shared !== undefined;
 const askAtOnce = asking(base);
 const ask = inTurn(askAtOnce, AT_A_TIME);
 const times = timesIn(zone);
+const clock = new ServerClock();
+askAtOnce.heard = (sent, received, date) => clock.heard(sent, received, date);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
 async function part(load, name) {
@@ -62,11 +67,12 @@ class Dashboard {
     this._overview = new Overview({ ask, times, address: this._address, shared });
     this._map = new WorldMap();
     this._equip();
-    this._tail = shared ? null : new Tail(times);
+    this._tail = shared ? null : new Tail(ask, times, this._address);
     this._filters = new Filters(this._address);
     this._chips = new Chips(this._address, this._filters);
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask, this._filters, (one) => this._enlarge.toggle(one)));
     this._enlarge = new Enlarge(this._address);
+    this._wall = new Wall(this._address, times, clock, release);
     new FilterForm(ask, this._filters, () => this._period.parameters);
     this._picker = new PeriodPicker(this._address, times);
     this._elsewhere = new Elsewhere(ask, times, (from, to) => this._picker.choose(from, to), shared);
@@ -84,13 +90,14 @@ class Dashboard {
     this._observe();
     onTheme(() => this._draw());
     new ResizeObserver(() => this._draw()).observe(document.getElementById("tiles"));
-    this._stream = new LiveStream(base, {
+    this._stream = new LiveStream(`${base}/data/live`, release, {
       tick: (tick) => this._tick(tick),
       request: (event) => this._request(event),
       state: (state) => this._fresh(state),
       again: () => this._again(),
     });
     this._address.follow(() => this._look());
+    this._sheet = new Sheet(this._address);
     this._look();
   }
 
@@ -215,7 +222,7 @@ class Dashboard {
   async _latest(signal) {
     await Promise.all([
       this._overview.load(signal).then(() => this._about()),
-      this._tail && ask("events", { limit: ROWS }, signal).then(({ results }) => this._tail.load(results)),
+      this._tail?.load(this._filter, signal),
     ]);
   }
 
@@ -263,6 +270,7 @@ class Dashboard {
   }
 
   _fresh(state) {
+    if (state.refused) this._state.troubled(new NoAnswer(state.refused, ""), true);
     this._state.show(state);
     const stale = state.state === "stale" || state.state === "offline";
     if (stale) this._overview.advance();
@@ -276,6 +284,7 @@ class Dashboard {
 
   _again() {
     this._rounds.now();
+    this._wall.again();
   }
 
   // -- showing ---------------------------------------------------------------------------------------------------------

@@ -195,6 +195,7 @@ class Exchange:
         """The connection has ended before the answer."""
         self.front.received(self)
         if self._handler is not None and (self._streaming or not self._answered):
+            self._streaming = False
             self._handler.gone()
         if not self._answered:
             self._leave(None)
@@ -246,13 +247,15 @@ class Exchange:
         self.line.answered(sent)
 
     def stream(self, response: Response) -> bool:
-        """Send a response without an end, whose body is pushed; False if the client is gone. Then `gone` follows."""
+        """Send a response without an end, whose body is pushed. False if the client is gone; `gone` may have been
+        called before this returns.
+        """
         if self._answered:
             return False
         self._leave(response.status)
         self._streaming = True
         self.line.stream(stream_head(response))
-        return True
+        return self._streaming
 
     def refuse(self, refusal: Refusal) -> None:
         """Send the answer that a refusal stands for."""

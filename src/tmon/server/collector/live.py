@@ -218,8 +218,8 @@ class Stream:
             if not exchange.stream(stream):
                 return
         self._open = True
-        self.push(BEGIN)
         self._lives.join(self._wsid, self)
+        self.push(BEGIN)  # may find that the client is gone
         await asyncio.sleep(CHECK_S * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         while self._is_open():
             if (await self._lives.asked(request)).status != 200:

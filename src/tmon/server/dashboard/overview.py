@@ -6,18 +6,21 @@ The page holds no figures: its scripts (static/js) ask the JSON API for them, as
 
 from __future__ import annotations
 
+import json
+
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tmon.server.query import StoreError
+from tmon.server.query import Questions, StoreError
 from tmon.server.tenants import keys
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.peers import base_url_of
 from tmon.server.tenants.rights import Role, readable_by
 
+from .looks import release
 from .pages import dsns_of
 from .services import wired
 from .snippets import snippets
@@ -75,9 +78,11 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
     else:
         views = services.questions.views()
         context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
-        context["latency"] = any(view.name == "latency" for view in services.questions.views())
+        context["latency"] = any(view.name == "latency" for view in views)
+        context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["TMon-Release"] = release()  # the wall asks for it: it stays open for weeks
     response.set_cookie(
         LAST,
         str(webservice.wsid),
@@ -88,6 +93,20 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         samesite="Lax",
     )
     return response
+
+
+def _keys(questions: Questions) -> str:
+    """How each view makes its keys, as JSON by name: the field it groups by and, of classes, their lower bounds.
+
+    With it the page tells which events of the live stream pass its filters (static/js/dashboard/matching.js).
+    """
+    return json.dumps(
+        {
+            view.name: {"field": view.grouped_by, **({"bounds": view.classes.bounds} if view.classes else {})}
+            for view in questions.views()
+        },
+        separators=(",", ":"),
+    )
 
 
 def _covered(dsns: list[str]) -> dict[str, str] | None:
