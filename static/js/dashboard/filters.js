@@ -3,14 +3,18 @@
 
 const FILTER = /^(!?)([a-z][a-z0-9_]{0,30}):(!?)(.*)$/s;
 
-/** {view, value, negated} of a filter's text, null where it is none. `*` in the value matches anything. */
+/** {view, value, negated} of a filter's text, null where it is none. `value` is a pattern: `*` matches anything. */
 export function parsed(text) {
   const found = FILTER.exec(text);
-  return found && { view: found[2], value: found[4], negated: found[1] !== found[3] }; // "country:!DE" is negated, too
+  return found && { view: found[2], value: found[4], negated: found[1] !== found[3] };
 }
 
 /** The text of a filter. */
 export function written({ view, value, negated = false }) {
-  if (value.startsWith("!")) return `${negated ? "" : "!"}${view}:!${value}`; // the value's own "!" is no negation
   return `${negated ? "!" : ""}${view}:${value}`;
+}
+
+/** The filter for exactly this key of a view, whatever stands in it. */
+export function exactly(view, key, negated = false) {
+  return { view, value: key.replace(/[*!\\]/g, "\\$&"), negated };
 }

@@ -9,6 +9,7 @@ import { parsed } from "./filters.js";
 import { LiveStream } from "./live.js";
 import { Graph } from "./graph.js";
 import { WorldMap } from "./map.js";
+import { matches, viewsOf } from "./matching.js";
 import { PeriodPicker, apart_s, before, periodOf } from "./period.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
@@ -28,13 +29,13 @@ const WAIT_MS = 2000;
 /** How long what has failed is left alone. */
 const REST_MS = 5000;
 const COUNTRIES = 300;
-const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 
 const page = document.getElementById("dashboard");
 const { wsid, zone, vendor } = page.dataset;
 const ask = asking(wsid);
 const times = timesIn(zone);
+const views = viewsOf(page);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
 async function part(load, name) {
@@ -46,8 +47,8 @@ async function part(load, name) {
   }
 }
 
-async function atlas() {
-  const response = await fetch(`${vendor}countries.json`);
+async function atlas(name) {
+  const response = await fetch(`${vendor}${name}`);
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return response.json();
 }
@@ -56,7 +57,7 @@ class Dashboard {
   constructor() {
     this._address = new Address();
     this._graph = new Graph(times);
-    this._map = new WorldMap();
+    this._map = new WorldMap({ address: this._address, ask, times, views });
     this._equip();
     this._tail = new Tail(times);
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
@@ -93,9 +94,9 @@ class Dashboard {
   /** The third-party parts come while the first figures are asked for. */
   async _equip() {
     const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
-    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(atlas, "countries.json")]);
+    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(() => atlas("countries.json"), "countries.json")]);
     this._graph.equip((await library)?.default ?? null);
-    this._map.equip(...(await parts));
+    await this._map.equip(...(await parts), () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"));
   }
 
   // -- what is looked at -----------------------------------------------------------------------------------------------
@@ -118,6 +119,7 @@ class Dashboard {
     this._ghosts = {};
     this._rest_until.clear();
     for (const ranking of this._rankings) ranking.forget();
+    this._map.look(this._parameters);
     this._slow_at = -Infinity;
     this._spark = new Series(ask, period.spark, this._parameters);
     this._series = new Series(ask, period.grain === "second" ? period.spark : period.grain, this._parameters);
@@ -149,7 +151,6 @@ class Dashboard {
     const parameters = this._parameters;
     const live = this._grain === "second";
     document.getElementById("graph-csv").href = live ? ask.csv(`requests/second/${SECONDS}`, {}) : ask.csv(`requests/${this._grain}/${MOST[this._grain]}`, parameters);
-    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, parameters);
     document.getElementById("grains").hidden = this._period.grains.length === 1; // there is nothing to choose
     for (const button of this._grains) {
       button.hidden = !this._period.grains.includes(button.dataset.grain);
@@ -236,7 +237,7 @@ class Dashboard {
 
   async _locate(signal) {
     try {
-      this._map.locate((await ask(EVERYWHERE, this._parameters, signal)).results);
+      await this._map.update(this._parameters, signal);
     } catch (error) {
       if (signal.aborted || error.status !== 404) throw error;
     }
@@ -262,6 +263,7 @@ class Dashboard {
         this._ghosts[grain] = points(await ask(`requests/${grain}/${MOST[grain]}`, parameters, signal));
       }
       for (const ranking of this._rankings) await ranking.compare(parameters, period.called, signal);
+      await this._map.compare(parameters, period.called, signal);
     }
     if (period !== this._period) return;
     this._figures();
@@ -285,7 +287,7 @@ class Dashboard {
   _request(event) {
     this._sampled = event.sampled;
     this._tail.add(event);
-    if (this._period.endsNow) this._map.arrive(event);
+    if (this._period.endsNow && matches(event, this._filter, views)) this._map.arrive(event);
   }
 
   _fresh(state) {
