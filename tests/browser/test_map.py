@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.test_dashboard import drawn, pixels
-from tests.browser.traffic import report
 from tests.integration.server_process import OWNER, ServerProcess, WebService, until
 from tests.unit.pipeline.mmdb import write_mmdb
 
@@ -82,6 +81,17 @@ def fresh(server: ServerProcess) -> Fresh:
     return left.pop
 
 
+COUNTS_RINGS: Final = """() => {
+    window.rings = 0;
+    const arc = CanvasRenderingContext2D.prototype.arc;
+    CanvasRenderingContext2D.prototype.arc = function (...given) {
+        if (this.canvas.classList.contains("map-rings")) window.rings += 1;
+        return arc.apply(this, given);
+    };
+}"""
+"""A ring is over before a busy machine has looked at the pixels."""
+
+
 def hit(place: str, **fields: Any) -> dict[str, Any]:
     return {"url": "/", "ip": ADDRESSES[place], "useragent": FIREFOX, "status": 200, **fields}
 
@@ -98,6 +108,13 @@ def world(server: ServerProcess) -> WebService:
     events += [hit(name, ts=then) for name in PLACES if name not in ("berlin", "potsdam", "paris", "sydney")]
     report(server, made, events)
     return made
+
+
+def report(server: ServerProcess, service: WebService, events: list[dict[str, Any]]) -> None:
+    """Have them reported on a connection of their own: between tests an idle one would be closed."""
+    connection = server.connect()
+    assert connection.collect(service.wsid, service.seal(events)).json()["accepted"] == len(events)
+    connection.close()
 
 
 def map_of(opened: Opening, service: WebService, query: str = "", **options: Any) -> Page:
@@ -128,9 +145,19 @@ def at(page: Page, lon: float, lat: float) -> dict[str, float]:
     return {"x": found[0], "y": found[1]}
 
 
+def asked_of(page: Page) -> dict[str, list[str]]:
+    """What the page's address says now; Page.url may lag behind."""
+    return parse_qs(urlsplit(page.evaluate("location.href")).query)
+
+
 def view(page: Page) -> list[float]:
-    """The view in the page's address: latitude, longitude, zoom."""
-    return [float(part) for part in parse_qs(urlsplit(page.url).query)["map"][0].split(",")]
+    """The view in the page's address: latitude, longitude, zoom; the first view where there is none."""
+    text = asked_of(page).get("map", ["20,11,1"])[0]
+    return [float(part) for part in text.split(",")]
+
+
+def is_home(page: Page) -> bool:
+    return "map" not in asked_of(page)
 
 
 def box(page: Page) -> list[float]:
@@ -152,7 +179,7 @@ def names(page: Page, table: int = 0) -> list[str]:
 
 
 def filters(page: Page) -> list[str]:
-    return parse_qs(urlsplit(page.url).query).get("filter", [])
+    return asked_of(page).get("filter", [])
 
 
 def test_a_country_is_told_of_and_filtered_by(world: WebService, opened: Opening) -> None:
@@ -163,7 +190,7 @@ def test_a_country_is_told_of_and_filtered_by(world: WebService, opened: Opening
     expect(page.locator("#map .tip")).to_contain_text("Requests 30")
     dots.click(position=at(page, -0.5, 43.9))
     expect(card(page)).to_contain_text("France")
-    expect(card(page).locator(".details-figures")).to_contain_text("Errors20.0%6")
+    expect(card(page).locator(".details-figures")).to_contain_text("Errors620.0%")
     expect(card(page).locator(".details-figures")).to_contain_text("160 ms")
     card(page).get_by_role("button", name="Only this country").click()
     assert filters(page) == ["country:FR"]
@@ -182,7 +209,7 @@ def test_a_dot_lists_its_places_and_one_city_can_be_asked_for(
 ) -> None:
     page = map_of(opened, world)
     page.locator(".map-dots").click(position=at(page, 13.4, 52.52))
-    expect(card(page)).to_contain_text("3 places, 75 requests")  # with Paris, which is ten pixels away
+    expect(card(page)).to_contain_text("2 places, 45 requests")
     screenshot(page, "map-places-dark")
     card(page).get_by_role("button", name="Potsdam").click()
     expect(card(page)).to_contain_text("Potsdam, Germany")
@@ -190,7 +217,7 @@ def test_a_dot_lists_its_places_and_one_city_can_be_asked_for(
     assert filters(page) == ["city:Potsdam", "country:DE"]
     expect(page.locator("#map-about")).to_contain_text("5 latest requests")
     card(page).get_by_role("button", name="Zoom in").click()
-    until(lambda: "map=" in page.url, "the view is in the address")
+    until(lambda: not is_home(page), "the view is in the address")
     lat, lon, zoom = view(page)
     assert (round(lat, 1), round(lon, 1)) == (52.4, 13.1)
     assert zoom > 5
@@ -257,7 +284,7 @@ def test_near_a_pole_every_longitude_is_asked_for(
 
 
 def test_what_lies_overseas_has_its_own_code(world: WebService, opened: Opening) -> None:
-    page = map_of(opened, world)
+    page = map_of(opened, world, "?map=4,-53,12")
     page.locator(".map-dots").hover(position=at(page, -53.2, 3.6))
     expect(page.locator("#map .tip")).to_contain_text("French Guiana")
     expect(page.locator("#map .tip")).to_contain_text("Requests 1")
@@ -266,7 +293,7 @@ def test_what_lies_overseas_has_its_own_code(world: WebService, opened: Opening)
 def test_only_what_is_in_view_is_asked_for_and_not_in_every_moment_of_a_drag(
     world: WebService, opened: Opening
 ) -> None:
-    page = map_of(opened, world, "?map=50,10,8")
+    page = map_of(opened, world, "?map=50,10,12")
     assert set(names(page)) == {"Berlin (Bezirk Mitte)", "Potsdam", "Paris"}
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/locations/" in request.url else None)
@@ -293,23 +320,23 @@ def test_a_city_can_be_looked_at_closely(
     page = map_of(opened, world)
     assert "countries-detailed" not in page.content()
     with page.expect_response(lambda response: "countries-detailed.json" in response.url):
-        page.goto(f"{page.url}?map=52.46,13.23,120")
+        page.goto(f"{page.url}?map=52.46,13.23,80")
     page.locator("#map").scroll_into_view_if_needed()
     expect(page.locator("#map-about")).to_have_text(re.compile("^45 latest requests here"))
     x = {name: at(page, PLACES[name][3], PLACES[name][2])["x"] for name in ("berlin", "potsdam")}
-    assert x["berlin"] - x["potsdam"] > 60
+    assert x["berlin"] - x["potsdam"] > 40
     page.locator(".map-dots").click(position=at(page, 13.06, 52.4))
     expect(card(page)).to_contain_text("Potsdam, Germany")
     expect(card(page)).to_contain_text("Latest requests5")
     screenshot(page, "map-city-dark")
     for _ in range(8):
         page.get_by_role("button", name="Zoom in", exact=True).last.click()
-    until(lambda: view(page)[2] > 120, "it goes nearer")
+    until(lambda: view(page)[2] > 80, "it goes nearer")
 
 
 def test_the_measure_of_the_shades_is_chosen_and_kept_in_the_address(world: WebService, opened: Opening) -> None:
     page = map_of(opened, world)
-    expect(page.locator("#map-key")).to_have_text("011030+")
+    expect(page.locator("#map-key")).to_have_text("0121020+")
     page.get_by_label("Shade by").select_option("Error rate")
     expect(page).to_have_url(re.compile(r"\?shade=error_rate$"))
     # Sydney has three requests, which are too few for a rate.
@@ -333,14 +360,14 @@ def test_the_keyboard_does_all_of_it(world: WebService, opened: Opening) -> None
     dots.focus()
     for _ in range(5):
         page.keyboard.press("+")
-    until(lambda: "map=" in page.url and view(page)[2] > 2, "it is larger")
+    until(lambda: view(page)[2] > 2, "it is larger")
     before = view(page)
     page.keyboard.press("ArrowRight")
     until(lambda: view(page)[1] > before[1], "it has moved east")
     page.keyboard.press("ArrowUp")
     until(lambda: view(page)[0] > before[0], "it has moved north")
     page.keyboard.press("0")
-    until(lambda: "map=" not in page.url, "it is the whole world")
+    until(lambda: is_home(page), "it is the whole world")
     page.keyboard.press("Enter")  # the middle is in Libya or Niger
     expect(card(page)).to_be_visible()
     expect(card(page).get_by_role("button", name="Close")).to_be_focused()
@@ -368,12 +395,12 @@ def test_the_wheel_scrolls_the_page_until_the_map_is_meant(world: WebService, op
     page.mouse.wheel(0, -120)
     expect(page.locator(".map-hint")).to_have_text("Click the map, or hold Ctrl, to zoom with the wheel")
     page.wait_for_function(f"() => scrollY < {scrolled}")
-    assert "map=" not in page.url
+    assert is_home(page)
     dots.hover(position={"x": 300, "y": 300})
     page.keyboard.down("Control")
     page.mouse.wheel(0, -120)
     page.keyboard.up("Control")
-    until(lambda: "map=" in page.url and view(page)[2] > 1, "it is larger")
+    until(lambda: view(page)[2] > 1, "it is larger")
     still = page.evaluate("scrollY")
     before = view(page)[2]
     dots.click(position={"x": 460, "y": 330})
@@ -404,15 +431,14 @@ def test_rings_mark_what_arrives_and_stand_still_for_those_who_want_that(
 ) -> None:
     service = fresh()
     report(server, service, [hit("berlin")])
-    accent = "r < 120 && g > 150 && a > 60"
     moving = map_of(opened, service)
     calm = map_of(opened, service, reduced_motion="reduce")
     for page in (moving, calm):
-        assert pixels(page, ".map-rings", accent) == 0
-    report(server, service, [hit("sydney")] * 3)
-    for page in (moving, calm):
-        until(lambda page=page: pixels(page, ".map-rings", accent) > 10, "a ring is drawn", 10)
-        until(lambda page=page: pixels(page, ".map-rings", "a > 0") == 0, "it is gone", 10)
+        assert pixels(page, ".map-rings", "a > 0") == 0
+        page.evaluate(COUNTS_RINGS)
+        report(server, service, [hit("sydney")] * 3)
+        until(lambda page=page: page.evaluate("rings") > 0, "a ring is drawn")
+        until(lambda page=page: pixels(page, ".map-rings", "a > 0") == 0, "it is gone")
 
 
 def test_names_of_strangers_are_text(world: WebService, opened: Opening) -> None:
@@ -424,7 +450,7 @@ def test_names_of_strangers_are_text(world: WebService, opened: Opening) -> None
     dots.click(position=at(page, -100, 40))
     expect(card(page)).to_contain_text(SCRIPT)
     card(page).get_by_role("button", name="Only this city").click()
-    assert unquote(page.url).count(f"city:{SCRIPT}".replace(" ", "+")) == 1
+    assert filters(page) == [f"city:{SCRIPT}", "country:US"]
     expect(page.locator("#map-about")).to_have_text("The latest request here")
     assert page.locator("#map img").count() == 0
 
@@ -446,7 +472,7 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     # Nine tenths of the requests are in Germany and France, so that is what is seen first.
     expect(page.get_by_role("button", name="Show the whole world")).to_be_visible()
-    zoomed = view(page)[2] if "map=" in page.url else 1
+    zoomed = view(page)[2]
     touch = page.context.new_cdp_session(page)
     place = page.locator(".map-dots").bounding_box()
     assert place
@@ -470,9 +496,9 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     for step in range(1, 12):
         fingers("touchMove", (x - 20 - 6 * step, y), (x + 20 + 6 * step, y))
     fingers("touchEnd")
-    until(lambda: "map=" in page.url and view(page)[2] > zoomed * 1.5, "it is larger")
+    until(lambda: view(page)[2] > zoomed * 1.5, "it is larger")
     page.get_by_role("button", name="Show the whole world").click()
-    until(lambda: "map=" not in page.url, "it is the whole world")
+    until(lambda: is_home(page), "it is the whole world")
     page.touchscreen.tap(place["x"] + at(page, -0.5, 43.9)["x"], place["y"] + at(page, -0.5, 43.9)["y"])
     expect(card(page)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0

@@ -4,7 +4,7 @@
 
 import { el, say } from "../dom.js";
 import { change, count, duration, bytes, share, span } from "../numbers.js";
-import { parsed, written } from "./filters.js";
+import { exactly, parsed, written } from "./filters.js";
 import { country } from "./labels.js";
 import { Details } from "./map/details.js";
 import { dotAt, drawDots } from "./map/dots.js";
@@ -615,14 +615,14 @@ export class WorldMap {
     if (!usable.length || usable[0][0] !== wanted[0][0]) return [];
     const given = this._address.all("filter");
     const [view] = usable[0];
-    const only = usable.map(([name, value]) => written({ view: name, value }));
+    const only = usable.map(([name, value]) => written(exactly(name, value)));
     const others = given.filter((text) => !usable.some(([name]) => parsed(text)?.view === name));
-    const excluded = written({ view, value: usable[0][1], negated: true });
+    const excluded = written(exactly(view, usable[0][1], true));
     const called = view === "city" ? ["city", "cities"] : ["country", "countries"];
     const actions = [];
     if (!only.every((text) => given.includes(text))) actions.push({ text: `Only this ${called[0]}`, act: () => this._address.set({ filter: [...others, ...only] }) });
     if (given.some((text) => parsed(text)?.view === view)) actions.push({ text: `All ${called[1]}`, act: () => this._address.set({ filter: others }) });
-    if (!given.includes(excluded) && !only.every((text) => given.includes(text))) actions.push({ text: "Exclude", act: () => this._address.set({ filter: [...given.filter((text) => text !== only[0]), excluded] }) });
+    if (!given.includes(excluded)) actions.push({ text: "Exclude", act: () => this._address.set({ filter: [...given.filter((text) => text !== only[0]), excluded] }) });
     return actions;
   }
 }

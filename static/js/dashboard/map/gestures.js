@@ -31,9 +31,11 @@ export class Gestures {
       .on("start", () => cancelAnimationFrame(this._gliding))
       .on("zoom", (event) => this._zoomed(event))
       .on("end", () => moved(false));
+    canvas.addEventListener("touchmove", (event) => event.touches.length === 1 && hint("Move the map with two fingers"), { passive: true });
+    // Two fingers that come while the page still scrolls under the first are the page's.
+    canvas.addEventListener("touchmove", (event) => event.cancelable || event.stopImmediatePropagation());
     geography.select(canvas).call(zoom);
     canvas.addEventListener("pointerdown", () => canvas.focus({ preventScroll: true }));
-    canvas.addEventListener("touchmove", (event) => event.touches.length === 1 && hint("Move the map with two fingers"), { passive: true });
     canvas.addEventListener("keydown", (event) => this._key(event));
     for (const button of buttons) button.addEventListener("click", () => this._press(button.dataset.zoom));
   }
@@ -65,7 +67,7 @@ export class Gestures {
       this._hint("Click the map, or hold Ctrl, to zoom with the wheel");
       return false;
     }
-    return event.type === "touchstart" ? event.touches.length > 1 : !event.button && !event.ctrlKey;
+    return event.type === "touchstart" ? event.touches.length > 1 && event.cancelable : !event.button && !event.ctrlKey;
   }
 
   /** A gesture has turned the screen's points `by` times their place and further on: the same happens to the globe. */
