@@ -334,6 +334,19 @@ def test_a_city_can_be_looked_at_closely(
     until(lambda: view(page)[2] > 80, "it goes nearer")
 
 
+def test_land_is_drawn_wherever_the_view_has_been_before(world: WebService, opened: Opening) -> None:
+    page = map_of(opened, world)
+    whole = drawn(page, ".map-land")
+    page.locator(".map-dots").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowRight")
+    until(lambda: not is_home(page), "the view is in the address")
+    page.keyboard.press("0")
+    until(lambda: is_home(page), "it is the whole world")
+    until(lambda: drawn(page, ".map-land") == whole, "all of it is drawn again")
+
+
 def test_the_measure_of_the_shades_is_chosen_and_kept_in_the_address(world: WebService, opened: Opening) -> None:
     page = map_of(opened, world)
     expect(page.locator("#map-key")).to_have_text("0121020+")

@@ -320,6 +320,7 @@ export class WorldMap {
     const globe = this._globe;
     const { context } = fitted(this._land_canvas);
     const end = edge(globe);
+    context.save();
     if (end) context.clip(end);
     context.lineJoin = "round";
     const paths = this._land.paths(globe, ({ id }) => this._tone_of(id));
@@ -337,10 +338,12 @@ export class WorldMap {
     }
     const marked = this._pointed?.country ?? this._hovered;
     const outlined = marked && this._land.named(marked);
-    if (!outlined) return;
-    context.strokeStyle = this._pointed ? theme.accent : theme.text;
-    context.lineWidth = this._pointed ? 2 : 1.4;
-    context.stroke(this._land.outline(outlined, globe));
+    if (outlined) {
+      context.strokeStyle = this._pointed ? theme.accent : theme.text;
+      context.lineWidth = this._pointed ? 2 : 1.4;
+      context.stroke(this._land.outline(outlined, globe));
+    }
+    context.restore(); // the next view has another edge
   }
 
   _draw_dots_soon(wait) {

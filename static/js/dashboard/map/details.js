@@ -30,7 +30,9 @@ export class Details {
     this._from = from;
     this._told = "";
     this.refresh();
-    if (this._model) this._card.querySelector("button")?.focus({ preventScroll: true });
+    if (!this._model) return;
+    this._card.querySelector("button").focus({ preventScroll: true });
+    this._card.scrollIntoView({ block: "nearest" });
   }
 
   /** Say it again, where it has changed; what has the focus keeps it. */

@@ -26,6 +26,7 @@ export class Globe {
     this.lon = HOME.lon;
     this.up = this._home_height;
     this.zoom = 1;
+    this._wanted = { up: this.up, zoom: 1 };
   }
 
   /** Units of the projection to a degree of longitude at this latitude. */
@@ -48,6 +49,7 @@ export class Globe {
   resize(width, tall) {
     [this.width, this.tall] = [width, tall];
     this._unit = Math.min((width - 2 * MARGIN) / (2 * HALF_WIDTH), (tall - 2 * MARGIN) / this._home_range);
+    Object.assign(this, this._wanted); // what another size did not allow may be possible now
     this._keep();
   }
 
@@ -86,6 +88,7 @@ export class Globe {
     this.lon = turned(lon);
     this.up = lat === this.home.lat ? this._home_height : this.height(Math.max(-90, Math.min(90, lat)));
     this.zoom = zoom;
+    this._wanted = { up: this.up, zoom };
     this._keep();
   }
 
@@ -120,6 +123,7 @@ export class Globe {
     this.lon = turned(lon - (to[0] - this.width / 2) / (this.scale * factor));
     this.up = height + (to[1] - this.tall / 2) / this.scale;
     this._keep();
+    this._wanted = { up: this.up, zoom: this.zoom };
   }
 
   /** The part of the world that is seen, {north, east, south, west} in degrees; over the antimeridian west > east. */
