@@ -230,7 +230,9 @@ def borders(detail: str) -> dict[str, Any]:
 
     What has no code of its own there has no id, but Kosovo is XK, as GeoIP databases have it.
     """
-    atlas: dict[str, Any] = json.loads((MODULES / "world-atlas" / f"countries-{detail}.json").read_text("utf-8"))
+    atlas: dict[str, Any] = json.loads(
+        (MODULES / "world-atlas" / f"countries-{detail}.json").read_text("utf-8")
+    )
     codes = json.loads((MODULES / "i18n-iso-countries" / "codes.json").read_text("utf-8"))
     alpha2 = {numeric: two for two, _, numeric, *_ in codes}
     shapes: list[dict[str, Any]] = []
@@ -252,7 +254,11 @@ def begins(atlas: dict[str, Any], polygon: list[list[int]]) -> tuple[float, floa
     """The longitude and latitude where the polygon's first arc starts."""
     at = polygon[0][0]
     arc = atlas["arcs"][at if at >= 0 else ~at]
-    (x, y), (by_x, by_y), (from_x, from_y) = arc[0], atlas["transform"]["scale"], atlas["transform"]["translate"]
+    (x, y), (by_x, by_y), (from_x, from_y) = (
+        arc[0],
+        atlas["transform"]["scale"],
+        atlas["transform"]["translate"],
+    )
     return x * by_x + from_x, y * by_y + from_y
 
 
@@ -266,7 +272,9 @@ def coarser(atlas: dict[str, Any]) -> dict[str, Any]:
     by_x, by_y = atlas["transform"]["scale"]
     arcs = []
     for steps in atlas["arcs"]:
-        points = list(accumulate((tuple(step) for step in steps), lambda one, two: (one[0] + two[0], one[1] + two[1])))
+        points = list(
+            accumulate((tuple(step) for step in steps), lambda one, two: (one[0] + two[0], one[1] + two[1]))
+        )
         kept = simplified(points, TOLERANCE / by_x, by_y / by_x)
         grid = [(round(x / COARSER), round(y / COARSER)) for x, y in kept]
         fresh = [grid[0], *(now for before, now in pairwise(grid) if now != before)]

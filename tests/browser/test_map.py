@@ -103,7 +103,12 @@ def world(server: ServerProcess) -> WebService:
     then = time.time() - 60
     events = [hit("berlin", ts=then, duration_ms=40, bytes=1000) for _ in range(40)]
     events += [hit("potsdam", ts=then, duration_ms=40, bytes=1000) for _ in range(5)]
-    events += [hit("paris", ts=then, duration_ms=160, bytes=90_000, status=200 if at < 24 else 503) for at in range(30)]
+    events += [
+    events += [
+        hit("paris", ts=then, duration_ms=160, bytes=90_000, status=200 if at < 24 else 503) for at in range(30)
+    ]
+        for at in range(30)
+    ]
     events += [hit("sydney", ts=then, status=500) for _ in range(3)]
     events += [hit(name, ts=then) for name in PLACES if name not in ("berlin", "potsdam", "paris", "sydney")]
     report(server, made, events)
@@ -347,7 +352,9 @@ def test_land_is_drawn_wherever_the_view_has_been_before(world: WebService, open
     until(lambda: drawn(page, ".map-land") == whole, "all of it is drawn again")
 
 
-def test_the_measure_of_the_shades_is_chosen_and_kept_in_the_address(world: WebService, opened: Opening) -> None:
+def test_the_measure_of_the_shades_is_chosen_and_kept_in_the_address(
+    world: WebService, opened: Opening
+) -> None:
     page = map_of(opened, world)
     expect(page.locator("#map-key")).to_have_text("0121020+")
     page.get_by_label("Shade by").select_option("Error rate")
@@ -356,7 +363,7 @@ def test_the_measure_of_the_shades_is_chosen_and_kept_in_the_address(world: WebS
     expect(page.locator(".map-per")).to_have_text("Error rate, from 20 requests on")
     expect(page.locator("#map-key li").last).to_have_text("20.0%+")
     page.locator(".map-dots").hover(position=at(page, 133, -25))
-    expect(page.locator("#map .tip")).to_contain_text("Error rate –")
+    expect(page.locator("#map .tip")).to_contain_text("Error rate \N{EN DASH}")
     page.locator(".map-dots").hover(position=at(page, -0.5, 43.9))
     expect(page.locator("#map .tip")).to_contain_text("Error rate 20.0%")
     page.get_by_label("Shade by").select_option("Mean duration")
@@ -468,7 +475,9 @@ def test_names_of_strangers_are_text(world: WebService, opened: Opening) -> None
     assert page.locator("#map img").count() == 0
 
 
-@pytest.mark.parametrize("wanted", ["map=1,2", "map=91,0,1", "map=a,b,c", "map=0,0,1e9", "map=,,", "shade=constructor"])
+@pytest.mark.parametrize(
+    "wanted", ["map=1,2", "map=91,0,1", "map=a,b,c", "map=0,0,1e9", "map=,,", "shade=constructor"]
+)
 def test_what_the_address_can_not_mean_is_the_usual(world: WebService, opened: Opening, wanted: str) -> None:
     page = map_of(opened, world, f"?{wanted}")
     expect(page.get_by_role("button", name="Show the whole world")).to_be_hidden()
@@ -480,7 +489,12 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     world: WebService, opened: Opening, screenshot: Callable[[Page, str], None], scheme: str
 ) -> None:
     page = map_of(
-        opened, world, viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, color_scheme=scheme
+        opened,
+        world,
+        viewport={"width": 360, "height": 780},
+        has_touch=True,
+        is_mobile=True,
+        color_scheme=scheme,
     )
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     # Nine tenths of the requests are in Germany and France, so that is what is seen first.
@@ -494,7 +508,10 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     def fingers(kind: str, *points: tuple[float, float]) -> None:
         touch.send(
             "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": one, "y": two, "id": at} for at, (one, two) in enumerate(points)]},
+            {
+                "type": kind,
+                "touchPoints": [{"x": one, "y": two, "id": at} for at, (one, two) in enumerate(points)],
+            },
         )
 
     scrolled = page.evaluate("scrollY")
@@ -537,7 +554,11 @@ def test_without_the_detailed_borders_the_others_remain(world: WebService, opene
     ],
 )
 def test_it_fits_every_screen(
-    world: WebService, opened: Opening, screenshot: Callable[[Page, str], None], name: str, options: dict[str, Any]
+    world: WebService,
+    opened: Opening,
+    screenshot: Callable[[Page, str], None],
+    name: str,
+    options: dict[str, Any],
 ) -> None:
     page = map_of(opened, world, "?map=45,10,3.5", **options)
     page.locator(".map-dots").click(position=at(page, -0.5, 43.9))

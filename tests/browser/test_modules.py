@@ -148,7 +148,16 @@ def test_filters_pass_the_events_that_the_api_lets_pass(page: Page) -> None:
         *("country:DE", "!country:FR", "country:!FR", "country:*", "country:D*", "country:*E*", "country:**"),
         *("url:/blog/*", "url:*a", "url:/*/a", "url:/blog/a", "!url:/blog", "!url:*?b=*"),
         *("username:", "!username:x", "bot:false", "status:2*", "status:200"),
-        *("latency:10", "!latency:100", r"plan:\!new", r"plan:\!*", r"!plan:!\!new", "plan:!new", "plan:*new", "when:"),
+        *(
+            "latency:10",
+            "!latency:100",
+            r"plan:\!new",
+            r"plan:\!*",
+            r"!plan:!\!new",
+            "plan:!new",
+            "plan:*new",
+            "when:",
+        ),
     ]
     stopped = [
         *("country:de", "!country:DE", "country:!DE", "country:", "country:D", "country:E*D", "country:DE*E"),
@@ -224,3 +233,30 @@ def test_a_filter_for_exactly_one_key_takes_its_signs_for_themselves(page: Page)
                 m.matches({{ plan }}, [written(exactly("plan", key))], {{ plan: {{ field: "plan" }} }}))))""",
     )
     assert found == [[key] for key in keys]
+
+
+def test_questions_in_turn_are_asked_a_few_at_a_time_and_in_order(page: Page) -> None:
+    asked = call(
+        page,
+        "ask.js",
+        """await (async () => {
+            const asked = [];
+            const answer = {};
+            const ask = m.inTurn((path, { bad }) => {
+                asked.push(path);
+                return new Promise((resolve, reject) => { answer[path] = bad ? reject : resolve; });
+            }, 2);
+            const seen = [];
+            const all = ["a", "b", "c", "d"].map((path) => ask(path, { bad: path === "b" }).catch(() => "failed"));
+            const look = async () => { await new Promise(setTimeout); seen.push(asked.join("")); };
+            await look();
+            answer.b();
+            await look();
+            answer.a("A");
+            await look();
+            answer.c("C");
+            answer.d("D");
+            return [seen, await Promise.all(all)];
+        })()""",
+    )
+    assert asked == [["ab", "abc", "abcd"], ["A", "failed", "C", "D"]]

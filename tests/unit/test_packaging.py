@@ -201,7 +201,9 @@ def test_parts_are_fetched_again_only_when_lockfile_or_recipe_change(
     assert not build_script.parts_are_current()
 
 
-@pytest.mark.parametrize("name", ["uplot.js", "geography.js", "countries.json", "countries-detailed.json", "LICENCES.txt"])
+@pytest.mark.parametrize(
+    "name", ["uplot.js", "geography.js", "countries.json", "countries-detailed.json", "LICENCES.txt"]
+)
 def test_a_missing_part_of_the_dashboard_is_built_again_whatever_the_stamp_says(
     build_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -229,7 +231,15 @@ def test_the_map_knows_countries_by_the_codes_that_geoip_data_has() -> None:
     codes = {shape.get("id") for shape in atlas["objects"]["countries"]["geometries"]}
 
     assert {"DE", "US", "GB", "CN", "BR", "XK", "SG", "AQ"} <= codes
-    assert {"GF", "GP", "MQ", "RE", "YT", "BQ", "SJ"} <= codes  # drawn apart from the country that they belong to
+    assert {
+        "GF",
+        "GP",
+        "MQ",
+        "RE",
+        "YT",
+        "BQ",
+        "SJ",
+    } <= codes  # drawn apart from the country that they belong to
     assert all(code is None or re.fullmatch("[A-Z]{2}", code) for code in codes)
     assert "://" not in (vendored() / "countries.json").read_text("utf-8")
 

@@ -3,16 +3,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from tmon.server.calendar import Calendar
 from tmon.server.events import Agent, Event
 from tmon.server.store.base import Envelope, Outcome
 from tmon.server.store.memory import MemoryStore
+from tmon.server.writer import NotTaken
 
 UTC = Calendar([(float("-inf"), "UTC")])
 NOON_MS = 1_700_049_600_000
+
+
+class Taking(Protocol):
+    """Whatever takes envelopes: the writer, what stands before it, its other end."""
+
+    def take(self, envelope: Envelope, size: int, answered: Callable[[Outcome | NotTaken], None]) -> None: ...
+
+
+def submit(writer: Taking, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
+    """Have an envelope taken; the future gets what `answered` is told, and fails where that is told twice."""
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def answered(answer: Outcome | NotTaken) -> None:
+        if isinstance(answer, Outcome):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer)
+
+    writer.take(envelope, size, answered)
+    return future
 
 
 class GatedStore(MemoryStore):

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.writer.gated import submit
 
 from tmon.server.calendar import hour_of_bounds
 from tmon.server.events import Agent, Campaign, Event, Place, Referrer, Rejected
@@ -28,6 +29,7 @@ from tmon.server.writer import (
     RemoteWriter,
 )
 from tmon.server.writer.frames import Answers, Append, Frame, Frames, Hello, error_of, refused
+from tmon.server.writer.group_commit import Answered
 
 HOUR = hour_of_bounds(
     1_400_000_400, 1_400_004_000, 1_399_939_200, 1_400_025_600, 1_398_902_400, 1_401_580_800
@@ -195,18 +197,16 @@ class Core:
     """A writer's end that answers when the test says so."""
 
     def __init__(self, folder: Path) -> None:
-        self.waiting: list[tuple[Envelope, asyncio.Future[Outcome]]] = []
+        self.waiting: list[tuple[Envelope, Answered]] = []
         self.arrived = asyncio.Event()
-        self.collectors = Collectors(folder, self.submit)
+        self.collectors = Collectors(folder, self.take)
 
-    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
+    def take(self, envelope: Envelope, size: int, answered: Answered) -> None:
         assert size == envelope.size
         if envelope.source == "busy":
             raise Busy("full")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.waiting.append((envelope, future))
+        self.waiting.append((envelope, answered))
         self.arrived.set()
-        return future
 
     async def have(self, count: int) -> None:
         while len(self.waiting) < count:
@@ -221,12 +221,12 @@ def test_outcomes_come_back_to_whom_they_belong_in_any_order(tmp_path: Path) -> 
         remote = RemoteWriter(tmp_path, "collector-1", lambda: "figures")
         remote.start()
         assert await remote.reached(10)
-        futures = [remote.submit(envelope(number), 10) for number in range(3)]
+        futures = [submit(remote, envelope(number), 10) for number in range(3)]
         await core.have(3)
-        futures.append(remote.submit(msgspec.structs.replace(envelope(3), source="busy"), 10))
-        core.waiting[2][1].set_result(Outcome(status=200, accepted=2))
-        core.waiting[0][1].set_exception(OverBudget("much", 3.0))
-        core.waiting[1][1].set_result(Outcome(status=400, message="no event is valid", duplicate=True))
+        futures.append(submit(remote, msgspec.structs.replace(envelope(3), source="busy"), 10))
+        core.waiting[2][1](Outcome(status=200, accepted=2))
+        core.waiting[0][1](OverBudget("much", 3.0))
+        core.waiting[1][1](Outcome(status=400, message="no event is valid", duplicate=True))
         found = await asyncio.gather(*futures, return_exceptions=True)
         assert await core.collectors.figures() == {"collector-1": "figures"}
         await remote.stop()
@@ -247,13 +247,13 @@ def test_without_a_writer_nothing_is_taken_and_what_was_on_its_way_gets_no_outco
         remote = RemoteWriter(tmp_path, "collector-1", str, bounds=Bounds(envelopes=2))
         remote.start()
         with pytest.raises(NotStored):
-            remote.submit(envelope(0), 10)
+            submit(remote, envelope(0), 10)
         core = Core(tmp_path)
         await core.collectors.start()
         assert await remote.reached(10)
-        lost = [remote.submit(envelope(number), 10) for number in range(2)]
+        lost = [submit(remote, envelope(number), 10) for number in range(2)]
         with pytest.raises(Busy):
-            remote.submit(envelope(9), 10)
+            submit(remote, envelope(9), 10)
         await core.have(2)
         await core.collectors.stop()
         for future in lost:
@@ -262,9 +262,9 @@ def test_without_a_writer_nothing_is_taken_and_what_was_on_its_way_gets_no_outco
         again = Core(tmp_path)
         await again.collectors.start()
         assert await remote.reached(10)
-        future = remote.submit(envelope(3), 10)
+        future = submit(remote, envelope(3), 10)
         await again.have(1)
-        again.waiting[0][1].set_result(Outcome(status=200, accepted=1))
+        again.waiting[0][1](Outcome(status=200, accepted=1))
         assert await future == Outcome(status=200, accepted=1)
         await remote.stop()
         await again.collectors.stop()
@@ -280,12 +280,12 @@ def test_a_writer_that_answers_nothing_any_more_is_not_waited_for_for_ever(tmp_p
         remote.start()
         assert await remote.reached(10)
         with pytest.raises(NotStored):
-            await asyncio.wait_for(remote.submit(envelope(0), 10), 10)
+            await asyncio.wait_for(submit(remote, envelope(0), 10), 10)
         assert await remote.reached(10)  # on a new connection, in case it comes to itself
-        future = remote.submit(envelope(1), 10)
+        future = submit(remote, envelope(1), 10)
         await core.have(2)
-        core.waiting[0][1].set_result(Outcome(status=200, accepted=1))  # for the connection that has ended
-        core.waiting[1][1].set_result(Outcome(status=200, accepted=2))
+        core.waiting[0][1](Outcome(status=200, accepted=1))  # for the connection that has ended
+        core.waiting[1][1](Outcome(status=200, accepted=2))
         assert await future == Outcome(status=200, accepted=2)
         await remote.stop()
         await core.collectors.stop()
@@ -306,9 +306,9 @@ def test_collectors_of_the_same_name_are_told_apart_in_figures(tmp_path: Path) -
         for remote in remotes:
             remote.start()
             assert await remote.reached(10)
-            future = remote.submit(envelope(len(core.waiting)), 10)
+            future = submit(remote, envelope(len(core.waiting)), 10)
             await core.have(len(core.waiting) + 1)
-            core.waiting[-1][1].set_result(Outcome(status=200))
+            core.waiting[-1][1](Outcome(status=200))
             await future
         figures = await core.collectors.figures()
         for remote in remotes:

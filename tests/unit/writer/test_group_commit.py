@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.unit.writer.gated import GatedStore, envelope
+from tests.unit.writer.gated import GatedStore, envelope, submit
 
 from tmon.server.store.base import Envelope, Outcome, Unavailable
 from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer, gathering
@@ -43,7 +43,7 @@ def test_an_envelope_gets_its_outcome_when_it_is_stored() -> None:
     async def scenario() -> None:
         store = GatedStore()
         async with writing(store) as writer:
-            assert accepted(await writer.submit(envelope(1, 3), 100)) == (200, 3, False)
+            assert accepted(await submit(writer, envelope(1, 3), 100)) == (200, 3, False)
         assert store.events(7, 10)
 
     asyncio.run(scenario())
@@ -54,9 +54,9 @@ def test_what_waits_during_a_commit_shares_the_next_one() -> None:
         store = GatedStore()
         store.gate.clear()
         async with writing(store) as writer:
-            first = writer.submit(envelope(1), 100)
+            first = submit(writer, envelope(1), 100)
             await reached(store)
-            others = [writer.submit(envelope(number), 100) for number in range(2, 30)]
+            others = [submit(writer, envelope(number), 100) for number in range(2, 30)]
             store.gate.set()
             await asyncio.gather(first, *others)
         return store.groups
@@ -69,10 +69,10 @@ def test_a_commit_takes_a_bounded_number_of_events() -> None:
         store = GatedStore()
         store.gate.clear()
         async with writing(store, bounds=Bounds(commit_events=100)) as writer:
-            futures = [writer.submit(envelope(1), 100)]
+            futures = [submit(writer, envelope(1), 100)]
             await reached(store)
             for number in range(2, 7):
-                futures.append(writer.submit(envelope(number, 40), 100))
+                futures.append(submit(writer, envelope(number, 40), 100))
                 for _ in range(5):  # turns of the loop, after which the envelope is handed over
                     await asyncio.sleep(0)
             store.gate.set()
@@ -90,7 +90,7 @@ def test_what_the_loop_brings_without_a_pause_shares_a_commit(monkeypatch: pytes
         async with writing(store) as writer:
             futures = []
             for number in range(30):
-                futures.append(writer.submit(envelope(number), 100))
+                futures.append(submit(writer, envelope(number), 100))
                 await asyncio.sleep(0)
             await asyncio.gather(*futures)
         return store.groups
@@ -104,7 +104,7 @@ def test_what_never_pauses_is_committed_nevertheless() -> None:
         async with writing(store, bounds=Bounds(envelopes=10**6, events=10**6, bytes=10**9)) as writer:
             futures = []
             while not store.reached.is_set():
-                futures.append(writer.submit(envelope(len(futures)), 100))
+                futures.append(submit(writer, envelope(len(futures)), 100))
                 assert len(futures) < 100_000
                 await asyncio.sleep(0)
             await asyncio.gather(*futures)
@@ -117,7 +117,7 @@ def test_a_duplicate_of_one_on_its_way_gets_that_ones_outcome_and_is_appended_on
         store = GatedStore()
         store.gate.clear()
         async with writing(store) as writer:
-            futures = [writer.submit(envelope(1, 5), 100) for _ in range(3)]
+            futures = [submit(writer, envelope(1, 5), 100) for _ in range(3)]
             store.gate.set()
             outcomes = await asyncio.gather(*futures)
             assert [accepted(outcome) for outcome in outcomes] == [
@@ -137,7 +137,7 @@ def test_a_duplicate_of_one_whose_commit_fails_fails_with_it() -> None:
         store.gate.clear()
         store.before = away
         async with writing(store) as writer:
-            futures = [writer.submit(envelope(1), 100) for _ in range(2)]
+            futures = [submit(writer, envelope(1), 100) for _ in range(2)]
             store.gate.set()
             for future in futures:
                 with pytest.raises(NotStored):
@@ -149,11 +149,11 @@ def test_a_duplicate_of_one_whose_commit_fails_fails_with_it() -> None:
 def test_a_duplicate_of_a_stored_one_is_not_charged() -> None:
     async def scenario() -> None:
         async with writing(GatedStore(), events_per_second=lambda wsid: 10) as writer:
-            assert accepted(await writer.submit(envelope(1, 10), 100)) == (200, 10, False)
+            assert accepted(await submit(writer, envelope(1, 10), 100)) == (200, 10, False)
             with pytest.raises(OverBudget) as caught:
-                await writer.submit(envelope(2, 10), 100)
+                await submit(writer, envelope(2, 10), 100)
             assert 0.5 < caught.value.retry_after_s <= 1
-            assert accepted(await writer.submit(envelope(1, 10), 100)) == (200, 10, True)
+            assert accepted(await submit(writer, envelope(1, 10), 100)) == (200, 10, True)
 
     asyncio.run(scenario())
 
@@ -164,9 +164,9 @@ def test_what_is_over_budget_is_not_stored_and_its_neighbours_are() -> None:
         store.gate.clear()
         rates = {7: 10, 8: 100}
         async with writing(store, events_per_second=rates.__getitem__) as writer:
-            first = writer.submit(envelope(1, 10), 100)
+            first = submit(writer, envelope(1, 10), 100)
             await reached(store)
-            over, other = writer.submit(envelope(2, 10), 100), writer.submit(envelope(3, 10, wsid=8), 100)
+            over, other = submit(writer, envelope(2, 10), 100), submit(writer, envelope(3, 10, wsid=8), 100)
             store.gate.set()
             assert (await first).status == (await other).status == 200
             with pytest.raises(OverBudget):
@@ -185,13 +185,13 @@ def test_a_full_queue_refuses_at_once_and_takes_again_when_it_is_empty(bounds: B
         store = GatedStore()
         store.gate.clear()
         async with writing(store, bounds=bounds) as writer:
-            futures = [writer.submit(envelope(number, 10), 1000) for number in range(waiting)]
+            futures = [submit(writer, envelope(number, 10), 1000) for number in range(waiting)]
             with pytest.raises(Busy):
-                writer.submit(envelope(99, 10), 1000)
-            again = writer.submit(envelope(0, 10), 1000)
+                submit(writer, envelope(99, 10), 1000)
+            again = submit(writer, envelope(0, 10), 1000)
             store.gate.set()
             await asyncio.gather(*futures, again)
-            assert (await writer.submit(envelope(99, 10), 1000)).status == 200
+            assert (await submit(writer, envelope(99, 10), 1000)).status == 200
 
     asyncio.run(scenario())
 
@@ -199,7 +199,7 @@ def test_a_full_queue_refuses_at_once_and_takes_again_when_it_is_empty(bounds: B
 def test_an_envelope_larger_than_the_queue_passes_when_nothing_waits() -> None:
     async def scenario() -> None:
         async with writing(GatedStore(), bounds=Bounds(events=5, bytes=10)) as writer:
-            assert (await writer.submit(envelope(1, 50), 5000)).accepted == 50
+            assert (await submit(writer, envelope(1, 50), 5000)).accepted == 50
 
     asyncio.run(scenario())
 
@@ -215,11 +215,11 @@ def test_a_store_that_is_away_fails_the_group_and_the_next_one_succeeds() -> Non
         async with writing(store) as writer:
             for number in (1, 2):
                 with pytest.raises(NotStored) as caught:
-                    await writer.submit(envelope(number), 100)
+                    await submit(writer, envelope(number), 100)
                 assert caught.value.retry_after_s == 2
             assert writer.failing == "the store is away: the disk is full"
             store.before = lambda envelopes: None
-            assert (await writer.submit(envelope(1), 100)).status == 200
+            assert (await submit(writer, envelope(1), 100)).status == 200
             assert writer.failing is None
 
     asyncio.run(scenario())
@@ -236,9 +236,9 @@ def test_an_envelope_that_breaks_the_store_does_not_poison_its_neighbours(
         store = GatedStore()
         store.gate.clear()
         async with writing(store) as writer:
-            first = writer.submit(envelope(1), 100)
+            first = submit(writer, envelope(1), 100)
             await reached(store)
-            futures = [writer.submit(envelope(number), 100) for number in (2, 3, 4)]
+            futures = [submit(writer, envelope(number), 100) for number in (2, 3, 4)]
             store.before = breaks
             store.gate.set()
             await first
@@ -259,9 +259,9 @@ def test_a_bug_anywhere_in_a_commit_fails_the_group_and_the_thread_lives_on() ->
         async with writing(store) as writer:
             works, store.outcomes = store.outcomes, broken  # type: ignore[method-assign]
             with pytest.raises(NotStored):
-                await writer.submit(envelope(1), 100)
+                await submit(writer, envelope(1), 100)
             store.outcomes = works  # type: ignore[method-assign]
-            assert (await writer.submit(envelope(1), 100)).status == 200
+            assert (await submit(writer, envelope(1), 100)).status == 200
 
     asyncio.run(scenario())
 
@@ -271,10 +271,10 @@ def test_calls_run_between_commits_in_their_turn() -> None:
         store = GatedStore()
         store.gate.clear()
         async with writing(store) as writer:
-            before = [writer.submit(envelope(number), 100) for number in (1, 2)]
+            before = [submit(writer, envelope(number), 100) for number in (1, 2)]
             await reached(store)
             seen = writer.call(lambda: len(store.events(7, 10)))
-            after = writer.submit(envelope(3), 100)
+            after = submit(writer, envelope(3), 100)
             store.gate.set()
             await asyncio.gather(*before, after)
             assert await asyncio.wrap_future(seen) == 2
@@ -287,7 +287,7 @@ def test_what_a_call_raises_its_caller_gets_and_the_writer_lives_on() -> None:
         async with writing(GatedStore()) as writer:
             with pytest.raises(ZeroDivisionError):
                 await asyncio.wrap_future(writer.call(lambda: 1 // 0))
-            assert (await writer.submit(envelope(1), 100)).status == 200
+            assert (await submit(writer, envelope(1), 100)).status == 200
 
     asyncio.run(scenario())
 
@@ -296,7 +296,7 @@ def test_commits_and_calls_are_told_before_anybody_is_answered() -> None:
     async def scenario() -> None:
         told: list[str] = []
         async with writing(GatedStore(), committed=lambda: told.append("told")) as writer:
-            await writer.submit(envelope(1), 100)
+            await submit(writer, envelope(1), 100)
             assert told == ["told"]
             await asyncio.wrap_future(writer.call(lambda: None))
             await asyncio.wrap_future(writer.call(lambda: None))
@@ -311,11 +311,11 @@ def test_stopping_finishes_what_was_taken_and_takes_nothing_more() -> None:
         store.gate.clear()
         writer = Writer(store, lambda wsid: 100_000)
         writer.start()
-        futures = [writer.submit(envelope(number), 100) for number in range(20)]
+        futures = [submit(writer, envelope(number), 100) for number in range(20)]
         stopping = asyncio.ensure_future(writer.stop())
         await asyncio.sleep(0)
         with pytest.raises(Busy):
-            writer.submit(envelope(99), 100)
+            submit(writer, envelope(99), 100)
         store.gate.set()
         await stopping
         assert [(await future).status for future in futures] == [200] * 20
@@ -330,14 +330,14 @@ def test_nothing_more_is_taken_for_a_web_service_that_is_deleted() -> None:
     async def scenario() -> None:
         store = GatedStore()
         async with writing(store) as writer:
-            await writer.submit(envelope(1), 100)
+            await submit(writer, envelope(1), 100)
 
             def delete() -> None:
                 writer.forget(7)
                 store.delete_webservice(7, 0)
 
             deleted = writer.call(delete)
-            late, other = writer.submit(envelope(2), 100), writer.submit(envelope(3, wsid=8), 100)
+            late, other = submit(writer, envelope(2), 100), submit(writer, envelope(3, wsid=8), 100)
             await asyncio.wrap_future(deleted)
             with pytest.raises(Deleted):
                 await late
@@ -351,10 +351,10 @@ def test_what_became_of_envelopes_is_counted() -> None:
     async def scenario() -> None:
         registry = CollectorRegistry()
         async with writing(GatedStore(), events_per_second=lambda wsid: 5, registry=registry) as writer:
-            await writer.submit(envelope(1, 5), 100)
-            await writer.submit(envelope(1, 5), 100)
+            await submit(writer, envelope(1, 5), 100)
+            await submit(writer, envelope(1, 5), 100)
             with pytest.raises(OverBudget):
-                await writer.submit(envelope(2, 5), 100)
+                await submit(writer, envelope(2, 5), 100)
 
         def value(name: str, **labels: str) -> float | None:
             return registry.get_sample_value(name, labels)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.unit.writer.gated import GatedStore, envelope
+from tests.unit.writer.gated import GatedStore, envelope, submit
 
 from tmon.server.store.base import DAY_MS, Unavailable
 from tmon.server.store.memory import MemoryStore
@@ -51,15 +51,15 @@ def test_beyond_its_share_what_is_new_is_refused_until_the_share_is_larger() -> 
     async def test() -> None:
         async with world() as made:
             made.shares.look()
-            assert (await made.shares.submit(envelope(1, 1), 1_000)).status == 200
-            assert (await made.shares.submit(envelope(2, 1), 1_000)).status == 200  # nobody has looked
+            assert (await submit(made.shares, envelope(1, 1), 1_000)).status == 200
+            assert (await submit(made.shares, envelope(2, 1), 1_000)).status == 200  # nobody has looked
             made.shares.look()
             with pytest.raises(OverShare) as refused:
-                await made.shares.submit(envelope(3, 1), 1)
+                await submit(made.shares, envelope(3, 1), 1)
             assert refused.value.retry_after_s == 300
             assert isinstance(refused.value, OverBudget)  # which is answered with 429
             made.bytes = {7: 2_001}
-            assert (await made.shares.submit(envelope(3, 1), 1)).status == 200
+            assert (await submit(made.shares, envelope(3, 1), 1)).status == 200
 
     run(test)
 
@@ -67,9 +67,9 @@ def test_beyond_its_share_what_is_new_is_refused_until_the_share_is_larger() -> 
 def test_what_was_stored_before_gets_its_stored_answer() -> None:
     async def test() -> None:
         async with world() as made:
-            await made.shares.submit(envelope(1, 1), 5_000)
+            await submit(made.shares, envelope(1, 1), 5_000)
             made.shares.look()
-            again = await made.shares.submit(envelope(1, 1), 5_000)
+            again = await submit(made.shares, envelope(1, 1), 5_000)
             assert (again.status, again.accepted, again.duplicate) == (200, 1, True)
             assert made.store.sizes() == {7: {int(made.now) // DAY_S: 5_000}}
 
@@ -79,9 +79,9 @@ def test_what_was_stored_before_gets_its_stored_answer() -> None:
 def test_others_are_not_refused() -> None:
     async def test() -> None:
         async with world() as made:
-            await made.shares.submit(envelope(1, 1), 5_000)
+            await submit(made.shares, envelope(1, 1), 5_000)
             made.shares.look()
-            assert (await made.shares.submit(envelope(2, 1, wsid=8), 1)).status == 200
+            assert (await submit(made.shares, envelope(2, 1, wsid=8), 1)).status == 200
 
     run(test)
 
@@ -89,14 +89,14 @@ def test_others_are_not_refused() -> None:
 def test_there_is_room_again_when_the_oldest_day_has_expired() -> None:
     async def test() -> None:
         async with world() as made:
-            await made.shares.submit(envelope(1, 1), 5_000)
+            await submit(made.shares, envelope(1, 1), 5_000)
             made.now += 14 * DAY_S
             made.shares.look()
             with pytest.raises(OverShare):
-                await made.shares.submit(envelope(2, 1), 1)
+                await submit(made.shares, envelope(2, 1), 1)
             made.now += DAY_S
             made.shares.look()
-            assert (await made.shares.submit(envelope(2, 1), 1)).status == 200
+            assert (await submit(made.shares, envelope(2, 1), 1)).status == 200
 
     run(test)
 
@@ -106,7 +106,7 @@ def test_a_store_that_is_away_is_no_reason_to_say_that_the_share_is_used_up(
 ) -> None:
     async def test() -> None:
         async with world() as made:
-            await made.shares.submit(envelope(1, 1), 5_000)
+            await submit(made.shares, envelope(1, 1), 5_000)
             made.shares.look()
 
             def away(ids: object) -> None:
@@ -114,7 +114,7 @@ def test_a_store_that_is_away_is_no_reason_to_say_that_the_share_is_used_up(
 
             monkeypatch.setattr(made.store, "outcomes", away)
             with pytest.raises(NotStored):
-                await made.shares.submit(envelope(1, 1), 1)
+                await submit(made.shares, envelope(1, 1), 1)
 
     run(test)
 
@@ -123,10 +123,10 @@ def test_what_is_on_its_way_is_waited_for() -> None:
     async def test() -> None:
         store = GatedStore()
         async with world(store) as made:
-            await made.shares.submit(envelope(1, 1), 5_000)
-            under_way = made.shares.submit(envelope(2, 1), 1)
+            await submit(made.shares, envelope(1, 1), 5_000)
+            under_way = submit(made.shares, envelope(2, 1), 1)
             made.shares.look()
-            again = made.shares.submit(envelope(2, 1), 1)
+            again = submit(made.shares, envelope(2, 1), 1)
             assert (await under_way).status == 200
             assert (await again).duplicate
 

@@ -40,8 +40,8 @@ RAW: Final = "application/octet-stream"
 class Appender(Protocol):
     """The writer as the collector sees it, on this machine a thread."""
 
-    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
-        """Hand over an envelope; the future gets its outcome or a NotTaken. Raises Busy."""
+    def take(self, envelope: Envelope, size: int, answered: Callable[[Outcome | NotTaken], None]) -> None:
+        """Take an envelope; `answered` is told its outcome or a NotTaken. Raises Busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +214,15 @@ class Collect:
         """Hand the envelope to the writer. Raises Busy."""
         self._stream = judged.envelope.stream is not None
         self._exchange.release()
-        self._collector.writer.submit(judged.envelope, judged.size).add_done_callback(self._committed)
+        self._collector.writer.take(judged.envelope, judged.size, self._answered)
 
-    def _committed(self, future: asyncio.Future[Outcome]) -> None:
+    def _answered(self, answer: Outcome | NotTaken) -> None:
+        if isinstance(answer, NotTaken):
+            self._not_taken(answer)
+            return
         try:
             debug = self._exchange.front.debug
-            self._exchange.answer(of_outcome(future.result(), stream=self._stream, debug=debug))
+            self._exchange.answer(of_outcome(answer, stream=self._stream, debug=debug))
         except Exception as error:
             with self._answering():
                 raise error

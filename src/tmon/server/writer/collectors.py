@@ -17,21 +17,23 @@ from tmon.server.store.base import Envelope, Outcome
 from . import sockets
 from .errors import NotTaken
 from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, refused
+from .group_commit import Answered
 
 log = structlog.get_logger(__name__)
 
 FIGURES_S: Final = 1.0
 """How long a collector may take to say its figures; who takes longer is left out."""
 
-Submit = Callable[[Envelope, int], asyncio.Future[Outcome]]
+Take = Callable[[Envelope, int, Answered], None]
+"""See Writer.take."""
 
 
 class Collectors:
-    """Listens at TMON_DATA/collectors.sock and hands what arrives to `submit`. Belongs to the writer's event loop."""
+    """Listens at TMON_DATA/collectors.sock and hands what arrives to `take`. Belongs to the writer's event loop."""
 
-    def __init__(self, data_dir: Path, submit: Submit, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, data_dir: Path, take: Take, registry: CollectorRegistry | None = None) -> None:
         self.path = data_dir / SOCKET_NAME
-        self._submit = submit
+        self._take = take
         self._lines: dict[_Line, None] = {}
         """In the order of their beginning."""
         self._gone = asyncio.Event()
@@ -88,7 +90,7 @@ class Collectors:
         return dict(sorted(told.items()))
 
     def _connected(self) -> Frames:
-        line = _Line(self._submit, self._left)
+        line = _Line(self._take, self._left)
         self._lines[line] = None
         return line.frames
 
@@ -100,9 +102,9 @@ class Collectors:
 class _Line:
     """The connection of one collector."""
 
-    def __init__(self, submit: Submit, ended: Callable[[_Line], None]) -> None:
+    def __init__(self, take: Take, ended: Callable[[_Line], None]) -> None:
         self.frames = Frames(self._received, self._lost)
-        self._submit = submit
+        self._take = take
         self._ended = ended
         self.name = "?"
         self._answers: Answers | None = None
@@ -130,11 +132,9 @@ class _Line:
             case Append(first, envelopes):
                 for number, envelope in enumerate(envelopes, first):
                     try:
-                        future = self._submit(envelope, envelope.size)
+                        self._take(envelope, envelope.size, partial(self._answered, number))
                     except NotTaken as error:
-                        self._out().refused.append((number, refused(error)))
-                    else:
-                        future.add_done_callback(partial(self._done, number))
+                        self._answered(number, error)
             case Hello(name):
                 self.name = name
                 log.info("a collector has connected", name=name)
@@ -145,14 +145,11 @@ class _Line:
             case _:
                 log.error("a collector says what it should not", name=self.name, frame=type(frame).__name__)
 
-    def _done(self, number: int, future: asyncio.Future[Outcome]) -> None:
-        error = future.exception()
-        if error is None:
-            self._out().outcomes.append((number, future.result()))
-        elif isinstance(error, NotTaken):
-            self._out().refused.append((number, refused(error)))
+    def _answered(self, number: int, answer: Outcome | NotTaken) -> None:
+        if isinstance(answer, Outcome):
+            self._out().outcomes.append((number, answer))
         else:
-            log.error("an envelope got no answer", why=repr(error))
+            self._out().refused.append((number, refused(answer)))
 
     def _out(self) -> Answers:
         """The answers of this turn of the event loop, which go together at its end."""

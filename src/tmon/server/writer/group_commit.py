@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The writer: the one thread that appends to the store, many envelopes per commit.
 
-The collector's loop hands envelopes over with `submit` and gets a future each. The thread takes everything that
-waits, up to a bound, appends it in one transaction and then resolves all futures with one call into the loop. What
-has to happen between commits (periodic work, erasures, views) is handed over with `call`, so that the store sees one
+The collector's loop hands envelopes over with `take` and says whom to tell. The thread takes everything that waits,
+up to a bound, appends it in one transaction and then has everybody told with one call into the loop. What has to
+happen between commits (periodic work, erasures, views) is handed over with `call`, so that the store sees one
 thread at a time.
 """
 
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -30,6 +30,8 @@ from .gathering import Gathering
 
 log = structlog.get_logger(__name__)
 
+Answered = Callable[[Outcome | NotTaken], None]
+"""Is told what became of an envelope."""
 Result = TypeVar("Result")
 
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -51,13 +53,13 @@ class Bounds:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """An envelope on its way, the future of whoever brought it, and those of whoever brought it again."""
+    """An envelope on its way, whom to tell, and whom else: those who brought it again."""
 
     envelope: Envelope
     events: int
     size: int
-    future: asyncio.Future[Outcome]
-    again: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    answered: Answered
+    again: list[Answered] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +76,7 @@ Answer = tuple[_Waiting, Outcome | NotTaken]
 
 
 class Writer:
-    """Owns a store's appending side. `submit` and `stop` belong to one event loop, `call` to any thread.
+    """Owns a store's appending side. `take` and `stop` belong to one event loop, `call` to any thread.
 
     `events_per_second` gives a web service's budget by its id. `committed` is called on the writer's thread after
     every commit and every `call`, before anyone is answered.
@@ -131,19 +133,19 @@ class Writer:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
-        """Hand over an envelope of `size` bytes of plaintext.
+    def take(self, envelope: Envelope, size: int, answered: Answered) -> None:
+        """Take an envelope of `size` bytes of plaintext.
 
-        The future gets the outcome once it is on disk, or a NotTaken: OverBudget, NotStored. One that is already on
-        its way gets what becomes of that one, marked as a duplicate. Raises Busy if too much waits.
+        `answered` is called on the loop, later, with the outcome once it is on disk, or a NotTaken: OverBudget,
+        NotStored. One that is already on its way gets what becomes of that one, marked as a duplicate. Raises Busy if
+        too much waits.
         """
         assert self._loop is not None, "start() comes first"
-        future: asyncio.Future[Outcome] = self._loop.create_future()
         key = (envelope.wsid, envelope.id)
         on_its_way = self._pending.get(key)
         if on_its_way is not None:
-            on_its_way.again.append(future)
-            return future
+            on_its_way.again = [*(on_its_way.again or ()), answered]
+            return
         events = len(envelope.events) + len(envelope.rejected) or 1
         if self._stopping or self._full(events, size):
             self._envelopes_total["busy"].inc()
@@ -152,9 +154,8 @@ class Writer:
             )
         self._events += events
         self._bytes += size
-        waiting = self._pending[key] = _Waiting(envelope, events, size, future)
+        waiting = self._pending[key] = _Waiting(envelope, events, size, answered)
         self._gathering.add(waiting, events)
-        return future
 
     async def stop(self) -> None:
         """Take nothing more, finish what was taken, and end the thread."""
@@ -179,13 +180,13 @@ class Writer:
             del self._pending[waiting.envelope.wsid, waiting.envelope.id]
             self._events -= waiting.events
             self._bytes -= waiting.size
-            _settle(waiting.future, answer)
-            if waiting.again:
+            tell(waiting.answered, answer)
+            if waiting.again is not None:
                 same = (
                     msgspec.structs.replace(answer, duplicate=True) if isinstance(answer, Outcome) else answer
                 )
-                for future in waiting.again:
-                    _settle(future, same)
+                for answered in waiting.again:
+                    tell(answered, same)
 
     # -- any thread's side ----------------------------------------------------------------------------------------
 
@@ -380,10 +381,9 @@ class Writer:
                 self._events_total[result].inc(number)
 
 
-def _settle(future: asyncio.Future[Outcome], answer: Outcome | NotTaken) -> None:
-    if future.done():
-        return
-    if isinstance(answer, Outcome):
-        future.set_result(answer)
-    else:
-        future.set_exception(answer)
+def tell(answered: Answered, answer: Outcome | NotTaken) -> None:
+    """Tell one, whose trouble with it is not that of the others."""
+    try:
+        answered(answer)
+    except Exception:
+        log.exception("whoever waited could not be told an outcome")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from . import sockets
 from .errors import Busy, NotStored, NotTaken
 from .frames import SOCKET_NAME, Answers, Append, Figures, Frame, Frames, Hello, Wanted, error_of
 from .gathering import MOST, MOST_EVENTS
-from .group_commit import Bounds
+from .group_commit import Answered, Bounds, tell
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +61,9 @@ class RemoteWriter:
         self._name = name
         self._figures = figures
         self._bounds = bounds or Bounds()
-        self._waiting: dict[int, tuple[asyncio.Future[Outcome], int, int, float]] = {}
-        """By the envelopes' numbers, the oldest first: whom the outcome is for, how many events and bytes of plaintext,
-        and since when."""
+        self._waiting: dict[int, tuple[Answered, int, int, float]] = {}
+        """By the envelopes' numbers, the oldest first: whom to tell the outcome, how many events and bytes of
+        plaintext, and since when."""
         self._events = 0
         self._bytes = 0
         self._gathered: list[Envelope] = []
@@ -113,8 +114,8 @@ class RemoteWriter:
         if self._line is not None:
             self._line.close()
 
-    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
-        """See Writer.submit. Raises NotStored while the writer is away."""
+    def take(self, envelope: Envelope, size: int, answered: Answered) -> None:
+        """See Writer.take. Raises NotStored while the writer is away."""
         if self._line is None:
             raise NotStored(AWAY)
         events = len(envelope.events) + len(envelope.rejected) or 1
@@ -127,13 +128,10 @@ class RemoteWriter:
             self._busy.inc()
             raise Busy("more waits than the store can keep up with")
         envelope.size = size
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._gather(envelope, events)
-        self._waiting[self._next + len(self._gathered) - 1] = (future, events, size, loop.time())
+        self._waiting[self._next + len(self._gathered)] = (answered, events, size, time.monotonic())
         self._events += events
         self._bytes += size
-        return future
+        self._gather(envelope, events)
 
     def _gather(self, envelope: Envelope, events: int) -> None:
         """Keep it for the next frame, which goes a moment later, or when it has become large.
@@ -186,13 +184,12 @@ class RemoteWriter:
 
         What it has got by then it may still store; who sends that again finds its outcome.
         """
-        now = asyncio.get_running_loop().time
         while not self._gone.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._stuck_s / LOOKS):
                     await self._gone.wait()
-            _, _, _, since = next(iter(self._waiting.values()), (None, 0, 0, now()))
-            if now() - since > self._stuck_s:
+            _, _, _, since = next(iter(self._waiting.values()), (None, 0, 0, time.monotonic()))
+            if time.monotonic() - since > self._stuck_s:
                 log.error("the writer does not answer", envelopes=len(self._waiting))
                 line.abort()
                 await self._gone.wait()
@@ -203,9 +200,8 @@ class RemoteWriter:
         self._flush()  # to nobody: whoever waits is told below
         waiting, self._waiting = self._waiting, {}
         self._events = self._bytes = 0
-        for future, _, _, _ in waiting.values():
-            if not future.done():
-                future.set_exception(NotStored(AWAY))
+        for answered, _, _, _ in waiting.values():
+            tell(answered, NotStored(AWAY))
         self._gone.set()
         if not self._stopping:
             log.warning("the connection to the writer has ended", envelopes=len(waiting))
@@ -224,14 +220,10 @@ class RemoteWriter:
                 log.error("the writer says what it should not", frame=type(frame).__name__)
 
     def _settle(self, number: int, answer: Outcome | NotTaken) -> None:
-        future, events, size, _ = self._waiting.pop(number)
+        answered, events, size, _ = self._waiting.pop(number)
         self._events -= events
         self._bytes -= size
-        with contextlib.suppress(asyncio.InvalidStateError):  # whoever waited has gone
-            if isinstance(answer, Outcome):
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
+        tell(answered, answer)
 
 
 def _given(line: Frames) -> Frames:

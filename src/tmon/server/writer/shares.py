@@ -19,7 +19,7 @@ from tmon.server.store.base import DAY_MS, Envelope, Outcome, Store, StoreError
 
 from .errors import Busy, NotStored, OverShare
 from .gathering import MOST_S
-from .group_commit import Writer
+from .group_commit import Answered, Writer
 
 RETRY_AFTER_S: Final = 300.0
 """Room comes with the next day that expires, or when somebody gives the web service more; nobody knows when."""
@@ -66,48 +66,42 @@ class DiskShares:
             for wsid, days in self._store.sizes().items()
         }
 
-    def submit(self, envelope: Envelope, size: int) -> asyncio.Future[Outcome]:
-        """See Writer.submit. The future of one whose web service has used up its share gets OverShare.
+    def take(self, envelope: Envelope, size: int, answered: Answered) -> None:
+        """See Writer.take. One whose web service has used up its share gets OverShare.
 
         That holds for new ones: one that is stored already gets its outcome, as with every other refusal.
         """
         used = self._used.get(envelope.wsid)
         if used is not None and used >= self._share(envelope.wsid).bytes:
-            return self._refuse(envelope)
+            self._refuse(envelope, answered)
+            return
         envelope.size = size
-        return self._writer.submit(envelope, size)
+        self._writer.take(envelope, size, answered)
 
-    def _refuse(self, envelope: Envelope) -> asyncio.Future[Outcome]:
+    def _refuse(self, envelope: Envelope, answered: Answered) -> None:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Outcome] = loop.create_future()
         identity = (envelope.wsid, envelope.id)
 
         def found(asked: asyncio.Future[dict[tuple[int, bytes], Outcome]]) -> None:
-            if answer.done():
-                return
             try:
                 outcome = asked.result().get(identity)
             except StoreError:
-                answer.set_exception(NotStored("the store is away", 2.0))
+                answered(NotStored("the store is away", 2.0))
                 return
             if outcome is not None:
-                answer.set_result(outcome)
+                answered(outcome)
             else:
                 self._refused.inc()
-                answer.set_exception(
-                    OverShare("the web service has used up its share of the disk", RETRY_AFTER_S)
-                )
+                answered(OverShare("the web service has used up its share of the disk", RETRY_AFTER_S))
 
         def ask() -> None:
             try:
                 asked = self._writer.call(lambda: self._store.outcomes([identity]))
             except Busy as error:
-                if not answer.done():
-                    answer.set_exception(error)
+                answered(error)
             else:
                 asyncio.wrap_future(asked, loop=loop).add_done_callback(found)
 
         # The writer's thread does what it is given in order. When what the loop had gathered before has been handed
         # over, the same envelope, if it is on its way, is stored before its outcome is looked up.
         loop.call_later(2 * MOST_S, ask)
-        return answer
