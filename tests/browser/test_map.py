@@ -104,9 +104,7 @@ def world(server: ServerProcess) -> WebService:
     events = [hit("berlin", ts=then, duration_ms=40, bytes=1000) for _ in range(40)]
     events += [hit("potsdam", ts=then, duration_ms=40, bytes=1000) for _ in range(5)]
     events += [
-    events += [
-        hit("paris", ts=then, duration_ms=160, bytes=90_000, status=200 if at < 24 else 503) for at in range(30)
-    ]
+        hit("paris", ts=then, duration_ms=160, bytes=90_000, status=200 if at < 24 else 503)
         for at in range(30)
     ]
     events += [hit("sydney", ts=then, status=500) for _ in range(3)]
@@ -137,7 +135,8 @@ def at(page: Page, lon: float, lat: float) -> dict[str, float]:
         """async ([lon, lat]) => {
             const { Globe } = await import("/static/js/dashboard/map/globe.js");
             const { viewOf } = await import("/static/js/dashboard/map/view.js");
-            const { geoEqualEarthRaw } = await import(document.getElementById("dashboard").dataset.vendor + "geography.js");
+            const { vendor } = document.getElementById("dashboard").dataset;
+            const { geoEqualEarthRaw } = await import(`${vendor}geography.js`);
             const canvas = document.querySelector(".map-dots");
             const globe = new Globe(geoEqualEarthRaw);
             globe.resize(canvas.clientWidth, canvas.clientHeight);
