@@ -224,7 +224,7 @@ export class WorldMap {
     this._place.classList.toggle("zoomed", this._globe.zoom > 1);
     this.panel.querySelector('[data-zoom="home"]').hidden = this._globe.isHome;
     clearTimeout(this._settling);
-    this._settling = setTimeout(() => this._settle(), SETTLE_MS);
+    if (!busy) this._settling = setTimeout(() => this._settle(), SETTLE_MS);
     if (this._globe.zoom >= DETAILED_FROM) this._refine();
   }
 
