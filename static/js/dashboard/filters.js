@@ -15,7 +15,6 @@ export function parsed(text) {
 
 /** The text of a filter. */
 export function written({ view, value, negated = false }) {
-  if (value.startsWith("!")) return `${negated ? "" : "!"}${view}:!${value}`; // the value's own "!" is no negation
   return `${negated ? "!" : ""}${view}:${value}`;
 }
 

@@ -10,6 +10,7 @@ import { Enlarge } from "./enlarge.js";
 import { FilterForm } from "./filter_form.js";
 import { Filters } from "./filters.js";
 import { WorldMap } from "./map.js";
+import { matches, viewsOf } from "./matching.js";
 import { Overview } from "./overview.js";
 import { periodOf } from "./period.js";
 import { PeriodPicker } from "./period_picker.js";
@@ -30,7 +31,6 @@ const REST_MS = 5000;
 const COUNTRIES = 300;
 /** Questions besides the summary that are under way at a time; the live stream has a connection too. */
 const AT_A_TIME = 3;
-const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 /** A question that is wrong, or too long: its filters are, since the periods are ours. */
 const WRONG = new Set([400, 414, 431]);
@@ -44,6 +44,7 @@ const ask = inTurn(askAtOnce, AT_A_TIME);
 const times = timesIn(zone);
 const clock = new ServerClock();
 askAtOnce.heard = (sent, received, date) => clock.heard(sent, received, date);
+const views = viewsOf(page);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
 async function part(load, name) {
@@ -55,8 +56,8 @@ async function part(load, name) {
   }
 }
 
-async function atlas() {
-  const response = await fetch(`${vendor}countries.json`);
+async function atlas(name) {
+  const response = await fetch(`${vendor}${name}`);
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return response.json();
 }
@@ -65,7 +66,7 @@ class Dashboard {
   constructor() {
     this._address = new Address();
     this._overview = new Overview({ ask, times, address: this._address, shared });
-    this._map = new WorldMap();
+    this._map = new WorldMap({ address: this._address, ask, times, views });
     this._equip();
     this._tail = shared ? null : new Tail(ask, times, this._address);
     this._filters = new Filters(this._address);
@@ -104,9 +105,9 @@ class Dashboard {
   /** The third-party parts come while the first figures are asked for. */
   async _equip() {
     const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
-    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(atlas, "countries.json")]);
+    const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(() => atlas("countries.json"), "countries.json")]);
     this._overview.equip((await library)?.default ?? null);
-    this._map.equip(...(await parts));
+    await this._map.equip(...(await parts), () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"));
   }
 
   // -- what is looked at -----------------------------------------------------------------------------------------------
@@ -130,9 +131,9 @@ class Dashboard {
     this._earlier_at = -Infinity;
     this._rest_until.clear();
     for (const ranking of this._rankings) ranking.forget();
+    this._map.look(this._parameters);
     this._slow_at = -Infinity;
     this._overview.look(period, filter);
-    document.getElementById("map-csv").href = ask.csv(EVERYWHERE, this._parameters);
     for (const place of document.querySelectorAll(".surface, .ranking")) place.classList.add("asking");
     this._rounds.now();
   }
@@ -238,7 +239,7 @@ class Dashboard {
 
   async _locate(signal) {
     try {
-      this._map.locate((await ask(EVERYWHERE, this._parameters, signal)).results);
+      await this._map.update(this._parameters, signal);
     } catch (error) {
       if (signal.aborted || error.status !== 404) throw error;
     }
@@ -253,6 +254,8 @@ class Dashboard {
     for (const ranking of this._rankings) {
       if (period === this._period) await ranking.compare(parameters, period.called, signal);
     }
+    if (period === this._period) await this._map.compare(parameters, period.called, signal);
+    }
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
@@ -266,7 +269,7 @@ class Dashboard {
     this._rounds.soon();
     this._sampled = event.sampled;
     this._tail?.add(event);
-    if (this._period.endsNow) this._map.arrive(event);
+    if (this._period.endsNow && matches(event, this._filter, views)) this._map.arrive(event);
   }
 
   _fresh(state) {

@@ -40,10 +40,20 @@ function textOf(value) {
   return value.toExponential().replace(/e-(\d)$/, "e-0$1");
 }
 
+/** The texts between the stars of a pattern. A backslash before `*`, `!` or a backslash has that sign stand for itself. */
+function literals(pattern) {
+  const found = [""];
+  for (const [part] of pattern.matchAll(/\\[*!\\]|[^]/g)) {
+    if (part === "*") found.push("");
+    else found[found.length - 1] += part.length === 2 ? part[1] : part;
+  }
+  return found;
+}
+
 /** Whether a text is what a pattern says, in which `*` stands for any text. Takes no longer than reading it. */
 function fits(text, pattern) {
-  const parts = pattern.split("*");
-  if (parts.length === 1) return text === pattern;
+  const parts = literals(pattern);
+  if (parts.length === 1) return text === parts[0];
   const [first, last] = [parts.shift(), parts.pop()];
   if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
   const end = text.length - last.length;
