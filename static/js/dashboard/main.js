@@ -255,7 +255,6 @@ class Dashboard {
       if (period === this._period) await ranking.compare(parameters, period.called, signal);
     }
     if (period === this._period) await this._map.compare(parameters, period.called, signal);
-    }
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
