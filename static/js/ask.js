@@ -48,3 +48,24 @@ export function asking(wsid) {
   ask.csv = (path, parameters) => address(wsid, path, { ...parameters, format: "csv" });
   return ask;
 }
+
+/**
+ * `ask` with at most `most` of its questions under way; the others wait, in the order in which they came. A browser keeps
+ * six connections to a server: whoever takes them all makes everything else wait, and the server work on all at once.
+ */
+export function inTurn(ask, most) {
+  const waiting = [];
+  let free = most;
+  const asked = async (...question) => {
+    if (free > 0) free -= 1;
+    else await new Promise((turn) => waiting.push(turn));
+    try {
+      return await ask(...question); // which fails at once where its signal has said so meanwhile
+    } finally {
+      if (waiting.length) waiting.shift()();
+      else free += 1;
+    }
+  };
+  asked.csv = ask.csv;
+  return asked;
+}

@@ -43,10 +43,11 @@ class Extent:
     askings: int
     calm_s: float
     watched_s: float
+    warming: int
 
 
-FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12, 30)
-QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1, 3)
+FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12, 125, 1_200_000)
+QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1, 3, 20_000)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 half_s=extent.half_s,
             )
         if "dashboard" in parts:
-            dashboard.measure(table, fresh("dashboard"), service, site, seconds=extent.watched_s)
+            dashboard.measure(
+                table,
+                fresh("dashboard"),
+                service,
+                site,
+                seconds=extent.watched_s,
+                warming=extent.warming,
+            )
         if "questions" in parts or "deletion" in parts:
             _years(table, fresh, service, site, extent, parts)
         table.print()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .corpus import Corpus
+from .dashboard import Figure, behind_s
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOON = 1_763_812_800
@@ -43,7 +44,7 @@ def test_a_quick_run_measures_every_part(printed: str) -> None:
 def test_every_target_gets_a_verdict(printed: str) -> None:
     lines = [line for line in printed.splitlines() if "target" in line]
 
-    assert len(lines) == 23
+    assert len(lines) == 24
     assert all(re.search(r"\d of it, (met|MISSED)$", line) for line in lines)
 
 
@@ -78,3 +79,10 @@ def test_the_corpus_fills_a_long_period_evenly_even_with_few_requests() -> None:
     first_half = sum(1 for _ in takewhile(lambda request: request["ts"] < NOON - year / 2, requests))
 
     assert 2_200 <= first_half <= 2_800
+
+
+def test_the_page_is_behind_by_the_time_until_it_shows_what_the_api_was_asked() -> None:
+    told = [Figure(10.0, 100), Figure(10.5, 600), Figure(11.0, 1_000)]
+    shown = [Figure(9.9, 120), Figure(10.75, 400), Figure(11.25, 900), Figure(11.75, 1_000)]
+
+    assert behind_s(told, shown) == [0.0, 0.75, 0.75]

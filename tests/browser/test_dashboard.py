@@ -280,6 +280,23 @@ def test_a_panel_that_does_not_answer_holds_up_nothing(
     assert len(asked) == 1
 
 
+def test_the_figures_wait_for_no_panel_and_leave_connections_free(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    watched = opened("/")
+    page = watched.page
+    held: list[str] = []
+    page.route("**/data/users/**", lambda route: held.append(route.request.url))
+    page.goto(f"{watched.address}/view/dashboard/{service.wsid}")
+    expect(figure(page, "requests")).to_have_text("1")
+    for count in ("3", "5", "7"):
+        report(server, service, [GOOGLE] * 2)
+        expect(figure(page, "requests")).to_have_text(count)
+    assert len(held) == 3
+
+
 def test_a_store_that_cannot_be_asked_is_said_and_asked_again(busy: WebService, opened: Opening) -> None:
     watched = opened("/")
     watched.allowed.append("503")

@@ -131,3 +131,30 @@ def test_seconds_move_on_and_are_corrected(page: Page) -> None:
         ).map((one) => [one.t, one.n])""",
     )
     assert found == [[1, 1], [2, 5], [3, 6], [4, 7]]
+
+
+def test_questions_in_turn_are_asked_a_few_at_a_time_and_in_order(page: Page) -> None:
+    asked = call(
+        page,
+        "ask.js",
+        """await (async () => {
+            const asked = [];
+            const answer = {};
+            const ask = m.inTurn((path, { bad }) => {
+                asked.push(path);
+                return new Promise((resolve, reject) => { answer[path] = bad ? reject : resolve; });
+            }, 2);
+            const seen = [];
+            const all = ["a", "b", "c", "d"].map((path) => ask(path, { bad: path === "b" }).catch(() => "failed"));
+            const look = async () => { await new Promise(setTimeout); seen.push(asked.join("")); };
+            await look();
+            answer.b();
+            await look();
+            answer.a("A");
+            await look();
+            answer.c("C");
+            answer.d("D");
+            return [seen, await Promise.all(all)];
+        })()""",
+    )
+    assert asked == [["ab", "abc", "abcd"], ["A", "failed", "C", "D"]]

@@ -118,6 +118,54 @@ def test_each_event_counts_once_in_however_small_steps_the_views_advance(store: 
     assert store.advance(1) is False
 
 
+def test_the_largest_key_of_several_days_need_not_be_the_largest_of_any(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    fill(store, *of_days({"/a": 170, "/b": 160, "/d": 1}, {"/c": 170, "/b": 160, "/e": 1}))
+    two_days = period("2026-11-21T23:00", "2026-11-23T23:00")
+    assert store.ranking("url", two_days, 1) == ([("/b", Measures(320, 2))], Measures(342, 4))
+    assert store.ranking("url", two_days, 2) == (
+        [("/b", Measures(320, 2)), ("/a", Measures(170, 1))],
+        Measures(172, 3),
+    )
+
+
+def test_a_key_that_leads_by_several_days_is_found_behind_many_larger_ones_of_each(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    first, second = ({f"/{day}/{n}": 80 + n for n in range(14)} for day in (1, 2))
+    fill(store, *of_days({**first, "/both": 79}, {**second, "/both": 79}))
+    two_days = period("2026-11-21T23:00", "2026-11-23T23:00")
+    assert requests(store.ranking("url", two_days, 1)) == {"/both": 158}
+    assert requests(store.ranking("url", two_days, 4)) == {
+        "/both": 158,
+        "/1/13": 93,
+        "/2/13": 93,
+        "/1/12": 92,
+    }
+
+
+def test_of_large_keys_with_as_many_requests_the_first_by_name_come_first(store: Store) -> None:
+    store.sync_views(by_name(PAGE, COUNTRY, METHOD))
+    sizes = {f"/{name}": 300 for name in "dbca"}
+    fill(store, *of_days(sizes, {"/z": 1}))
+    two_days = period("2026-11-21T23:00", "2026-11-23T23:00")
+    assert store.ranking("url", two_days, 2) == (
+        [("/a", Measures(300, 1)), ("/b", Measures(300, 1))],
+        Measures(601, 3),
+    )
+    assert store.ranking("country", two_days, 1) == ([("AT", Measures(1201, 2))], None)
+    assert store.ranking("method", two_days, 1) == ([("GET", Measures(1201))], None)
+
+
+def of_days(*sizes: dict[str, int]) -> list[Event]:
+    """So many requests for pages on each day from the one before NOW on, all by one visitor; four pages an hour."""
+    return [
+        event(f"2026-11-{day}T{number // 4:02}:30", path=path, country="AT", method="GET", visitor=1)
+        for day, pages in enumerate(sizes, start=22)
+        for number, (path, count) in enumerate(pages.items())
+        for _ in range(count)
+    ]
+
+
 def test_the_figures_of_keys_come_in_their_order_with_everything_else(store: Store) -> None:
     store.sync_views(by_name(PAGE))
     fill(

@@ -197,6 +197,39 @@ def test_a_filtered_ranking_counts_first_visitors_once_for_all_keys(store: Store
     assert visitors(store.ranking("method", today(got), 5)) == {"GET": 0}
 
 
+def test_a_filtered_ranking_of_a_field_of_the_senders_own(store: Store) -> None:
+    plan = View("plan", "Plans", "plan")
+    store.sync_views(by_name(plan))
+    append(
+        store,
+        envelope(
+            event("2026-11-23T10:00", extra={"plan": "free"}, visitor=1, country="AT"),
+            event(extra={"plan": "free"}, visitor=1, duration_us=4, status=500, bytes=3),
+            event(extra={"plan": "free"}, visitor=2, bot=True),
+            event(extra={"plan": "paid"}, visitor=1),
+            event(extra={"plan": "paid"}, visitor=2**62 + 1),
+            event(extra={"plan": "paid"}, visitor=-(2**63)),
+            event(visitor=3),
+            event(extra={"plan": "trial"}, visitor=3),
+        ),
+    )
+    not_on_trial = Filter(plan, "trial", negated=True)
+    assert store.ranking("plan", hour("2026-11-23T11:00", not_on_trial), 10) == (
+        [
+            ("paid", Measures(3, 3)),
+            ("free", Measures(2, 0, 1, 1, 4, 1, 3)),
+            ("", Measures(1, 1)),
+        ],
+        None,
+    )
+    from_elsewhere = Filter(COUNTRY, "AT", negated=True)
+    assert visitors(store.ranking("plan", hour("2026-11-23T11:00", not_on_trial, from_elsewhere), 10)) == {
+        "paid": 3,
+        "free": 1,
+        "": 1,
+    }
+
+
 def test_filtered_visitors_of_several_days_add_up(store: Store) -> None:
     store.sync_views(by_name(PAGE))
     append(

@@ -25,7 +25,7 @@ from tests.contract.build import (
 )
 
 from tmon.server.store.base import Damaged, Filter, TooLong, Unavailable
-from tmon.server.store.sqlite import SqliteStore, closing, dictionary, open_store, reader
+from tmon.server.store.sqlite import SqliteStore, closing, dictionary, identities, open_store, reader
 
 
 @pytest.fixture
@@ -218,14 +218,19 @@ def test_a_question_that_takes_too_long_is_given_up(
 
 
 def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path: Path) -> None:
-    store.append([envelope(event(path="/a"), source="web-1", run="r")])
+    before = envelope(event(path="/a"), source="web-1", run="r")
+    store.append([before])
     store.close()
     for name in ("log.db", "views.db"):
         with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
             connection.execute("DROP TABLE IF EXISTS run_keys")
             connection.execute("DROP TABLE IF EXISTS sizes")
+            connection.execute("DROP TABLE IF EXISTS identities")
+            connection.execute("DROP INDEX IF EXISTS counts_large")
             connection.execute("PRAGMA user_version = 1")
     again = open_store(tmp_path)
+    assert again.append([before])[0].duplicate
+    assert requests(again.ranking("url", TODAY, 10)) == {}
     again.append([envelope(event(path="/a"), source="web-1", run="r", key=5)])
     again.settle()
     assert [(run.stored, run.key) for run in again.runs(WSID)] == [(2, 5)]
@@ -282,3 +287,60 @@ def test_what_a_pass_that_failed_found_out_is_found_out_again(
     store.settle()
     assert requests(store.ranking("url", TODAY, 10)) == {"/a": 1, "/b": 1}
     assert store.totals(TODAY).visitors == 1
+
+
+def ids_in_the_index(store: SqliteStore) -> int:
+    return int(store._log_connection.execute("SELECT count(*) FROM identities").fetchone()[0])
+
+
+def test_an_envelope_is_known_while_its_id_is_young_while_it_goes_into_the_index_and_after(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identities, "YOUNG", 8)
+    monkeypatch.setattr(identities, "LEAST", 1)
+    sent = [envelope(event(path=f"/{number}")) for number in range(40)]
+    for count, one in enumerate(sent, 1):
+        assert not store.append([one])[0].duplicate
+        assert all(outcome.duplicate for outcome in store.append(sent[:count]))
+    assert 20 < ids_in_the_index(store) < 40
+    store.close()
+    again = open_store(tmp_path)
+    assert all(outcome.duplicate for outcome in again.append(sent))
+    assert len(again.outcomes([(one.wsid, one.id) for one in sent])) == 40
+    again.settle()
+    assert again.totals(TODAY).requests == 40
+
+
+def test_ids_whose_entries_were_rolled_back_are_not_known(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identities, "YOUNG", 4)
+    sent = [envelope(event(path=f"/{number}")) for number in range(9)]
+    store.append(sent[:3])
+    (pages,) = store._log_connection.execute("PRAGMA page_count").fetchone()
+    store._log_connection.execute(f"PRAGMA max_page_count = {pages}")
+    big = envelope(*(event(path=f"/{number}" + "x" * 900) for number in range(500)))
+    with pytest.raises(Unavailable, match="full"):
+        store.append([*sent[3:], big])
+    store._log_connection.execute("PRAGMA max_page_count = 1000000")
+    assert store.outcomes([(one.wsid, one.id) for one in sent[3:]]) == {}
+    assert [outcome.duplicate for outcome in store.append(sent)] == [True] * 3 + [False] * 6
+    assert all(outcome.duplicate for outcome in store.append(sent))
+
+
+def test_ids_leave_the_index_with_their_entries(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "YOUNG", 2)
+    for number in range(6):
+        store.append([envelope(event(path=f"/{number}"))])
+    assert ids_in_the_index(store)
+    store.settle()
+    store.delete_webservice(WSID, NOW)
+    store.settle()
+    while store.expire(NOW, {}):
+        pass
+    assert ids_in_the_index(store) == 0
+    other = [envelope(event(path=f"/{number}"), wsid=WSID + 1) for number in range(6)]
+    for one in other:  # those that were young when their entries went are not put into the index
+        store.append([one])
+    assert ids_in_the_index(store) <= 6
+    assert all(outcome.duplicate for outcome in store.append(other))

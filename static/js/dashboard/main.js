@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The dashboard: makes its parts, and has each of them told what the API and the live stream say.
 
-import { asking } from "../ask.js";
+import { asking, inTurn } from "../ask.js";
 import { say } from "../dom.js";
 import { Address } from "./address.js";
 import { Elsewhere } from "./elsewhere.js";
@@ -24,16 +24,18 @@ const EARLIER_MS = 60_000;
 /** Minutes are kept for eight days, so longer periods have none to be compared with. */
 const MINUTES_COMPARED_S = 3 * 86_400;
 const SLOW_MS = 2000;
-const WAIT_MS = 2000;
 /** How long what has failed is left alone. */
 const REST_MS = 5000;
 const COUNTRIES = 300;
+/** Questions besides the summary that are under way at a time; the live stream has a connection too. */
+const AT_A_TIME = 3;
 const EVERYWHERE = "users/locations/90/180/-90/-180";
 const REFUSED = new Set([401, 403, 404]);
 
 const page = document.getElementById("dashboard");
 const { wsid, zone, vendor } = page.dataset;
-const ask = asking(wsid);
+const askAtOnce = asking(wsid);
+const ask = inTurn(askAtOnce, AT_A_TIME);
 const times = timesIn(zone);
 
 /** A module or a file of static/vendor; null where the build left it out, so that one panel fails and not the page. */
@@ -76,6 +78,7 @@ class Dashboard {
       first: (signal) => this._first(signal),
       rest: (signal, changed, all) => this._rest(signal, changed, all),
       endsNow: () => this._period.endsNow,
+      dear: () => this._filter.length > 0,
     });
     this._observe();
     onTheme(() => this._draw());
@@ -162,7 +165,7 @@ class Dashboard {
   async _first(signal) {
     let answer;
     try {
-      answer = await ask("summary", this._parameters, signal);
+      answer = await askAtOnce("summary", this._parameters, signal);
       this._state.troubled(null);
     } catch (error) {
       if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
@@ -179,8 +182,8 @@ class Dashboard {
     return changed;
   }
 
-  /** Ask what is due. What answers late is not waited for, nor asked again before it has answered. */
-  async _rest(signal, changed, all) {
+  /** Ask what is due, what stands at the top of the page first. What has not answered yet is not asked again. */
+  _rest(signal, changed, all) {
     const parameters = this._parameters;
     const now = performance.now();
     const slow = all || now - this._slow_at > SLOW_MS;
@@ -191,13 +194,15 @@ class Dashboard {
     }
     if (all) this._due.add("latest");
     if (slow) this._due.add("series");
-    const asked = this._rankings.filter((ranking) => ranking.wants && (slow || ranking.seen)).map((ranking) => ranking.update(parameters, signal));
-    asked.push(this._ask("shades", signal, () => this._shade(parameters, signal)));
-    if (slow) asked.push(this._ask("lines", signal, () => this._lines(signal)), this._ask("places", signal, () => this._locate(signal)));
-    if (this._grain !== "second") asked.push(this._ask("series", signal, () => this._series.update(signal).then(() => this._plot())));
-    asked.push(this._ask("latest", signal, () => this._latest(signal)));
+    this._ask("latest", signal, () => this._latest(signal));
+    if (this._grain !== "second") this._ask("series", signal, () => this._series.update(signal).then(() => this._plot()));
+    if (slow) this._ask("lines", signal, () => this._lines(signal));
+    this._ask("shades", signal, () => this._shade(parameters, signal));
+    if (slow) this._ask("places", signal, () => this._locate(signal));
+    for (const ranking of this._rankings) {
+      if (ranking.wants && (slow || ranking.seen)) ranking.update(parameters, signal);
+    }
     if (all || now - this._earlier_at > EARLIER_MS) this._compare(signal).catch(() => {}); // without it nothing is compared
-    await Promise.race([Promise.all(asked), new Promise((resolve) => setTimeout(resolve, WAIT_MS))]);
   }
 
   /** Have `run()` ask if that is due and not under way. What goes wrong is said by the page, and due again. */
@@ -283,6 +288,7 @@ class Dashboard {
   }
 
   _request(event) {
+    this._rounds.soon();
     this._sampled = event.sampled;
     this._tail.add(event);
     if (this._period.endsNow) this._map.arrive(event);

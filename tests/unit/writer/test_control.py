@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -192,7 +193,8 @@ def test_garbage_gets_an_answer_and_the_next_line_another(tmp_path: Path) -> Non
 def test_a_line_without_an_end_is_not_collected_forever(tmp_path: Path) -> None:
     with serving(tmp_path, GatedStore()) as control, sockets.connected(control.path, 10) as connection:
         connection.sendall(b"x" * 200_000)
-        assert connection.recv(1000) == b""
+        with contextlib.suppress(ConnectionResetError):  # it may end before it has read everything
+            assert connection.recv(1000) == b""
 
 
 def test_stopping_finishes_and_answers_what_is_under_way(tmp_path: Path) -> None:

@@ -94,6 +94,26 @@ def test_commits_are_gathered_into_few_passes() -> None:
     assert store.passes <= 3 + took_s / 0.2
 
 
+def test_what_is_appended_during_a_pass_is_left_to_the_next() -> None:
+    store = GatedStore()
+    store.append([envelope(0)])
+    follower = Follower(store, pass_every_s=0.2)
+
+    def wake() -> None:
+        follower.wake()
+        store.append([envelope(1 + store.passes)])
+
+    started = time.monotonic()
+    store.before_advance = wake
+    follower.start()
+    try:
+        wait_until(lambda: store.passes >= 5)
+        took_s = time.monotonic() - started
+    finally:
+        follower.stop()
+    assert took_s >= 4 * 0.2
+
+
 def test_a_store_that_fails_is_tried_again_and_said_to_be_failing_meanwhile() -> None:
     store = GatedStore()
     broken = threading.Event()
@@ -150,19 +170,22 @@ def test_it_stops_after_the_pass_that_is_under_way() -> None:
 def test_settling_under_load_reaches_what_was_there_when_it_was_asked(asking: int) -> None:
     store = GatedStore()
     done = threading.Event()
+    told = 0  # the last entry of which the follower was told, as it is before anyone is answered
     with following(store, pass_every_s=0.01) as follower:
 
         def load() -> None:
+            nonlocal told
             number = 1000
             while not done.is_set():
                 number += 1
                 add(store, follower, number)
+                told = store.stats(0).last_seq
 
         loader = threading.Thread(target=load)
         loader.start()
         try:
             for _ in range(asking):
-                target = store.stats(0).last_seq
+                target = told
                 assert follower.settle(30)
                 assert store.stats(0).position >= target
         finally:

@@ -9,6 +9,7 @@ of a web service share one look at it; without streams nobody looks.
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
 from collections.abc import Callable, Coroutine
@@ -33,6 +34,8 @@ MOST_EACH_LOOK: Final = 25
 """Requests that are shown of each look: fifty a second."""
 LOOKS_PER_TICK: Final = 2
 CHECK_S: Final = 10.0
+"""Between two checks of a stream; the first one comes somewhat earlier, so that the streams which a restart has all
+opened at once are not all checked at once: fifty take a third of a second."""
 PATIENCE_S: Final = 10.0
 """How long a client may leave what was sent untaken before its stream ends."""
 STREAMS: Final = 512
@@ -198,7 +201,7 @@ class Stream:
         self._open = True
         self.push(BEGIN)
         self._lives.join(self._wsid, self)
-        await asyncio.sleep(CHECK_S)
+        await asyncio.sleep(CHECK_S * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         while self._is_open():
             if (await self._lives.asked(request)).status != 200:
                 exchange.line.close()

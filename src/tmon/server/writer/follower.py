@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tmon.server.store.base import Store, StoreError
+from tmon.server.store.base import Stats, Store, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Follower:
         if self._counted == self._commits:
             return True
         try:
-            asked = _Asked(self._store.stats(int(time.time() * 1000)).last_seq)
+            asked = _Asked(self._stats().last_seq)
         except StoreError:
             return False
         with self._changed:
@@ -135,19 +135,30 @@ class Follower:
             return not self._stopping
 
     def _pass(self) -> None:
-        """Advance to the end of the log, or until it is time to end."""
+        """Advance to where the log ended when the pass began, or until it is time to end.
+
+        What is appended meanwhile is the next pass's: whoever goes on until nothing is left follows each commit under
+        load, with a pass of a few events for each.
+        """
+        with self._changed:
+            commits = self._commits
+        end = self._stats().last_seq
         more = True
         while more and not self._stopping:
             with self._changed:
-                commits, asked = self._commits, list(self._asked)
+                asked = list(self._asked)
             more = self._store.advance()
             self._passes.inc()
-            if not more:
-                self._counted = commits
+            stats = self._stats() if more else None
             if asked:
-                position = self._store.stats(int(time.time() * 1000)).position if more else None
-                self._release([one for one in asked if position is None or one.target <= position])
+                self._release([one for one in asked if stats is None or one.target <= stats.position])
+            more = stats is not None and (stats.position < end or bool(stats.filling))
+        if not more:
+            self._counted = commits
         self._passed_at = time.monotonic()
+
+    def _stats(self) -> Stats:
+        return self._store.stats(int(time.time() * 1000))
 
     def _release(self, reached: list[_Asked]) -> None:
         with self._changed:

@@ -1,42 +1,95 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Answers to filtered questions, from the events themselves.
 
-Events are added up row by row into temporary tables with keys, which is two to four times as fast here as GROUP BY.
-They come in the order of their numbers, so the first event of a visitor is the one that INSERT OR IGNORE keeps.
+Events are read twice: to add them up by dimension value, and to find the first one of each visitor. Both go row by row
+into temporary tables with keys, which is two to four times as fast here as GROUP BY. They come in the order of their
+numbers, so the first event of a visitor is the one that INSERT OR IGNORE keeps.
+
+What an event costs is SQLite's steps for it. So its flags are part of what it is added up under, instead of sums of
+their own, and visitors are kept by day first: those of one day come together, and stay in the processor's cache.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
 from ..base import Filter, Grain, Measures, Period, Ranking
-from .keys import Key, key_of
+from .keys import Dimension, Key, key_of
+from .schema import HOUR
+
+INSIDE, BOT, ERROR, TIMED = 1, 2, 4, 8
+"""What rows of `sums` are told apart by besides the dimension value; bots and errors as in the log."""
 
 ADD_UP = """
-INSERT INTO temp.sums SELECT {dim}, {at} >= ? AND {at} < ?, 1, (b.flags & 2) / 2, (b.flags & 4) / 4,
-    coalesce(b.duration, 0), b.duration IS NOT NULL, coalesce(b.bytes, 0)
-FROM log.events b {join} WHERE {where}
-ON CONFLICT DO UPDATE SET requests = requests + 1, bots = bots + excluded.bots, errors = errors + excluded.errors,
-    duration = duration + excluded.duration, timed = timed + excluded.timed, bytes = bytes + excluded.bytes
+INSERT INTO temp.sums SELECT {written}, 1, ifnull(b.duration, 0), ifnull(b.bytes, 0)
+FROM log.events b WHERE b.wsid = ? AND b.flags & 1 = ? AND {where}
+ON CONFLICT DO UPDATE SET requests = requests + 1, duration = duration + excluded.duration,
+    bytes = bytes + excluded.bytes
 """
+FLAGS = f"(b.flags & {BOT | ERROR}) | ((b.duration IS NOT NULL) << 3) | {{inside}}"
 
-FIRST_EVENTS = """
-INSERT OR IGNORE INTO temp.first SELECT h.day, {number}, b.visitor, {dim}, {at} >= ? AND {at} < ?
-FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour {join}
-WHERE b.visitor IS NOT NULL AND b.flags & 2 = 0 AND {where} ORDER BY b.seq
+NAME = """
+INSERT INTO temp.keyed SELECT dim, key, {alike} FROM (
+    SELECT r.dim AS dim, {text} AS key FROM (SELECT DISTINCT {dim} AS dim FROM temp.sums s) r {shared})
 """
+FIRST_EVENTS = f"""
+INSERT OR IGNORE INTO temp.first SELECT h.day, b.visitor, {{dim}}, {{inside}}
+FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour {{join}}
+WHERE b.wsid = ? AND b.flags & {1 | BOT} = ? AND b.visitor IS NOT NULL AND {{where}} ORDER BY b.seq
+"""
+COUNT_FIRST = """
+INSERT INTO temp.visitors SELECT dim, 1 FROM temp.first WHERE inside
+ON CONFLICT DO UPDATE SET visitors = visitors + 1
+"""
+SUMS = f"""
+SELECT k.key, sum(requests), sum(iif({{flags}} & {BOT}, requests, 0)), sum(iif({{flags}} & {ERROR}, requests, 0)),
+    total(duration), sum(iif({{flags}} & {TIMED}, requests, 0)), total(bytes)
+FROM temp.sums s JOIN temp.keyed k ON k.dim = {{dim}} WHERE {{flags}} & {INSIDE} GROUP BY k.key
+"""
+VISITORS = (
+    "SELECT k.key, sum(visitors) FROM temp.visitors v JOIN temp.keyed k ON k.dim = v.dim GROUP BY k.key"
+)
 
-BUCKETS: dict[Grain, str] = {
-    "second": "b.ts / 1000",
-    "minute": "b.ts / 60000 * 60",
-    "hour": "(SELECT start FROM log.buckets WHERE id = b.hour)",
-    "day": "(SELECT d.start FROM log.buckets h JOIN log.buckets d ON d.id = h.day WHERE h.id = b.hour)",
-    "month": "(SELECT m.start FROM log.buckets h JOIN log.buckets m ON m.id = h.month WHERE h.id = b.hour)",
+
+class _Sums(NamedTuple):
+    """How dimension values and the rows of `sums` are kept: their columns, and SQL to write an event's, and to read."""
+
+    value: str
+    columns: str
+    written: str
+    dim: str
+    flags: str
+
+
+_NUMBERED = _Sums(
+    "dim INTEGER PRIMARY KEY",
+    "id INTEGER PRIMARY KEY, requests, duration, bytes",
+    f"(({{dim}}) << 4) | {FLAGS}",
+    "(s.id >> 4)",
+    "s.id",
+)
+_TEXTS = _Sums(
+    "dim TEXT PRIMARY KEY",
+    "dim TEXT, flags INTEGER, requests, duration, bytes, PRIMARY KEY(dim, flags)",
+    f"{{dim}}, {FLAGS}",
+    "s.dim",
+    "s.flags",
+)
+
+_ALL = Key(Dimension("0"), "r.dim")
+_BUCKET = "(SELECT start FROM log.buckets WHERE id = r.dim)"
+BUCKETS: dict[Grain, Key] = {
+    "second": Key(Dimension("b.ts / 1000"), "r.dim"),
+    "minute": Key(Dimension("b.ts / 60000 * 60"), "r.dim"),
+    "hour": Key(Dimension("b.hour"), _BUCKET),
+    "day": Key(Dimension("(SELECT day FROM log.buckets WHERE id = b.hour)"), _BUCKET),
+    "month": Key(Dimension("(SELECT month FROM log.buckets WHERE id = b.hour)"), _BUCKET),
 }
+"""Keys by which a series is counted: the starts of its buckets."""
 
 
 class Filtered:
@@ -58,86 +111,106 @@ class Filtered:
         return ranking_of(rows, _sum(found.values()))
 
     def _by_key(self, view: View, period: Period) -> dict[str, Measures]:
-        key = key_of(view)
         visitors: Any = view.visitors
-        return self._answer(period, view.kind, key.dimension.value, visitors, key)
+        return self._answer(period, view.kind, key_of(view), visitors, inside=_inside(period))
 
     def totals(self, period: Period) -> Measures:
         """The totals of the events that match."""
-        return self._answer(period, REQUEST, "0", "first").get(0, Measures())
+        return self._answer(period, REQUEST, _ALL, "first", inside=_inside(period)).get(0, Measures())
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         """The totals of the events that match, per bucket that starts in the period."""
-        bucket = BUCKETS[grain]
-        return self._answer(period, REQUEST, bucket, "first", at=f"{bucket} * 1000")
+        found = self._answer(period, REQUEST, BUCKETS[grain], "first", inside="1")
+        return {start: sums for start, sums in found.items() if period.start <= start < period.end}
 
     def _answer(
         self,
         period: Period,
         kind: str,
-        dim: str,
+        key: Key,
         visitors: Literal["first", "distinct", "none"],
-        key: Key | None = None,
         *,
-        at: str = "b.ts",
+        inside: str,
     ) -> dict[Any, Measures]:
-        """Measures by key, or without one by dimension value, of events whose `at` (in ms) is in the period."""
-        db = self._db
-        for table in ("sums", "keyed", "first"):
-            db.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        conditions, parameters = conditions_of(period.filters)
-        inside = (period.start * 1000, period.end * 1000)
-        where = " AND ".join(("b.wsid = ? AND b.flags & 1 = ? AND b.ts >= ? AND b.ts < ?", *conditions))
-        values = (
-            *inside,
-            period.wsid,
-            1 if kind == SESSION else 0,
-            period.day_start * 1000,
-            period.day_end * 1000,
-            *parameters,
+        """Measures by key of those events of the period's days for which `inside`, SQL for 0 or 1, is 1."""
+        db, dimension = self._db, key.dimension
+        sums = _NUMBERED if dimension.numbered else _TEXTS
+        self._make(
+            sums=sums.columns,
+            keyed=f"{sums.value}, key, alike",
+            # those who are told apart by key have one first event for each
+            first=f"day, visitor, dim, inside, PRIMARY KEY(day, visitor{', dim' if visitors == 'distinct' else ''})",
+            visitors=f"{sums.value}, visitors",
         )
-        db.execute(
-            "CREATE TEMP TABLE sums(dim, inside, requests, bots, errors, duration, timed, bytes, "
-            "PRIMARY KEY(dim, inside)) WITHOUT ROWID"
-        )
-        db.execute(ADD_UP.format(dim=dim, at=at, join="", where=where), values)
-        db.execute("CREATE TEMP TABLE keyed(dim PRIMARY KEY, key, number) WITHOUT ROWID")
-        shared = (
-            f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim" if key and key.dimension.table else ""
-        )
-        db.execute(
-            "INSERT INTO temp.keyed SELECT dim, key, min(dim) OVER (PARTITION BY key) FROM ("
-            f"SELECT r.dim AS dim, {key.text if key else 'r.dim'} AS key "
-            f"FROM (SELECT DISTINCT dim FROM temp.sums) r {shared})"
-        )
-        if visitors != "none":
-            db.execute(
-                "CREATE TEMP TABLE first(day, number, visitor, dim, inside, PRIMARY KEY(day, number, visitor)) "
-                "WITHOUT ROWID"
-            )
-            by_key = visitors == "distinct"
-            # + takes the column's affinity away, with which the comparison could not use the index
-            join = f"CROSS JOIN temp.keyed k ON k.dim = +({dim})" if by_key else ""
-            db.execute(
-                FIRST_EVENTS.format(
-                    number="k.number" if by_key else "0", dim=dim, at=at, join=join, where=where
-                ),
-                values,
-            )
+        conditions, parameters = self._matching(period.filters)
+        where = " AND ".join([*self._of_days(period), *conditions]) or "1"
+        values = (period.wsid, 1 if kind == SESSION else 0, *parameters)
+        written = sums.written.format(dim=dimension.value, inside=inside)
+        db.execute(ADD_UP.format(written=written, where=where), values)
+        shared = f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else ""
+        by_key = visitors == "distinct"
+        alike = "min(dim) OVER (PARTITION BY key)" if by_key else "dim"
+        db.execute(NAME.format(text=key.text, dim=sums.dim, shared=shared, alike=alike))
         found = {
             row[0]: Measures(row[1], 0, *(int(value) for value in row[2:]))
-            for row in db.execute(
-                "SELECT k.key, sum(requests), sum(bots), sum(errors), total(duration), sum(timed), total(bytes) "
-                "FROM temp.sums s JOIN temp.keyed k ON k.dim = s.dim WHERE s.inside GROUP BY k.key"
-            )
+            for row in db.execute(SUMS.format(dim=sums.dim, flags=sums.flags))
         }
-        if visitors != "none":
-            for row in db.execute(
-                "SELECT k.key, count(*) FROM temp.first f JOIN temp.keyed k ON k.dim = f.dim WHERE f.inside "
-                "GROUP BY k.key"
-            ):
-                found[row[0]] = found[row[0]]._replace(visitors=row[1])
+        if visitors == "none":
+            return found
+        db.execute(
+            FIRST_EVENTS.format(
+                dim="k.alike" if by_key else dimension.value,
+                inside=inside,
+                join=f"CROSS JOIN temp.keyed k ON k.dim = {dimension.value}" if by_key else "",
+                where=where,
+            ),
+            values,
+        )
+        db.execute(COUNT_FIRST)
+        for one, number in db.execute(VISITORS):
+            found[one] = found[one]._replace(visitors=number)
         return found
+
+    def _of_days(self, period: Period) -> list[str]:
+        """Conditions for events of the period's days: none where all events are, as all of their hours tell."""
+        hours = f"FROM log.buckets WHERE wsid = ?1 AND grain = {HOUR} ORDER BY start"
+        first, end = self._db.execute(
+            f"SELECT (SELECT start {hours} LIMIT 1), (SELECT start + length {hours} DESC LIMIT 1)",
+            (period.wsid,),
+        ).fetchone()
+        if first is None or (period.day_start <= first and end <= period.day_end):
+            return []
+        return [f"b.ts >= {period.day_start * 1000} AND b.ts < {period.day_end * 1000}"]
+
+    def _matching(self, filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
+        """Conditions as `conditions_of` gives them, with the numbers that match looked up in tables of their own."""
+        conditions, parameters = [], []
+        for number, one in enumerate(filters):
+            dimension = key_of(one.view).dimension
+            ((condition,), given) = conditions_of([one])
+            if dimension.table:
+                self._make(**{f"matching_{number}": "number INTEGER PRIMARY KEY"})
+                found = condition.removeprefix(f"{dimension.value} IN ")
+                self._db.execute(f"INSERT INTO temp.matching_{number} {found[1:-1]}", given)
+                conditions.append(f"{dimension.value} IN temp.matching_{number}")
+            else:
+                conditions.append(condition)
+                parameters += given
+        return conditions, parameters
+
+    def _make(self, **tables: str) -> None:
+        """Make temporary tables of these columns anew."""
+        for name, columns in tables.items():
+            self._db.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            rowid = "" if "INTEGER PRIMARY KEY" in columns else "WITHOUT ROWID"
+            self._db.execute(f"CREATE TEMP TABLE {name}({columns}) {rowid}")
+
+
+def _inside(period: Period) -> str:
+    """SQL for whether an event of the period's days is one of the period itself."""
+    if (period.start, period.end) == (period.day_start, period.day_end):
+        return "1"
+    return f"(b.ts >= {period.start * 1000} AND b.ts < {period.end * 1000})"
 
 
 def measures_of(row: Sequence[Any]) -> Measures:
@@ -167,14 +240,14 @@ def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
         value = key.dimension.value
         # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
         glob = pattern.replace("[", "[[]").replace("?", "[?]")
-        if key.dimension.table:
-            matches = (
-                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {key.text} GLOB ? "
-                f"UNION ALL SELECT 0 WHERE '' GLOB ?)"
+        not_ = "NOT " if negated else ""
+        if key.dimension.table:  # the values that pass are listed also where they are those that don't match
+            conditions.append(
+                f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {not_}{key.text} GLOB ? "
+                f"UNION ALL SELECT 0 WHERE {not_}'' GLOB ?)"
             )
             parameters += [glob, glob]
         else:
-            matches = f"{key.text.replace('r.dim', value)} GLOB ?"
+            conditions.append(f"{not_}{key.text.replace('r.dim', value)} GLOB ?")
             parameters.append(glob)
-        conditions.append(f"NOT ({matches})" if negated else matches)
     return conditions, parameters

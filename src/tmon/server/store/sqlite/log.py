@@ -21,6 +21,7 @@ from ..base import (
     Unavailable,
     outcome_of,
 )
+from .identities import Identities
 from .rows import Appended, Rows
 from .schema import DAY, HOUR, MONTH
 from .shared import Shared
@@ -39,6 +40,7 @@ class Log:
         self._db = connection
         self._limits = limits
         self._shared = Shared(connection)
+        self._identities = Identities(connection)
         self._hours: dict[tuple[int, int], tuple[int, bool]] = {}
         self._rows = Rows(connection, self._shared, self._hour)
 
@@ -51,6 +53,7 @@ class Log:
                 self._db.execute("COMMIT")
             except BaseException:
                 self.forget()
+                self._identities.forget()
                 self._hours.clear()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -76,10 +79,11 @@ class Log:
     def outcomes(self, ids: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Outcome]:
         """See Store.outcomes."""
         found: dict[tuple[int, bytes], Outcome] = {}
-        for at in range(0, len(ids), 500):
-            part = [one[1] for one in ids[at : at + 500]]
+        entries = list(self._identities.find([one[1] for one in ids]).values())
+        for at in range(0, len(entries), 500):
+            part = entries[at : at + 500]
             marks = ", ".join("?" * len(part))
-            query = f"SELECT {OUTCOME_COLUMNS} FROM entries WHERE envelope IN ({marks})"
+            query = f"SELECT {OUTCOME_COLUMNS} FROM entries WHERE seq IN ({marks}) AND envelope IS NOT NULL"
             for wsid, envelope, status, accepted, repeated, rejected, errors, message in self._db.execute(
                 query, part
             ):
@@ -126,6 +130,7 @@ class Log:
             outcomes.append(outcome)
             known[identity] = outcome
         self._rows.insert(appended)
+        self._identities.add((one.envelope.id, one.seq) for one in appended)
         self._db.execute("UPDATE meta SET value = ? WHERE name = 'next'", (following,))
         return outcomes
 

@@ -81,24 +81,33 @@ class Questions:
 
     # -- unfiltered -----------------------------------------------------------------------------------------------
 
-    def ranking(self, number: int, period: Period, limit: int, *, in_step: bool) -> Ranking:
-        """The largest keys of view `number` from its counts; `in_step` if it has counted what the totals have."""
+    def ranking(self, number: int, view: View, period: Period, limit: int, *, in_step: bool) -> Ranking:
+        """The largest keys of a view, by its number, from its counts.
+
+        `in_step` if it has counted what the totals have.
+        """
+        visitors: Any = view.visitors
         return ranking(
             self._db,
             number,
             _buckets(self._db, period),
             limit,
             adds_up=in_step and self._whole(number, period),
+            visitors=visitors,
         )
 
-    def figures(self, number: int, period: Period, keys: Sequence[str], *, in_step: bool) -> Ranking:
-        """These keys of view `number` from its counts; see `ranking`."""
+    def figures(
+        self, number: int, view: View, period: Period, keys: Sequence[str], *, in_step: bool
+    ) -> Ranking:
+        """These keys of a view from its counts; see `ranking`."""
+        visitors: Any = view.visitors
         return figures(
             self._db,
             number,
             _buckets(self._db, period),
             keys,
             adds_up=in_step and self._whole(number, period),
+            visitors=visitors,
         )
 
     def totals(self, period: Period) -> Measures:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The largest keys of a view, from its counts.
 
-A year of pages is some 70,000 rows. All of them are read for what decides about the order, and for visitors, which
-have no other total; the other measures are read for those keys that are shown, and as a whole from the totals, which
-every view of requests adds up to. Adding up row by row into a table with a key is faster here than GROUP BY, which
-sorts: for a year's pages this takes half of the time of one GROUP BY over all measures.
+A year of cities is some 100,000 rows, and hardly any of them decides who is largest. So the largest keys of each
+bucket are looked at first. A key that is among them in no bucket has at most what the last of them has in each: where
+the keys that were looked at leave that behind, they are the largest (as in the threshold algorithm of Fagin, Lotem and
+Naor, 2003). Where they don't, and where many keys are asked for, all rows are read for what decides about the order.
+
+The other measures are read for those keys that are shown, and as a whole from the totals, which every view of requests
+adds up to; those count visitors as views do whose `visitors` are "first". Adding up row by row into a table with a key
+is faster here than GROUP BY, which sorts.
 """
 
 from __future__ import annotations
@@ -12,9 +16,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import Literal
 
 from ..base import Measures, Ranking
 from .filtered import measures_of, ranking_of
+from .schema import LARGE
+
+Visitors = Literal["first", "distinct", "none"]
+"""How a view counts them; see the catalogue."""
 
 SUMS = "sum(c.requests), sum(c.visitors), sum(c.bots), sum(c.errors), total(c.duration), sum(c.timed), total(c.bytes)"
 
@@ -29,6 +38,15 @@ SELECT o.key, k.text FROM ordered o JOIN keys k ON k.id = o.key WHERE o.key <> 0
     (SELECT requests FROM ordered WHERE key <> 0 ORDER BY requests DESC LIMIT 1 OFFSET ? - 1), 0)
 ORDER BY o.requests DESC, k.text LIMIT ?
 """
+FEW = 100
+"""Of so many keys at most the largest are sought among those of each bucket."""
+MORE = 10
+"""How many more than are asked for are looked at in each bucket."""
+FIRST = f"""
+SELECT key, requests FROM counts INDEXED BY counts_large
+WHERE bucket = ? AND view = ? AND requests >= {LARGE} AND key <> 0 ORDER BY requests DESC LIMIT ?
+"""
+TEXTS = "SELECT id, text FROM keys WHERE id IN (SELECT value FROM json_each(?))"
 VISITORS = "SELECT sum(c.visitors) FROM ({buckets}) b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ?"
 AT_ONCE = 500
 """Keys that are looked up in one query."""
@@ -39,12 +57,52 @@ CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.key IN (SELECT value
 
 
 def ranking(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int, *, adds_up: bool
+    db: sqlite3.Connection,
+    view: int,
+    buckets: tuple[str, list[int]],
+    limit: int,
+    *,
+    adds_up: bool,
+    visitors: Visitors,
 ) -> Ranking:
     """The `limit` largest keys of a view (by number) in the buckets of an SQL query with its parameters.
 
-    `adds_up` says that the view has counted every request that the totals of those buckets have.
+    `adds_up` says that the view has counted every request that the totals of those buckets have; `visitors` how it
+    counts them.
     """
+    rows = _few(db, view, buckets, limit) if 0 < limit <= FEW else None
+    if rows is None:
+        return _of_all(db, view, buckets, limit, adds_up=adds_up)
+    return ranking_of(rows, _whole(db, view, buckets, adds_up=adds_up, visitors=visitors))
+
+
+def _few(
+    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int
+) -> list[tuple[str, Measures]] | None:
+    """The largest keys, from the largest ones of each bucket; None where those cannot tell."""
+    query, parameters = buckets
+    candidates: set[int] = set()
+    others = 0  # the most that a key can have that is not among them
+    for (bucket,) in db.execute(query, parameters).fetchall():
+        first = db.execute(FIRST, (bucket, view, limit + MORE)).fetchall()
+        candidates.update(key for key, _ in first)
+        others += first[-1][1] if len(first) == limit + MORE else LARGE - 1
+    if len(candidates) < limit:
+        return None
+    keys = json.dumps([*candidates])
+    texts = dict(db.execute(TEXTS, (keys,)))
+    rows = [
+        (texts[row[0]], measures_of(row[1:]))
+        for row in db.execute(SHOWN.format(sums=SUMS, buckets=query), (*parameters, view, keys))
+    ]
+    rows.sort(key=lambda row: (-row[1].requests, row[0]))
+    return rows[:limit] if rows[limit - 1][1].requests > others else None
+
+
+def _of_all(
+    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int, *, adds_up: bool
+) -> Ranking:
+    """The largest keys, and the sum of all visitors, from every row."""
     query, parameters = buckets
     db.execute(ORDERED)
     db.execute("DELETE FROM ordered")
@@ -61,7 +119,13 @@ def ranking(
 
 
 def figures(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], keys: Sequence[str], *, adds_up: bool
+    db: sqlite3.Connection,
+    view: int,
+    buckets: tuple[str, list[int]],
+    keys: Sequence[str],
+    *,
+    adds_up: bool,
+    visitors: Visitors,
 ) -> Ranking:
     """These keys of a view (by number) in those buckets, whatever their rank; see `ranking`."""
     query, parameters = buckets
@@ -77,10 +141,22 @@ def figures(
             SHOWN.format(sums=SUMS, buckets=query), (*parameters, view, json.dumps([*numbers.values()]))
         )
     }
-    whole = totals(db, 0 if adds_up else view, buckets)
-    (visitors,) = db.execute(VISITORS.format(buckets=query), (*parameters, view)).fetchone()
     rows = [(key, found.get(numbers.get(key, 0), Measures())) for key in wanted]
-    return ranking_of(rows, whole._replace(visitors=visitors or 0))
+    return ranking_of(rows, _whole(db, view, buckets, adds_up=adds_up, visitors=visitors))
+
+
+def _whole(
+    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], *, adds_up: bool, visitors: Visitors
+) -> Measures:
+    """The sums of all keys of a view."""
+    whole = totals(db, 0 if adds_up else view, buckets)
+    if not adds_up or visitors == "first":  # the totals count visitors as such a view does
+        return whole
+    if visitors == "none":
+        return whole._replace(visitors=0)
+    query, parameters = buckets
+    (of_keys,) = db.execute(VISITORS.format(buckets=query), (*parameters, view)).fetchone()
+    return whole._replace(visitors=of_keys or 0)
 
 
 def totals(db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]]) -> Measures:

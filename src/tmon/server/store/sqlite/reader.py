@@ -59,7 +59,7 @@ class SqliteReader(Reader):
             if period.filters:
                 return ask.filtered.ranking(known, period, limit)
             in_step = owner == IN_STEP and known.kind == REQUEST
-            return ask.ranking(number, period, limit, in_step=in_step)
+            return ask.ranking(number, known, period, limit, in_step=in_step)
 
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._questions() as ask:
@@ -67,7 +67,7 @@ class SqliteReader(Reader):
             if period.filters:
                 return ask.filtered.figures(known, period, keys)
             in_step = owner == IN_STEP and known.kind == REQUEST
-            return ask.figures(number, period, keys, in_step=in_step)
+            return ask.figures(number, known, period, keys, in_step=in_step)
 
     def totals(self, period: Period) -> Measures:
         with self._questions() as ask:
