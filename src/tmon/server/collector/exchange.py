@@ -242,6 +242,7 @@ class Exchange:
             connection = "keep-alive"
         sent = as_bytes(response, connection=connection, without_body=head.method == "HEAD")
         self._leave(response.status)
+        self._handler = None  # it refers back: without this both would wait for the collector of garbage
         self.line.answered(sent)
 
     def stream(self, response: Response) -> bool:

@@ -176,7 +176,7 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
     connection.execute(
         "PRAGMA temp.secure_delete=OFF"
     )  # a batch lives in memory only, and is emptied at each pass
-    connection.execute("PRAGMA cache_size=-8192")
+    connection.execute("PRAGMA cache_size=-4096")
     connection.create_function("key_text", 1, key_text, deterministic=True)
     return connection
 
