@@ -7,7 +7,7 @@ import { clock, duration } from "./numbers.js";
 const EVERY_MS = 1000;
 const SAID_MS = 1500;
 const waiting = document.getElementById("waiting");
-const ask = asking(waiting.dataset.wsid);
+const ask = asking(waiting.dataset.base);
 const began = performance.now();
 
 const uncover = document.getElementById("uncover");

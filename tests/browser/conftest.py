@@ -109,6 +109,10 @@ def address(server: ServerProcess) -> str:
 
 @pytest.fixture(scope="package")
 def login(browser: Browser, address: str) -> Any:
+    return log_in(browser, address)
+
+
+def log_in(browser: Browser, address: str) -> Any:
     """The cookies of the owner, who has logged in by the page."""
     context = browser.new_context()
     page = context.new_page()

@@ -36,6 +36,9 @@ def test_numbers_are_written_one_way(page: Page) -> None:
             m.share(215, 1000), m.share(7, 10000), m.share(1, 1000000), m.share(0, 5), m.share(0, 0),
             m.duration(0.5), m.duration(184), m.duration(3010), m.duration(null),
             m.bytes(999), m.bytes(62400000000), m.bytes(1500),
+            m.changeOfShare(0.017, 0.0146), m.changeOfShare(0.5, 0.2),
+            m.changeOfShare(0.1, null), m.changeOfShare(0.1, 0.1),
+            m.changeOfDuration(184, 168), m.changeOfDuration(100, 3100), m.changeOfDuration(100, null),
             m.change(112, 100), m.change(50, 100), m.change(5, 0), m.change(100, 100), m.change(5000, 1),
             m.clock(12), m.clock(2961), m.clock(6217), m.short(1500), m.short(50),
         ]""",
@@ -46,6 +49,7 @@ def test_numbers_are_written_one_way(page: Page) -> None:
         *("21.5%", "0.07%", "<0.01%", "0%", "\N{EN DASH}"),
         *("0.5 ms", "184 ms", "3.01 s", "\N{EN DASH}"),
         *("999 B", "62.4 GB", "1.5 kB"),
+        *("↑ 0.24 pp", "↑ 30.0 pp", "", "", "↑ 16 ms", "↓ 3 s", ""),
         *("↑ 12.0%", "↓ 50.0%", "", "", "↑ >999%"),
         *("12 s", "49:21", "1:43:37", "1.5k", "50"),
     ]

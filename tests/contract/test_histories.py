@@ -24,8 +24,9 @@ from tests.contract.build import DAY_MS, HOUR_MS, NOW, SMALL, event, identity
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event, Rejected
+from tmon.server.query.parameters import SORTS
 from tmon.server.query.period import Bounds, plan
-from tmon.server.store import Box, Envelope, Filter, Grain, Period, Span, Store, open_store
+from tmon.server.store import Box, Envelope, Filter, Grain, Page, Period, Span, Store, open_store
 
 EXAMPLES = int(os.environ.get("HISTORIES", "40"))
 ZONES = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Europe/Vienna", "UTC"]
@@ -302,6 +303,10 @@ class History:
             self.alike(lambda store, grain=grain: store.series(grain, asked))
         for name in self.memory.views():
             self.alike(lambda store, name=name: store.ranking(name, asked, limit))
+            self.alike(lambda store, name=name: store.page(name, asked, Page(limit, limit // 2)))
+            for sort in SORTS:
+                one = Page(limit, limit // 3, "a" if limit % 2 else "", sort)
+                self.alike(lambda store, name=name, one=one: store.page(name, asked, one))
             self.alike(lambda store, name=name: store.complete_from(asked, name))
             keys = ["AT", "", *(key for key, _ in self.memory.ranking(name, asked, 2).rows), "nobody's"]
             self.alike(lambda store, name=name, keys=keys: store.figures(name, asked, keys))

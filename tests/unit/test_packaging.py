@@ -267,6 +267,18 @@ def test_what_is_bundled_beside_what_is_imported_is_licensed_too() -> None:
     ] == []
 
 
+def test_what_only_the_tests_need_is_not_served(build_script: ModuleType) -> None:
+    lock = json.loads((CHECKOUT / "package-lock.json").read_text("utf-8"))["packages"]
+    only_tests = {name.removeprefix("node_modules/") for name, one in lock.items() if one.get("dev")}
+
+    assert only_tests == {"axe-core"}
+    taken = " ".join(
+        (*build_script.BUNDLES.values(), *build_script.COPIES.values(), *build_script.BUNDLED_LICENCES)
+    )
+    assert [name for name in only_tests if name in taken] == []
+    assert [path.name for path in vendored().iterdir() if "axe" in path.name] == []
+
+
 def test_no_third_party_code_is_in_git() -> None:
     if not (CHECKOUT / ".git").exists():
         pytest.skip("this is no git checkout")

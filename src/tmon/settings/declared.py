@@ -17,6 +17,7 @@ from typing import Any
 
 from . import parsing
 from .errors import SettingError
+from .mail import MailServer
 from .proxies import TrustedProxies
 
 
@@ -135,6 +136,15 @@ class Settings:
         these are X-Forwarded-For and X-Forwarded-Proto believed.""",
         default="",
         default_in_words="none",
+    )
+    email: MailServer | None = _setting(
+        "TMON_EMAIL_URL",
+        MailServer.parse,
+        """The mail server by which invitations and links to set a new password are sent, and the address that they
+        are from: `smtps://`, `submission://` (STARTTLS) or `smtp://user:password@host:port?from=address`. Without
+        it such links are shown, to be copied.""",
+        secret=True,
+        default_in_words="none; links are copied by hand",
     )
     dsn: str | None = _setting(
         "TMON_DSN",

@@ -8,13 +8,13 @@ const OFFLINE_S = 300;
 const EVERY_MS = 500;
 
 /**
- * Watches a web service: `tick(data)` and `request(data)` for what comes, `state(now)` twice a second with
+ * Watches what is below `base`, as `asking` does: `tick(data)` and `request(data)` for what comes, `state(now)` twice a second with
  * {state: "connecting" | "live" | "stale" | "offline", age_s, attempt, next_s, since}, and `again()` when it is back.
  * `since` is the time of the last message in Unix seconds. Is closed while nobody sees the page.
  */
 export class LiveStream {
-  constructor(wsid, { tick, request, state, again }) {
-    this._url = `/${wsid}/data/live`;
+  constructor(base, { tick, request, state, again }) {
+    this._url = `${base}/data/live`;
     this._hear = { tick, request };
     this._state = state;
     this._again = again;

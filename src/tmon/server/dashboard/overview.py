@@ -61,6 +61,7 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         empty = False
     context = {
         "webservice": webservice,
+        "base": f"/{webservice.wsid}",
         "others": others(request),
         "manages": request.role >= Role.MANAGER,
     }
@@ -72,7 +73,8 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)
     else:
-        context["panels"] = [view for view in services.questions.views() if view.panel != "none"]
+        views = services.questions.views()
+        context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
         context["latency"] = any(view.name == "latency" for view in services.questions.views())
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"

@@ -22,6 +22,8 @@ class Services:
     """What answers questions, what knows the web services' calendars, and what has the store change something."""
 
     questions: Questions
+    public_questions: Questions
+    """For guests: of views that are public, and filtered by such."""
     live: Live
     keyring: Keyring
     ask: Ask
@@ -72,7 +74,14 @@ def wire(
     `clock` gives the Unix time in seconds. `ask` is for what changes the store.
     """
     global _wired  # noqa: PLW0603 - Django makes the views, so there is nobody to hand this to
-    _wired = Services(Questions(store, settle, clock), Live(store, settle, clock), keyring, ask, Errands())
+    _wired = Services(
+        Questions(store, settle, clock),
+        Questions(store, settle, clock, public=True),
+        Live(store, settle, clock),
+        keyring,
+        ask,
+        Errands(),
+    )
 
 
 def wired() -> Services:

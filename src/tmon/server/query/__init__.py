@@ -11,7 +11,7 @@ from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 from .answers import Answer, LedgerRow
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
-from .questions import Questions, Settle, Subject
+from .questions import Noted, Questions, Settle, Subject
 from .tables import Kind, as_csv
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LedgerRow",
     "Live",
     "NoSuchView",
+    "Noted",
     "QuestionError",
     "Questions",
     "Reader",

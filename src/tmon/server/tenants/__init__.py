@@ -10,8 +10,13 @@
     keys, tokens    issue, revoke, open
     accounts        what is done with users, web services, members and tokens
     audit           who has done what
+    sharing, guests the links by which guests read, and their door
+    invitations     links that make members
+    mail            sends some of these links
+    throttle        slows down who guesses
     erasures        what is erased from the store
     rights, access  who may read what, and how requests say who they are
+    annotating      what people note about moments
     deletions       what the store has still to drop
 """
 

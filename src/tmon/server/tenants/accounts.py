@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
@@ -80,6 +81,19 @@ def set_password(name: str, password: str | None = None, by: Actor | None = None
         user.save(update_fields=["password"])
         audit.record(by, Act.PASSWORD_CHANGED, user=name)
     return password
+
+
+def set_email(user: User, address: str, by: Actor | None = None) -> None:
+    """Say where a link to set a new password may be sent; nowhere for an empty address."""
+    try:
+        if address:
+            validate_email(address)
+    except ValidationError as error:
+        raise Refused(f"the address of {user.get_username()!r} is not changed: {_in_words(error)}") from None
+    with transaction.atomic():
+        user.email = address
+        user.save(update_fields=["email"])
+        audit.record(by, Act.EMAIL_CHANGED, user=user.get_username())
 
 
 def user_named(name: str) -> User:

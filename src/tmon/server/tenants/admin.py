@@ -15,12 +15,12 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from . import accounts, audit, keys
+from . import accounts, audit, keys, resetting
 from .audit import Act, in_administration
 from .errors import TenantsError
 from .models import AuditEntry, Key, Membership, Token, WebService
@@ -367,6 +367,22 @@ admin.site.unregister(User)
 @admin.register(User)
 class AuditedUserAdmin(_UserPages):
     """Django's pages of users, whose acts are in the audit log."""
+
+    actions = ("reset_links",)
+
+    @admin.action(description="Make links to set a new password", permissions=["change"])
+    def reset_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
+        """Show a link for each selected user, once: it is in no message and in no list."""
+        by, base_url = in_administration(request), base_url_of(request)
+        links = [(user.get_username(), base_url + resetting.path_for(user, by)) for user in queryset]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Links to set a new password",
+            "links": links,
+        }
+        response = render(request, "admin/reset_links.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save, and say so."""

@@ -14,11 +14,11 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tmon.server.tenants import NotFound, Refused, accounts, audit
+from tmon.server.tenants import NotFound, Refused, accounts, audit, mail
 from tmon.server.tenants.models import Token, WebService
 from tmon.server.tenants.rights import Role, readable_by
 
-from .forms import NewPassword, NewToken, NewWebService
+from .forms import NewAddress, NewPassword, NewToken, NewWebService
 from .frame import UTC, account_settings, done, moment, refused, sentence
 
 TOKENS = 100
@@ -159,6 +159,22 @@ def password(request: Mine) -> HttpResponseBase:
             for entry in acts
         ],
     )
+
+
+@own_account
+@require_http_methods(["GET", "HEAD", "POST"])
+def email(request: Mine) -> HttpResponseBase:
+    """Say where mail goes; the password is asked for, and guesses are throttled like logins."""
+    user = request.user
+    form = NewAddress(request.POST or None, initial={"email": user.email})
+    if request.method == "POST" and form.is_valid():
+        name = user.get_username()
+        if authenticate(request, username=name, password=form.cleaned_data["current"]) is None:
+            form.add_error("current", "This is not your password.")
+        else:
+            accounts.set_email(user, form.cleaned_data["email"], audit.on_page(user))
+            return done(request, "Your e-mail address is changed.", "account-email")
+    return account_settings(request, "account-email", form=form, mail=mail.is_set_up())
 
 
 def _shown(token: Token) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from tmon.server.tenants.models import IpPolicy, MemberRole, WebService
+from tmon.server.tenants.sharing import PERIODS
 
 Data = QueryDict | None
 """What was sent, None where the form is only shown."""
+LINK_DAYS = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 EXACT = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 """Attributes of a field whose text has to be given letter by letter."""
 
@@ -232,3 +234,64 @@ class NewPassword(forms.Form):
         if cleaned.get("fresh") and cleaned.get("again") and cleaned["fresh"] != cleaned["again"]:
             self.add_error("again", "This is not the same password.")
         return cleaned
+
+
+class NewLink(forms.Form):
+    """What a share link is called, what is asked of its guests, how long it is valid, and what it opens with."""
+
+    label = forms.CharField(
+        label="Label",
+        max_length=120,
+        required=False,
+        help_text="Who it is for. Guests don't see it.",
+    )
+    password = forms.CharField(
+        label="Password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text="Empty: the link alone is enough.",
+    )
+    days = forms.TypedChoiceField(
+        label="Valid for",
+        choices=[("", "until it is revoked"), *((str(days), said) for days, said in LINK_DAYS.items())],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+    period = forms.ChoiceField(
+        label="Opens with",
+        choices=[(name, f"the last {said}" if said[0].isdigit() else said) for name, said in PERIODS.items()],
+        required=False,
+    )
+
+    def clean_password(self) -> str:
+        """None, or one that is hard to guess."""
+        password: str = self.cleaned_data["password"]
+        if password:
+            validate_password(password)
+        return password
+
+
+class NewInvitation(forms.Form):
+    """As what somebody is invited, and where to."""
+
+    role = forms.ChoiceField(
+        label="Role", choices=[(value, value.capitalize()) for value in MemberRole.values]
+    )
+    email = forms.EmailField(label="E-mail address", max_length=254, required=False)
+
+
+class NewAddress(forms.Form):
+    """Where a link to set a new password may be sent; one's password, since that is as good as one."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        required=False,
+        widget=forms.EmailInput({"autocomplete": "email"}),
+        help_text="Empty: no mail, so a lost password needs whoever runs this server.",
+    )
+    current = forms.CharField(
+        label="Your password", strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )

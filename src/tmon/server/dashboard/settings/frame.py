@@ -36,6 +36,8 @@ SECTIONS = (
     Section("settings-general", "General", Role.MANAGER),
     Section("settings-keys", "Keys", Role.MANAGER),
     Section("settings-members", "Members", Role.MANAGER),
+    Section("settings-invitations", "Invitations", Role.MANAGER),
+    Section("settings-sharing", "Share links", Role.MANAGER),
     Section("settings-privacy", "Privacy and retention", Role.MANAGER),
     Section("settings-sources", "Sources", Role.VIEWER),
     Section("settings-quarantine", "Quarantine", Role.MANAGER),
@@ -47,6 +49,7 @@ ACCOUNT_SECTIONS = (
     ("account", "Web services"),
     ("account-tokens", "API tokens"),
     ("account-password", "Password"),
+    ("account-email", "E-mail"),
 )
 
 
