@@ -108,22 +108,25 @@ def ids(server: ServerProcess, fresh: Fresh) -> dict[str, int | str]:
     return {"busy": service.wsid, "fresh": fresh().wsid, "slug": slug}
 
 
-@pytest.mark.parametrize("width", [1440, 360])
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("shown", PAGES, ids=lambda one: one.name.replace(" ", "-"))
-def test_nothing_serious_is_wrong_with(
-    opened: Opening, ids: dict[str, int | str], shown: Shown, scheme: str, width: int
-) -> None:
+def test_nothing_serious_is_wrong_with(opened: Opening, ids: dict[str, int | str], shown: Shown) -> None:
     watched = opened(
         "/healthz",
         logged_in=shown.logged_in,
-        color_scheme=scheme,
-        viewport={"width": width, "height": 900},
         reduced_motion="reduce",  # nothing is looked at while it fades
     )
     watched.allowed.append("404")
     page = watched.page
     page.goto(f"{watched.address}{shown.path.format(**ids)}")
     expect(page.locator(shown.ready).first).to_be_visible()
-    expect(page.locator(".asking:visible, .still:visible")).to_have_count(0)  # paler than they will be
-    assert grave(page) == []
+    found: dict[str, list[str]] = {}
+    for width in (1440, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            expect(page.locator(".asking:visible, .still:visible")).to_have_count(
+                0
+            )  # paler than they will be
+            if wrong := grave(page):
+                found[f"{width} px, {scheme}"] = wrong
+    assert found == {}
