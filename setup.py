@@ -20,11 +20,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 from setuptools import Command, setup
 from setuptools.command.build import build
@@ -42,10 +45,10 @@ VENDOR = ROOT / "static" / "vendor"
 BUNDLES = {
     "uplot.js": 'export { default } from "uplot";',
     "geography.js": """
-        export { geoEqualEarth, geoPath } from "d3-geo";
-        export { select } from "d3-selection";
-        export { zoom, zoomIdentity } from "d3-zoom";
-        export { feature, mesh } from "topojson-client";
+        export { geoEqualEarthRaw } from "d3-geo";
+        export { pointer, pointers, select } from "d3-selection";
+        export { zoom } from "d3-zoom";
+        export { feature } from "topojson-client";
     """,
 }
 """ES modules that esbuild makes, by name: what the dashboard imports of each library, and nothing else of it."""
@@ -56,8 +59,29 @@ COPIES = {
     "geist-mono-latin.woff2": "@fontsource-variable/geist-mono/files/geist-mono-latin-wght-normal.woff2",
 }
 COUNTRIES = "countries.json"
+COUNTRIES_DETAILED = "countries-detailed.json"
+TOLERANCE = 0.12
+"""Degrees by which the borders of the whole map may be off: a third of a pixel where the world is 900 pixels wide."""
+COARSER = 5
+"""So much wider is the grid of the whole map's borders than that of world-atlas, which is 0.0036 degrees."""
+OWN_CODES = {
+    "Indian Ocean Ter.": {"CX": (105, -11, 106, -10), "CC": (96, -13, 97, -11)},
+    "France": {
+        "GF": (-55, 2, -51, 6),
+        "GP": (-62, 15.8, -61, 16.6),
+        "MQ": (-61.3, 14.3, -60.7, 15),
+        "RE": (55, -21.5, 56, -20.8),
+        "YT": (44.9, -13.1, 45.4, -12.6),
+    },
+    "Netherlands": {"BQ": (-69, 12, -63, 18)},
+    "Norway": {"SJ": (10, 74, 35, 82), "BV": (3, -55, 4, -54)},
+}
+"""Parts that Natural Earth draws with their country, and ISO 3166-1 and GeoIP databases by a code of their own.
+
+Of each the box in degrees in which it begins: west, south, east, north.
+"""
 LICENCES = "LICENCES.txt"
-VENDORED = (*BUNDLES, *COPIES, COUNTRIES, LICENCES)
+VENDORED = (*BUNDLES, *COPIES, COUNTRIES, COUNTRIES_DETAILED, LICENCES)
 BUNDLED_LICENCES = (
     *("uplot", "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-array", "d3-geo", "d3-interpolate"),
     *(
@@ -198,21 +222,91 @@ def bundle(name: str, source: str) -> None:
         raise ExecError(f"esbuild could not make static/vendor/{name}:\n{done.stdout.strip()[-2000:]}")
 
 
-def borders() -> str:
-    """The world's countries (Natural Earth, 1:50 million) as TopoJSON whose ids are ISO 3166-1 alpha-2 codes.
+Point = tuple[int, int]
 
-    Without Antarctica. What has no code of its own there has no id, but Kosovo is XK, as GeoIP databases have it.
+
+def borders(detail: str) -> dict[str, Any]:
+    """The world's countries (Natural Earth, `detail` "50m" or "10m") as TopoJSON with ISO 3166-1 alpha-2 codes as ids.
+
+    What has no code of its own there has no id, but Kosovo is XK, as GeoIP databases have it.
     """
-    atlas = json.loads((MODULES / "world-atlas" / "countries-50m.json").read_text("utf-8"))
+    atlas: dict[str, Any] = json.loads(
+        (MODULES / "world-atlas" / f"countries-{detail}.json").read_text("utf-8")
+    )
     codes = json.loads((MODULES / "i18n-iso-countries" / "codes.json").read_text("utf-8"))
     alpha2 = {numeric: two for two, _, numeric, *_ in codes}
-    shapes = []
+    shapes: list[dict[str, Any]] = []
     for shape in atlas["objects"]["countries"]["geometries"]:
-        code = "XK" if shape["properties"]["name"] == "Kosovo" else alpha2.get(shape.get("id", ""))
-        if code != "AQ":
-            shapes.append({"type": shape["type"], "arcs": shape["arcs"], **({"id": code} if code else {})})
+        name = shape["properties"]["name"]
+        code = "XK" if name == "Kosovo" else alpha2.get(shape.get("id", ""))
+        parts: dict[str | None, list[Any]] = {}
+        for polygon in shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]:
+            start = begins(atlas, polygon)
+            own = [part for part, box in OWN_CODES.get(name, {}).items() if within(start, box)]
+            parts.setdefault(own[0] if own else code, []).append(polygon)
+        for part, polygons in parts.items():
+            shapes.append({"type": "MultiPolygon", "arcs": polygons, **({"id": part} if part else {})})
     atlas["objects"] = {"countries": {"type": "GeometryCollection", "geometries": shapes}}
-    return json.dumps(atlas, separators=(",", ":"))
+    return atlas
+
+
+def begins(atlas: dict[str, Any], polygon: list[list[int]]) -> tuple[float, float]:
+    """The longitude and latitude where the polygon's first arc starts."""
+    at = polygon[0][0]
+    arc = atlas["arcs"][at if at >= 0 else ~at]
+    (x, y), (by_x, by_y), (from_x, from_y) = (
+        arc[0],
+        atlas["transform"]["scale"],
+        atlas["transform"]["translate"],
+    )
+    return x * by_x + from_x, y * by_y + from_y
+
+
+def within(point: tuple[float, float], box: tuple[float, float, float, float]) -> bool:
+    """Tell whether the box (west, south, east, north) has the point."""
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+
+
+def coarser(atlas: dict[str, Any]) -> dict[str, Any]:
+    """The same borders with as few points as TOLERANCE allows, on a grid COARSER times as wide; no island is lost."""
+    by_x, by_y = atlas["transform"]["scale"]
+    arcs = []
+    for steps in atlas["arcs"]:
+        points = list(
+            accumulate((tuple(step) for step in steps), lambda one, two: (one[0] + two[0], one[1] + two[1]))
+        )
+        kept = simplified(points, TOLERANCE / by_x, by_y / by_x)
+        grid = [(round(x / COARSER), round(y / COARSER)) for x, y in kept]
+        fresh = [grid[0], *(now for before, now in pairwise(grid) if now != before)]
+        fresh = fresh if len(fresh) > 1 else [fresh[0], fresh[0]]
+        arcs.append([fresh[0], *((x - at_x, y - at_y) for (at_x, at_y), (x, y) in pairwise(fresh))])
+    scale = [by_x * COARSER, by_y * COARSER]
+    return {**atlas, "arcs": arcs, "transform": {**atlas["transform"], "scale": scale}}
+
+
+def simplified(points: list[Point], tolerance: float, steep: float) -> list[Point]:
+    """The points that a line needs to be off by less than `tolerance` (Douglas and Peucker 1973).
+
+    `steep` is the length of a step of y in steps of x. A ring keeps four points at least.
+    """
+    last = len(points) - 1
+    kept = {0, last}
+    waiting = [(0, last, 2 if points[0] == points[last] else 0)]
+    while waiting:
+        start, end, needed = waiting.pop()
+        (x, y), (to_x, to_y) = points[start], points[end]
+        across, up = to_x - x, (to_y - y) * steep
+        length = math.hypot(across, up)
+        farthest, at = -1.0, start
+        for index in range(start + 1, end):
+            right, above = points[index][0] - x, (points[index][1] - y) * steep
+            far = abs(across * above - up * right) / length if length else math.hypot(right, above)
+            if far > farthest:
+                farthest, at = far, index
+        if farthest >= 0 and (farthest > tolerance or needed):
+            kept.add(at)
+            waiting += [(start, at, max(0, needed - 1)), (at, end, max(0, needed - 1))]
+    return [points[index] for index in sorted(kept)]
 
 
 def licences() -> str:
@@ -236,9 +330,10 @@ def make_vendor() -> None:
         bundle(name, source)
     for name, path in COPIES.items():
         put(MODULES / path, VENDOR / name)
-    (VENDOR / COUNTRIES).write_text(borders(), "utf-8")
+    for name, atlas in ((COUNTRIES, coarser(borders("50m"))), (COUNTRIES_DETAILED, borders("10m"))):
+        (VENDOR / name).write_text(json.dumps(atlas, separators=(",", ":")), "utf-8")
     (VENDOR / LICENCES).write_text(licences(), "utf-8")
-    for name in (*BUNDLES, COUNTRIES):
+    for name in (*BUNDLES, COUNTRIES, COUNTRIES_DETAILED):
         content = (VENDOR / name).read_bytes()
         (VENDOR / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
     say(f"the dashboard's third-party parts are in {VENDOR}")

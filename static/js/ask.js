@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Asks the JSON API (docs/api.md) of one web service.
+// Asks the JSON API (docs/api.md) of one web service, at its own address or at that of a share link.
 
 export const PATIENCE_MS = 10_000;
 
@@ -15,27 +15,35 @@ export class NoAnswer extends Error {
   }
 }
 
+/** The words of the API as a sentence. */
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 /** The address of a question. A parameter whose value is a list is given once for each. */
-function address(wsid, path, parameters) {
+function address(base, path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
-  return `/${wsid}/data/${path}${query.size ? `?${query}` : ""}`;
+  return `${base}/data/${path}${query.size ? `?${query}` : ""}`;
 }
 
 /**
- * A function ask(path, parameters, signal) for the web service `wsid`: resolves to the whole answer. Rejects with
- * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV.
+ * A function ask(path, parameters, signal) for what is below `base`, "/7" or "/share/…": resolves to the whole answer. Rejects with
+ * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV, and
+ * `ask.tell(path, method, content, token)` changes something, with the token against forgery of the page.
+ * Where `ask.heard` is set it is told of each answer when that was asked for, when it came (both by performance.now()), and
+ * its Date header.
  */
-export function asking(wsid) {
+export function asking(base) {
   const ask = async (path, parameters = {}, signal = null) => {
     const late = AbortSignal.timeout(PATIENCE_MS);
+    const sent = performance.now();
     let response;
     let content;
     try {
-      response = await fetch(address(wsid, path, parameters), {
+      response = await fetch(address(base, path, parameters), {
         headers: { Accept: "application/json" },
         cache: "no-store",
         signal: signal ? AbortSignal.any([signal, late]) : late,
       });
+      ask.heard?.(sent, performance.now(), response.headers.get("Date"));
       content = await response.json();
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -45,7 +53,24 @@ export function asking(wsid) {
     if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
     return content;
   };
-  ask.csv = (path, parameters) => address(wsid, path, { ...parameters, format: "csv" });
+  ask.tell = async (path, method, content, token) => {
+    let response;
+    let answer;
+    try {
+      response = await fetch(address(base, path, {}), {
+        method,
+        headers: { Accept: "application/json", "X-CSRFToken": token, ...(content ? { "Content-Type": "application/json" } : {}) },
+        body: content ? JSON.stringify(content) : null,
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      answer = await response.json();
+    } catch {
+      throw new NoAnswer(response?.status ?? 0, "The server can't be reached. Nothing was changed, or it can't be told.");
+    }
+    if (!response.ok) throw new NoAnswer(response.status, sentence(answer.message) ?? `The server said ${response.status}.`);
+    return answer;
+  };
+  ask.csv = (path, parameters) => address(base, path, { ...parameters, format: "csv" });
   return ask;
 }
 
@@ -67,5 +92,6 @@ export function inTurn(ask, most) {
     }
   };
   asked.csv = ask.csv;
+  asked.tell = ask.tell; // somebody waits for it
   return asked;
 }

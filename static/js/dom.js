@@ -12,6 +12,11 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
+/** The parts that there are, with spaces between them: so they are read as words, also where they are laid out apart. */
+export function spaced(...parts) {
+  return parts.filter(Boolean).flatMap((part, at) => (at ? [" ", part] : [part]));
+}
+
 /** Set an element's text where it differs, so that nothing is laid out anew for the same figure. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

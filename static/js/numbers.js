@@ -86,6 +86,21 @@ export function change(now, before) {
   return `${value > 0 ? "↑" : "↓"} ${one.format(Math.abs(value))}%`;
 }
 
+/** The change of a share (0 to 1) in percentage points, "↑ 0.24 pp"; "" where there is none to speak of. */
+export function changeOfShare(now, before) {
+  if (now === null || before === null) return "";
+  const points = Math.abs(now - before) * 100;
+  if (points < 0.005) return "";
+  return `${now > before ? "↑" : "↓"} ${points < 1 ? two.format(points) : one.format(points)} pp`;
+}
+
+/** The change of a duration in milliseconds, "↑ 16 ms". */
+export function changeOfDuration(now, before) {
+  if (now === null || before === null || now === undefined || before === undefined) return "";
+  const words = duration(Math.abs(now - before));
+  return Math.abs(now - before) < Math.max(0.05, before * 0.0005) ? "" : `${now > before ? "↑" : "↓"} ${words}`;
+}
+
 /** Seconds as a clock counts them: "49:21", "1:43:37", under a minute "12 s". */
 export function clock(seconds) {
   const all = Math.max(0, Math.floor(seconds));

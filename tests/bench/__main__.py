@@ -23,10 +23,12 @@ from typing import Any
 
 import structlog
 
-from . import batches, corpus, dashboard, deletion, questions, serving, singles, year
+from . import batches, corpus, dashboard, deletion, questions, serving, singles, soak, year
 from .table import Table, progress
 
 PARTS = ("singles", "several", "batches", "dashboard", "questions", "deletion")
+ASKED_FOR = ("soak",)
+"""Parts that run only where they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seconds=extent.watched_s,
                 warming=extent.warming,
             )
+        if "soak" in parts:
+            minutes = 0.1 if arguments.quick else arguments.minutes
+            soak.measure(table, fresh("soak"), service, site, seconds=60 * minutes)
         if "questions" in parts or "deletion" in parts:
             _years(table, fresh, service, site, extent, parts)
         table.print()
@@ -153,7 +158,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="everything with little data, in a minute: shows that it runs"
     )
     parser.add_argument(
-        "--only", choices=PARTS, action="append", help="run this part; may be given several times"
+        "--only",
+        choices=PARTS + ASKED_FOR,
+        action="append",
+        help="run this part; may be given several times (soak runs only so)",
+    )
+    parser.add_argument(
+        "--minutes", metavar="N", type=float, default=30, help="how long soak lasts (default: 30)"
     )
     parser.add_argument(
         "--processes",

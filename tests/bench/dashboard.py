@@ -191,6 +191,14 @@ def _fill(table: Table, seen: _Seen, report: load.Report, before: str) -> None:
     )
 
 
+def log_in(page: Page, server: Server, path: str) -> None:
+    """Log in as the owner of everything, and go to this path of the server."""
+    page.goto(f"http://{HOST}:{server.port}/login?next={quote(path)}")
+    page.get_by_label("User name").fill("harbour")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
 def _watched(chromium: str, server: Server, service: WebService, seconds: float) -> _Seen:
     from playwright.sync_api import sync_playwright
 
@@ -200,7 +208,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
         figure = _opened(page, server, service)
         page.wait_for_timeout(1_000 * CALM_S)
         figure.evaluate(NOTE_FIGURES)
-        began, cpu, memory = time.monotonic(), _chromium_cpu_s(), [server.memory() or Memory(1, 0)]
+        began, cpu, memory = time.monotonic(), chromium_cpu_s(), [server.memory() or Memory(1, 0)]
         server_s = server.cpu_s()
         told = []
         while time.monotonic() < began + seconds:
@@ -209,7 +217,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
             memory.append(server.memory() or Memory(1, 0))
             page.wait_for_timeout(1_000 * EACH_S)
         took = time.monotonic() - began
-        page_s, all_s = (end - begin for begin, end in zip(cpu, _chromium_cpu_s(), strict=True))
+        page_s, all_s = (end - begin for begin, end in zip(cpu, chromium_cpu_s(), strict=True))
         server_s = server.cpu_s() - server_s
         shown = _shown(page, told[-1].requests)
         browser.close()
@@ -218,10 +226,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
 
 def _opened(page: Page, server: Server, service: WebService) -> Locator:
     """Log in and open the dashboard; returns the element with the requests of the period."""
-    page.goto(f"http://{HOST}:{server.port}/login?next={quote(f'/view/dashboard/{service.wsid}')}")
-    page.get_by_label("User name").fill("harbour")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, server, f"/view/dashboard/{service.wsid}")
     figure = page.locator('[data-tile="requests"] .tile-value b')
     figure.filter(has_text=re.compile("[0-9]")).wait_for()
     return figure
@@ -256,7 +261,7 @@ def _own_bytes(server: Server) -> int:
     return memory.rss - memory.mapped if memory else 0
 
 
-def _chromium_cpu_s() -> tuple[float, float]:
+def chromium_cpu_s() -> tuple[float, float]:
     """Processor time of our Chromium so far: of its processes that run pages, and of all."""
     pages = everything = 0.0
     for process in _descendants(os.getpid()):

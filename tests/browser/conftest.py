@@ -85,7 +85,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose owner of everything has a password."""
-    with ServerProcess(tmp_path_factory.mktemp("browser") / "data") as running:
+    with ServerProcess(
+        tmp_path_factory.mktemp("browser") / "data", TMON_WEBSERVICES_PER_USER="1000"
+    ) as running:
         assert running.token
         running.command("user", "password", OWNER, "--password-stdin", stdin=f"{PASSWORD}\n")
         yield running
@@ -107,6 +109,10 @@ def address(server: ServerProcess) -> str:
 
 @pytest.fixture(scope="package")
 def login(browser: Browser, address: str) -> Any:
+    return log_in(browser, address)
+
+
+def log_in(browser: Browser, address: str) -> Any:
     """The cookies of the owner, who has logged in by the page."""
     context = browser.new_context()
     page = context.new_page()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,9 @@ def test_numbers_are_written_one_way(page: Page) -> None:
             m.share(215, 1000), m.share(7, 10000), m.share(1, 1000000), m.share(0, 5), m.share(0, 0),
             m.duration(0.5), m.duration(184), m.duration(3010), m.duration(null),
             m.bytes(999), m.bytes(62400000000), m.bytes(1500),
+            m.changeOfShare(0.017, 0.0146), m.changeOfShare(0.5, 0.2),
+            m.changeOfShare(0.1, null), m.changeOfShare(0.1, 0.1),
+            m.changeOfDuration(184, 168), m.changeOfDuration(100, 3100), m.changeOfDuration(100, null),
             m.change(112, 100), m.change(50, 100), m.change(5, 0), m.change(100, 100), m.change(5000, 1),
             m.clock(12), m.clock(2961), m.clock(6217), m.short(1500), m.short(50),
         ]""",
@@ -46,6 +50,7 @@ def test_numbers_are_written_one_way(page: Page) -> None:
         *("21.5%", "0.07%", "<0.01%", "0%", "\N{EN DASH}"),
         *("0.5 ms", "184 ms", "3.01 s", "\N{EN DASH}"),
         *("999 B", "62.4 GB", "1.5 kB"),
+        *("↑ 0.24 pp", "↑ 30.0 pp", "", "", "↑ 16 ms", "↓ 3 s", ""),
         *("↑ 12.0%", "↓ 50.0%", "", "", "↑ >999%"),
         *("12 s", "49:21", "1:43:37", "1.5k", "50"),
     ]
@@ -77,13 +82,13 @@ def test_the_period_before_starts_at_midnight_though_the_clocks_have_changed(pag
 
 
 def test_the_steps_of_the_map_are_round(page: Page) -> None:
-    found = call(page, "dashboard/shading.js", "[m.breaks(0), m.breaks(1), m.breaks(7), m.breaks(80000)]")
+    found = call(page, "dashboard/map/shading.js", "[m.breaks(0), m.breaks(1), m.breaks(7), m.breaks(80000)]")
     assert found == [[], [1], [1, 2, 5], [1, 1000, 5000, 20000, 50000]]
-    assert call(page, "dashboard/shading.js", "m.key(m.breaks(80000))") == [
+    assert call(page, "dashboard/map/shading.js", "m.key(m.breaks(80000))") == [
         *([0, "0"], [1, "1"], [2, "1k"], [3, "5k"], [4, "20k"], [5, "50k+"]),
     ]
     assert call(
-        page, "dashboard/shading.js", "[0, 1, 999, 1000, 90000].map((n) => m.shade(n, m.breaks(80000)))"
+        page, "dashboard/map/shading.js", "[0, 1, 999, 1000, 90000].map((n) => m.shade(n, m.breaks(80000)))"
     ) == [
         *(0, 1, 1, 2, 5),
     ]
@@ -92,23 +97,21 @@ def test_the_steps_of_the_map_are_round(page: Page) -> None:
 def test_dots_that_would_touch_are_one(page: Page) -> None:
     found = call(
         page,
-        "dashboard/places.js",
+        "dashboard/map/places.js",
         """m.merged([
             { x: 100, y: 100, requests: 9, errors: 0 },
+            { x: 110, y: 100, requests: 1, errors: 0 }, // touches the first one only when that has grown
             { x: 104, y: 100, requests: 1, errors: 1 },
             { x: 200, y: 100, requests: 1, errors: 0 },
-        ])""",
+        ]).map(({ x, y, requests, errors, places }) => [x, y, requests, errors, places.length])""",
     )
-    assert found == [
-        {"x": 100, "y": 100, "requests": 10, "errors": 1},
-        {"x": 200, "y": 100, "requests": 1, "errors": 0},
-    ]
+    assert found == [[100, 100, 11, 1, 3], [200, 100, 1, 0, 1]]
 
 
 def test_the_latest_500_requests_are_kept(page: Page) -> None:
     found = call(
         page,
-        "dashboard/places.js",
+        "dashboard/map/places.js",
         """(() => {
             const places = new m.LatestPlaces();
             places.load([{ lat: 1, lon: 1, city: "A", country: "DE", requests: 500, latest: "2026-11-25T00:00Z" }]);
@@ -131,6 +134,109 @@ def test_seconds_move_on_and_are_corrected(page: Page) -> None:
         ).map((one) => [one.t, one.n])""",
     )
     assert found == [[1, 1], [2, 5], [3, 6], [4, 7]]
+
+
+VIEWS = """{
+    country: { field: "country" }, url: { field: "path" }, username: { field: "username" }, bot: { field: "bot" },
+    status: { field: "status" }, latency: { field: "duration_ms", bounds: [1, 1.1, 10, 100] },
+    plan: { field: "plan" }, when: { field: "ts" },
+}"""
+EVENT = """{
+    seq: 7, ts: "2026-11-25T00:00:00.000Z", url: "/blog/a?b=*", path: "/blog/a", country: "DE", bot: false,
+    status: 200, duration_ms: 10.5, plan: "!new",
+}"""
+
+
+def test_filters_pass_the_events_that_the_api_lets_pass(page: Page) -> None:
+    passing = [
+        *("country:DE", "!country:FR", "country:!FR", "country:*", "country:D*", "country:*E*", "country:**"),
+        *("url:/blog/*", "url:*a", "url:/*/a", "url:/blog/a", "!url:/blog", "!url:*?b=*"),
+        *("username:", "!username:x", "bot:false", "status:2*", "status:200"),
+        *(
+            "latency:10",
+            "!latency:100",
+            r"plan:\!new",
+            r"plan:\!*",
+            r"!plan:!\!new",
+            "plan:!new",
+            "plan:*new",
+            "when:",
+        ),
+    ]
+    stopped = [
+        *("country:de", "!country:DE", "country:!DE", "country:", "country:D", "country:E*D", "country:DE*E"),
+        *("url:/blog/a?b=*", "url:blog*", "!url:*", "username:x", "!username:", "bot:true"),
+        *("latency:10.5", "latency:", "latency:1", "plan:new", r"!plan:\!new", r"plan:\*", "when:2026*"),
+        *("city:Berlin", "nothing", "Country:DE", "__proto__:x"),
+    ]
+    found = call(
+        page,
+        "dashboard/matching.js",
+        f"{[*passing, *stopped]!r}.filter((text) => m.matches({EVENT}, [text], {VIEWS}))",
+    )
+    assert found == passing
+    assert call(page, "dashboard/matching.js", f"m.matches({EVENT}, [], {VIEWS})") is True
+    assert (
+        call(page, "dashboard/matching.js", f"m.matches({EVENT}, ['country:DE', 'bot:true'], {VIEWS})")
+        is False
+    )
+
+
+def test_keys_of_events_are_written_as_the_server_writes_them(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/matching.js",
+        """[5, 5.5, -0.0, 0.0001, 0.00001, 1.25e-10, true, "x", null, 200000]
+            .map((plan) => m.keyOf({ plan }, { field: "plan" }))""",
+    )
+    assert found == ["5", "5.5", "0", "0.0001", "1e-05", "1.25e-10", "true", "x", "", "200000"]
+    found = call(
+        page,
+        "dashboard/matching.js",
+        """[0.5, 1, 1.05, 99.9, 100, "5", true]
+            .map((plan) => m.keyOf({ plan }, { field: "plan", bounds: [1, 1.1, 10, 100] }))""",
+    )
+    assert found == ["0", "1", "1", "10", "100", "", ""]
+
+
+def test_a_pattern_with_many_stars_takes_no_time(page: Page) -> None:
+    assert (
+        call(
+            page,
+            "dashboard/matching.js",
+            """m.matches({ path: "a".repeat(1024) }, ["url:" + "*a".repeat(8) + "*b"], { url: { field: "path" } })""",
+        )
+        is False
+    )
+
+
+def test_a_filter_survives_being_written(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/filters.js",
+        """["country:DE", "!country:DE", "country:!DE", "url:a:b", "no", "x y:z"]
+            .map((text) => [m.parsed(text), m.parsed(text) && m.written(m.parsed(text))])""",
+    )
+    assert found == [
+        [{"view": "country", "value": "DE", "negated": False}, "country:DE"],
+        [{"view": "country", "value": "DE", "negated": True}, "!country:DE"],
+        [{"view": "country", "value": "DE", "negated": True}, "!country:DE"],
+        [{"view": "url", "value": "a:b", "negated": False}, "url:a:b"],
+        [None, None],
+        [None, None],
+    ]
+
+
+def test_a_filter_for_exactly_one_key_takes_its_signs_for_themselves(page: Page) -> None:
+    keys = ["!x", "a*b", "c\\d", "plain", "\\*!"]
+    found = call(
+        page,
+        "dashboard/matching.js",
+        f"""import("/static/js/dashboard/filters.js").then(({{ exactly, written }}) => {json.dumps(keys)}.map((key) =>
+            {json.dumps([*keys, "x", "aab", "cd"])}.filter((plan) =>
+                m.matches({{ plan }}, [written(exactly("plan", key))], {{ plan: {{ field: "plan" }} }}))))""",
+    )
+    assert found == [[key] for key in keys]
 
 
 def test_questions_in_turn_are_asked_a_few_at_a_time_and_in_order(page: Page) -> None:

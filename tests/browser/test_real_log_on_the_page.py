@@ -56,7 +56,8 @@ def test_the_totals_are_those_of_awk(page: Page, log: Path) -> None:
     )
     assert (requests, errors) == ("10000", "3")
     expect(page.locator('[data-tile="requests"] .tile-value b')).to_have_text("10,000")
-    expect(page.locator('[data-tile="errors"] .tile-value b')).to_have_text("3")
+    expect(page.locator('[data-tile="errors"] .tile-value')).to_have_text("0.03%")
+    expect(page.locator('[data-tile="errors"]')).to_have_attribute("title", "3 of 10,000")
     expect(page.locator('[data-tile="bytes"] .tile-value')).to_have_text(f"{int(size) / 1e9:.2f}GB")
     expect(page.locator("#tail td.when").first).to_have_text("20 May 2015")
     expect(page.locator("#covered")).to_have_text("17 May 2015 – 20 May 2015, UTC")  # noqa: RUF001

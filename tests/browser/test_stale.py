@@ -36,6 +36,7 @@ def test_a_page_without_its_server_is_stale_and_recovers_by_itself(
     requests = page.locator('[data-tile="requests"] .tile-value b')
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     expect(requests).to_have_text("200")
+    expect(page.locator("#view-country tbody tr")).to_have_count(9)
     server.stop()
     expect(page.locator("#live")).to_have_attribute("data-state", "stale")
     expect(page.locator("#banner")).to_have_text(

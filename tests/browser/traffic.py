@@ -130,6 +130,8 @@ class Traffic:
 
 def report(server: ServerProcess, service: WebService, events: list[dict[str, Any]]) -> None:
     """Have them reported, and see them accepted."""
-    answer = server.collect(service, service.seal(events))
+    connection = server.connect()  # a kept one may have been idle for too long
+    answer = connection.collect(service.wsid, service.seal(events))
+    connection.close()
     assert answer.status == 200, answer
     assert answer.json()["accepted"] == len(events)

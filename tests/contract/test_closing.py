@@ -22,12 +22,13 @@ from tests.contract.build import (
     s,
 )
 
-from tmon.server.store import Day, Measures, Store
+from tmon.server.store import Day, Measures, Store, Timed
 
 MONDAY = Day(WSID, s("2026-11-22T23:00"), s("2026-11-23T23:00"))
 DAY = period(MONDAY.start, MONDAY.end)
 HOUR_10 = period("2026-11-23T10:00", "2026-11-23T11:00", "hour")
 HOUR_11 = period("2026-11-23T11:00", "2026-11-23T12:00", "hour")
+DAY_OF_8 = period(MONDAY.start, MONDAY.end, wsid=8)
 MONTH = period("2026-10-31T23:00", "2026-11-30T23:00", "month")
 CLOSES = ms("2026-11-25T23:00")
 """48 hours after the end of Monday."""
@@ -102,6 +103,19 @@ def test_open_and_closed_days_are_told_apart_by_web_service(store: Store) -> Non
     assert store.closed([]) == set()
 
 
+def test_the_first_day_that_is_not_closed_is_told(store: Store) -> None:
+    tuesday = period("2026-11-23T23:00", "2026-11-24T23:00")
+    both = period("2026-11-23T12:00", "2026-11-24T12:00")
+    assert store.open_from(DAY) is None
+    append(store, hits("/a"), hits("/a", at="2026-11-24T11:00", received_ms=NOW + DAY_MS))
+    assert (store.open_from(DAY), store.open_from(both)) == (MONDAY.start, MONDAY.start)
+    assert store.open_from(tuesday) == s("2026-11-23T23:00")
+    assert store.open_from(period("2026-11-24T23:00", "2026-11-25T23:00")) is None
+    assert store.open_from(DAY_OF_8) is None
+    close(store)
+    assert (store.open_from(DAY), store.open_from(both)) == (None, s("2026-11-23T23:00"))
+
+
 def test_days_close_by_their_own_zone(store: Store) -> None:
     append(store, envelope(event("2026-11-23T11:00", calendar=KATHMANDU)))
     assert close(store, ms("2026-11-25T18:14")) == []
@@ -139,6 +153,16 @@ def test_ties_at_the_edge_are_kept_by_key(store: Store) -> None:
     append(store, hits("/d", "/c", "/b", "/a"))
     close(store)
     assert requests(store.ranking("url", DAY, 10)) == {"/a": 1, "/b": 1}
+
+
+def test_durations_that_are_no_longer_kept_by_key_are_the_remainders(store: Store) -> None:
+    store.sync_views(by_name(PAGE))
+    pages = ("/a", "/a", "/b", "/b", "/c", "/d")
+    append(store, envelope(*(event(path=page, duration_us=1000) for page in pages)))
+    close(store)
+    kept = {"/a": Timed(2, 2000), "/b": Timed(2, 2000), None: Timed(2, 2000)}
+    assert store.timings("url", "day", DAY) == {MONDAY.start: kept}
+    assert store.timings("url", "hour", DAY) == {s("2026-11-23T11:00"): kept}
 
 
 def test_each_hour_of_a_closed_day_keeps_its_own_largest_keys(store: Store) -> None:

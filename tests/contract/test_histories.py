@@ -24,8 +24,9 @@ from tests.contract.build import DAY_MS, HOUR_MS, NOW, SMALL, event, identity
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION, Event, Rejected
+from tmon.server.query.parameters import SORTS
 from tmon.server.query.period import Bounds, plan
-from tmon.server.store import Box, Envelope, Filter, Grain, Period, Span, Store, open_store
+from tmon.server.store import Box, Envelope, Filter, Grain, Page, Period, Span, Store, open_store
 from tmon.server.store.sqlite import beside, ranking, schema
 
 EXAMPLES = int(os.environ.get("HISTORIES", "40"))
@@ -319,6 +320,10 @@ class History:
         for name in self.memory.views():
             for most in (limit, 1, 2):
                 self.alike(lambda store, name=name, most=most: store.ranking(name, asked, most))
+            self.alike(lambda store, name=name: store.page(name, asked, Page(limit, limit // 2)))
+            for sort in SORTS:
+                one = Page(limit, limit // 3, "a" if limit % 2 else "", sort)
+                self.alike(lambda store, name=name, one=one: store.page(name, asked, one))
             self.alike(lambda store, name=name: store.complete_from(asked, name))
             keys = ["AT", "", *(key for key, _ in self.memory.ranking(name, asked, 2).rows), "nobody's"]
             self.alike(lambda store, name=name, keys=keys: store.figures(name, asked, keys))

@@ -25,7 +25,7 @@ from tests.contract.build import (
 
 from tmon.server.catalogue import Classes, View
 from tmon.server.events import SESSION
-from tmon.server.store import Filter, Grain, Measures, Period, Quarantined, Store
+from tmon.server.store import Filter, Grain, Measures, Period, Quarantined, Store, Timed, UnknownView
 
 LATENCY = View("latency", "Latency", "duration_ms", visitors="none", classes=Classes(1, 1000, 10))
 SOURCE = View("source", "Sources", "source")
@@ -44,6 +44,58 @@ def today(*filters: Filter) -> Period:
 def hour(at: str, *filters: Filter) -> Period:
     start = s(at)
     return period(start, start + 3600, "hour", *filters)
+
+
+# -- durations per bucket -----------------------------------------------------------------------------------------
+
+
+def timed_events() -> tuple[object, ...]:
+    return (
+        event("2026-11-23T10:10", country="AT", duration_us=2_000),
+        event("2026-11-23T10:20", country="AT", duration_us=4_000),
+        event("2026-11-23T10:30", country="DE", duration_us=50_000),
+        event("2026-11-23T10:40", country="AT"),
+        event("2026-11-23T11:00", country="AT", duration_us=500, bot=True),
+        event("2026-11-23T11:00", country="AT", duration_us=9_000, kind=SESSION),
+        event("2026-11-22T10:00", country="AT", duration_us=3_000),
+    )
+
+
+def test_durations_are_told_by_bucket_and_key(store: Store) -> None:
+    store.sync_views(by_name(LATENCY))
+    append(store, envelope(*timed_events()))
+    assert store.timings("latency", "hour", today()) == {
+        s("2026-11-23T10:00"): {"1": Timed(2, 6_000), "10": Timed(1, 50_000)},
+        s("2026-11-23T11:00"): {"0": Timed(1, 500)},
+    }
+    assert store.timings("latency", "day", period("2026-11-21T23:00", "2026-11-23T23:00")) == {
+        s("2026-11-21T23:00"): {"1": Timed(1, 3_000)},
+        s("2026-11-22T23:00"): {"0": Timed(1, 500), "1": Timed(2, 6_000), "10": Timed(1, 50_000)},
+    }
+    assert store.timings("latency", "month", period("2026-10-31T23:00", "2026-11-30T23:00")) == {
+        s("2026-10-31T23:00"): {"0": Timed(1, 500), "1": Timed(3, 9_000), "10": Timed(1, 50_000)},
+    }
+
+
+def test_filtered_durations_are_those_of_the_events_that_match(store: Store) -> None:
+    store.sync_views(by_name(LATENCY, COUNTRY))
+    append(store, envelope(*timed_events()))
+    assert store.timings("latency", "hour", today(AT)) == {
+        s("2026-11-23T10:00"): {"1": Timed(2, 6_000)},
+        s("2026-11-23T11:00"): {"0": Timed(1, 500)},
+    }
+    assert store.timings("country", "day", today(Filter(COUNTRY, "AT", negated=True))) == {
+        s("2026-11-22T23:00"): {"DE": Timed(1, 50_000)},
+    }
+
+
+def test_durations_of_another_web_service_and_of_an_unknown_view_are_not_there(store: Store) -> None:
+    store.sync_views(by_name(LATENCY))
+    append(store, envelope(*timed_events(), wsid=8))
+    assert store.timings("latency", "hour", today()) == {}
+    assert store.timings("latency", "hour", today(AT)) == {}
+    with pytest.raises(UnknownView):
+        store.timings("weather", "hour", today())
 
 
 # -- filters ------------------------------------------------------------------------------------------------------
@@ -105,15 +157,22 @@ def test_a_negated_filter_counts_the_events_that_do_not_match(store: Store) -> N
         ("*[s]*", []),
         ("/n/*/m", ["/n/\n/m"]),
         ("", [""]),
-        ("*", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]),
-        ("**", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]),
+        ("*", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]),
+        ("**", ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]),
         ("/shop", []),
+        (r"/a/[x]?\*%_", ["/a/[x]?*%_"]),
+        (r"/\*", []),
+        (r"*\**", ["/a/[x]?*%_"]),
+        (r"c:\x", ["c:\\x"]),
+        (r"c:\\x", ["c:\\x"]),
+        (r"c:\\*", ["c:\\x"]),
+        ("c:\\", []),
     ],
 )
 def test_a_star_stands_for_any_text_and_everything_else_for_itself(
     store: Store, pattern: str, found: list[str]
 ) -> None:
-    names = ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m"]
+    names = ["", "/shop/shoes", "/shop/", "/Shoes/shoes", "/a/[x]?*%_", "/n/\n/m", "c:\\x"]
     append(store, envelope(*(event(path=path, extra={"team": path}) for path in names)))
     for view in (PAGE, View("team", "Teams", "team")):
         events = store.events(WSID, 10, filters=[Filter(view, pattern)])

@@ -103,6 +103,18 @@ def envelopes(wsid: int) -> list[Envelope]:
     ]  # fmt: skip
 
 
+def note(wsid: int) -> None:
+    """The annotation of the examples."""
+    from django.contrib.auth.models import User
+
+    from tmon.server.tenants.models import Annotation
+
+    at = dt.datetime(2026, 11, 23, 10, 5, tzinfo=dt.UTC)
+    by = User.objects.create(username="anna")
+    Annotation.objects.create(pk=4207, webservice_id=wsid, at=at, text="Release 2.4", by=by)
+    Annotation.objects.filter(pk=4207).update(created=at + dt.timedelta(seconds=72))
+
+
 @dataclass
 class Documented:
     wsid: int
@@ -129,6 +141,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     owner = User.objects.create(username="documented")
     wsid = accounts.create_webservice("documented", owner, "Europe/Vienna").webservice.wsid
     keys.issue(wsid)  # its number is not 1, which the examples have for the old one
+    note(wsid)
     store = open_store(tmp_path_factory.mktemp("documented"))
     store.sync_views(read_views([shipped("views")]))
     store.append(envelopes(wsid))
@@ -144,7 +157,16 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 def test_there_are_examples_of_every_endpoint() -> None:
     paths = " ".join(path for path, _ in EXAMPLES)
-    for part in ("users/", "users/locations/", "requests/", "summary", "events", "sources", "quarantine"):
+    for part in (
+        "users/",
+        "users/locations/",
+        "requests/",
+        "summary",
+        "events",
+        "sources",
+        "quarantine",
+        "annotations",
+    ):
         assert f"/7/data/{part}" in paths
     assert TABLES
     assert "compare=previous" in paths
@@ -199,6 +221,14 @@ def test_the_command_works_as_it_is_written(documented: Documented) -> None:
 
 def test_every_route_of_the_api_is_described(prepared: Path) -> None:
     from tmon.server.dashboard.data_urls import urlpatterns
+
+    for one in urlpatterns:
+        route = re.sub(r"<\w+:(\w+)>", r"<\1>", str(one.pattern))
+        assert f"`/{route}`" in DOCS
+
+
+def test_every_route_of_share_links_is_described(prepared: Path) -> None:
+    from tmon.server.dashboard.shared_urls import urlpatterns
 
     for one in urlpatterns:
         route = re.sub(r"<\w+:(\w+)>", r"<\1>", str(one.pattern))

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +128,18 @@ def test_a_new_view_is_a_new_panel_with_nothing_else_edited(place: Place) -> Non
     assert 'data-view="plan" data-panel="pie" data-title="Plans &lt;b&gt;"' in text
     assert 'data-view="hidden"' not in text
     assert 'data-view="latency"' not in text
+
+
+def test_the_dashboard_knows_by_which_field_each_view_groups(place: Place) -> None:
+    used = place.make("used")
+    place.report(used)
+    page = browser(place.owner).get(f"/view/dashboard/{used.wsid}").content.decode()
+    views = json.loads(html.unescape(page.split('data-views="', 1)[1].split('"', 1)[0]))
+    assert views["url"] == {"field": "path"}
+    assert views["referrer"] == {"field": "referrer_site"}
+    assert views["latency"]["field"] == "duration_ms"
+    assert views["latency"]["bounds"][:3] == [1, 1.1, 1.21]
+    assert len(views) == 18
 
 
 def test_the_last_dashboard_is_gone_to(place: Place) -> None:

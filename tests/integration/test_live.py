@@ -164,6 +164,19 @@ def test_who_reads_nothing_costs_the_others_nothing(server: ServerProcess) -> No
     until(lambda: server.metric("tmon_live_streams") == 0, "nobody watches")
 
 
+def test_who_leaves_before_the_stream_has_begun_is_forgotten(server: ServerProcess) -> None:
+    shop = server.webservice("hasty")
+    request = (
+        f"GET /{shop.wsid}/data/live HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection((HOST, server.port)) as one:
+            one.sendall(request.encode())
+    with watching(server, shop):  # those before it have had their turn
+        until(lambda: server.metric("tmon_live_streams") == 1, "those who left are forgotten")
+    until(lambda: server.metric("tmon_live_streams") == 0, "nobody watches")
+
+
 def test_streams_end_when_the_server_does(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         shop = server.webservice("stopping")

@@ -154,6 +154,39 @@ def test_a_filter_is_percent_decoded_once(api: Api) -> None:
         assert [row["requests"] for row in filtered["results"]] == [1]
 
 
+def test_a_filter_can_name_any_key_exactly(api: Api) -> None:
+    keys = ["!a", "a*b", "axb", "c:\\d", "c:\\\\d", "\\*", ""]
+    api.add(*({"path": key} for key in keys))
+    for key in keys:
+        exactly = "".join(f"\\{sign}" if sign in "*!\\" else sign for sign in key)
+        assert [
+            row["key"] for row in api.json(f"users/url?filter=url:{quote(exactly, safe='')}")["results"]
+        ] == [key]
+        others = api.json(f"summary?filter=!url:{quote(exactly, safe='')}")["results"]
+        assert others["requests"] == len(keys) - 1
+
+
+def test_a_ranking_is_sought_sorted_and_paged_with_exact_totals(api: Api) -> None:
+    api.add(*({"path": f"/Seite/{n}", "bytes": n} for n in range(9)), {"path": "/else", "status": 500})
+    answer = api.json("users/url?search=seite&sort=bytes&limit=2&offset=3&compare=previous")
+    assert [row["key"] for row in answer["results"]] == ["/Seite/5", "/Seite/4", None]
+    assert [row["requests"] for row in answer["results"]] == [1, 1, 8]
+    assert [row["previous"]["requests"] for row in answer["results"]] == [0, 0, 0]
+    assert answer["keys"] == 9
+    filtered = api.json("users/url?search=seite&filter=!url:*8&offset=7")
+    assert ([row["key"] for row in filtered["results"]], filtered["keys"]) == (["/Seite/7", None], 8)
+    assert "keys" not in api.json("users/url?limit=2")
+    table = api.ask("users/url?search=SEITE&limit=1&format=csv")
+    assert table["TMon-Keys"] == "9"
+    assert api.ask("users/url?search=nothing&format=csv")["TMon-Keys"] == "0"
+
+
+def test_what_a_page_cannot_be_is_explained(api: Api) -> None:
+    assert "sort is one of" in api.json("users/url?sort=name", 400)["message"]
+    assert "offset is a whole number" in api.json("users/url?offset=x", 400)["message"]
+    assert "no parameter 'offset'" in api.json("summary?offset=1", 400)["message"]
+
+
 def test_filters_repeat_and_are_anded(api: Api) -> None:
     api.add({"country": "NP", "path": "/a"}, {"country": "NP", "path": "/b"}, {"country": "DE", "path": "/a"})
     assert api.json("summary?filter=country:NP&filter=!url:/a")["results"]["requests"] == 1

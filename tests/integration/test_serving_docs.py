@@ -20,7 +20,7 @@ SENDING = (DOCS / "sending.md").read_text("utf-8")
 
 def test_every_metric_is_described_and_none_that_does_not_exist(tmp_path: Path) -> None:
     with Server() as server:
-        Collectors(tmp_path, server.writer.submit, server.registry)
+        Collectors(tmp_path, server.writer.take, server.registry)
         RemoteWriter(tmp_path, "collector-1", str, registry=server.registry)
         StoreFigures(server.store, server.registry)
         DiskShares(server.writer, server.store, lambda wsid: Share(1, 14), registry=server.registry)

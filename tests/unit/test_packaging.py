@@ -201,7 +201,9 @@ def test_parts_are_fetched_again_only_when_lockfile_or_recipe_change(
     assert not build_script.parts_are_current()
 
 
-@pytest.mark.parametrize("name", ["uplot.js", "geography.js", "countries.json", "LICENCES.txt"])
+@pytest.mark.parametrize(
+    "name", ["uplot.js", "geography.js", "countries.json", "countries-detailed.json", "LICENCES.txt"]
+)
 def test_a_missing_part_of_the_dashboard_is_built_again_whatever_the_stamp_says(
     build_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -228,10 +230,26 @@ def test_the_map_knows_countries_by_the_codes_that_geoip_data_has() -> None:
     atlas = json.loads((vendored() / "countries.json").read_text("utf-8"))
     codes = {shape.get("id") for shape in atlas["objects"]["countries"]["geometries"]}
 
-    assert {"DE", "US", "GB", "CN", "BR", "XK", "SG"} <= codes
-    assert "AQ" not in codes
+    assert {"DE", "US", "GB", "CN", "BR", "XK", "SG", "AQ"} <= codes
+    assert {
+        "GF",
+        "GP",
+        "MQ",
+        "RE",
+        "YT",
+        "BQ",
+        "SJ",
+    } <= codes  # drawn apart from the country that they belong to
     assert all(code is None or re.fullmatch("[A-Z]{2}", code) for code in codes)
     assert "://" not in (vendored() / "countries.json").read_text("utf-8")
+
+
+def test_fewer_points_keep_a_line_where_it_was_and_every_island(build_script: ModuleType) -> None:
+    line = [(0, 0), (10, 1), (20, 0), (30, 40), (40, 0)]
+    assert build_script.simplified(line, 2, 1) == [(0, 0), (20, 0), (30, 40), (40, 0)]
+    assert build_script.simplified([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)], 100, 1) == [
+        *[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)],
+    ]
 
 
 def test_every_library_of_the_dashboard_comes_with_its_licence() -> None:
@@ -265,6 +283,18 @@ def test_what_is_bundled_beside_what_is_imported_is_licensed_too() -> None:
     assert [
         name for name in sorted(needed) if f"{name} {lock[f'node_modules/{name}']['version']}" not in text
     ] == []
+
+
+def test_what_only_the_tests_need_is_not_served(build_script: ModuleType) -> None:
+    lock = json.loads((CHECKOUT / "package-lock.json").read_text("utf-8"))["packages"]
+    only_tests = {name.removeprefix("node_modules/") for name, one in lock.items() if one.get("dev")}
+
+    assert only_tests == {"axe-core"}
+    taken = " ".join(
+        (*build_script.BUNDLES.values(), *build_script.COPIES.values(), *build_script.BUNDLED_LICENCES)
+    )
+    assert [name for name in only_tests if name in taken] == []
+    assert [path.name for path in vendored().iterdir() if "axe" in path.name] == []
 
 
 def test_no_third_party_code_is_in_git() -> None:

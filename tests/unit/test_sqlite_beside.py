@@ -40,13 +40,13 @@ Made = list[tuple[str, sqlite3.Connection]]
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     """The scans that were made, by their threads and connections."""
     made: Made = []
-    scan = filtered._Scans._matching_events
+    scan = filtered._Scans.where
 
     def noted(self: Any) -> Any:
         made.append((threading.current_thread().name, self._db))
         return scan(self)
 
-    monkeypatch.setattr(filtered._Scans, "_matching_events", noted)
+    monkeypatch.setattr(filtered._Scans, "where", noted)
     return made
 
 

@@ -36,6 +36,13 @@ def _register_user(group: Subparsers) -> None:
     )
     password.add_argument("name", metavar="NAME")
     password.add_argument("--password-stdin", action="store_true", help="as for create")
+    reset = add_command(
+        group, "reset-link", _user_reset_link, "make a link to set a new password and print it", as_json=True
+    )
+    reset.add_argument("name", metavar="NAME")
+    email = add_command(group, "email", _user_email, "say where mail of an account goes")
+    email.add_argument("name", metavar="NAME")
+    email.add_argument("address", metavar="ADDRESS", help="an e-mail address; an empty one takes it away")
 
 
 @prepared
@@ -59,6 +66,24 @@ def _user_password(arguments: argparse.Namespace, _: Settings) -> int:
     print(f"password of {arguments.name} changed")
     if given is None:
         print(f"password: {password}")
+    return 0
+
+
+@prepared
+def _user_reset_link(arguments: argparse.Namespace, settings: Settings) -> int:
+    from tmon.server.tenants import accounts, resetting
+
+    url = settings.base_url + resetting.path_for(accounts.user_named(arguments.name))
+    print(json.dumps({"url": url}) if arguments.json else url)
+    return 0
+
+
+@prepared
+def _user_email(arguments: argparse.Namespace, _: Settings) -> int:
+    from tmon.server.tenants import accounts
+
+    accounts.set_email(accounts.user_named(arguments.name), arguments.address)
+    print(f"e-mail address of {arguments.name} changed")
     return 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from socket import socket
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from django.db import connections
@@ -38,7 +38,8 @@ from tmon.server.dashboard import services
 from tmon.server.dashboard.wsgi import application
 from tmon.server.pipeline import Locator, Pipeline, SaltOf, known_salts, standard_steps
 from tmon.server.store import Reader
-from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable
+from tmon.server.tenants import MISSING, Keyring, Salts, SaltsUnavailable, StoreAway
+from tmon.server.writer import Commands, WriterError
 from tmon.settings import Settings
 from tmon.settings.paths import geoip_files
 
@@ -49,6 +50,8 @@ PATIENCE_S: Final = 10.0
 WORKERS: Final = 2
 """Large envelopes that are decoded at a time."""
 SILENT_S: Final = 10.0
+CHANGED_S: Final = 120.0
+"""How long the owner of the store may take to erase something, which goes through the log and waits for the views."""
 
 
 class Owner(Protocol):
@@ -100,7 +103,8 @@ class Collecting:
             trusted_proxies=settings.trusted_proxies,
         )
         self._front = self._make_front()
-        services.wire(reader, owner.settle, keyring)
+        self._commands = Commands(settings.data)
+        services.wire(reader, owner.settle, keyring, ask=self._ask)
 
     def start(self, listeners: Sequence[socket], *, others: Sequence[socket] = ()) -> None:
         """Take connections from sockets that listen, and what waits at others'; the keyring has been started."""
@@ -119,6 +123,7 @@ class Collecting:
         self._pages.stop()
         self._workers.shutdown()
         self._refreshing.shutdown()
+        self._commands.close()
 
     # -- wiring -------------------------------------------------------------------------------------------------------
 
@@ -160,6 +165,12 @@ class Collecting:
         if LIVE.match(exchange.head.target):
             return self._lives.route(exchange)
         return self._pages.route(exchange)
+
+    def _ask(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self._commands.ask(command, CHANGED_S)
+        except WriterError as error:
+            raise StoreAway(str(error)) from error
 
     def _look(self, wsid: int, newest: int | None, most: int, tick: bool) -> Look:
         try:

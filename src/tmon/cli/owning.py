@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from tmon.server.core import Job, Periodic, close_days, expire, finish_deletions
 from tmon.server.store import StoreError, open_store
-from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, deletions, sessions
+from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, audit, deletions, sessions
 from tmon.server.tenants.keyring import MEGABYTE
 from tmon.server.writer import (
     ALONE,
@@ -83,6 +83,7 @@ class Owning:
                 Job("expire", self._expire),
                 Job("finish deletions", lambda _: self._finish_deletions()),
                 Job("clear sessions", lambda _: sessions.clear_expired()),
+                Job("clear the audit log", lambda _: audit.clear_old()),
             ],
             foreseen=(StoreError, WriterError, SaltsUnavailable, Error),
             ended=connections.close_all,

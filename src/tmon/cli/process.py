@@ -6,11 +6,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 from typing import Final
+
+from . import memory
 
 SWITCH_S: Final = 0.001
 """How long a thread that wants Python's lock waits before it asks for it. After each statement the threads that write
@@ -18,28 +19,10 @@ and count want it back from the event loop, some 75 times in a pass of the views
 third of a second per pass waiting, and processors stand idle under full load."""
 
 
-ARENAS: Final = 2
-M_ARENA_MAX: Final = -8
-"""mallopt(3), glibc's malloc.h."""
-
-
 def add_supervised(parser: argparse.ArgumentParser) -> None:
     """Options of a process that another one has started, not for people."""
     parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--ready", type=int, help=argparse.SUPPRESS)
-
-
-def share_arenas() -> None:
-    """Have all threads get their memory from ARENAS arenas of glibc; to be called before there are other threads.
-
-    By default each of some 15 threads has one of its own, and keeps there what its largest question ever took. With
-    1,000 events a second and a dashboard open the server's memory grew by 4 % a minute that way; with two arenas it
-    stays, and is 10 MB less. Full load of batches is 3 to 7 % slower, single events are not. Who sets MALLOC_ARENA_MAX
-    decides himself; other C libraries have nothing of the kind.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
-        mallopt(M_ARENA_MAX, ARENAS)
 
 
 class Stopping:
@@ -50,15 +33,20 @@ class Stopping:
 
     def __init__(self, lifeline: int | None = None) -> None:
         sys.setswitchinterval(SWITCH_S)
-        share_arenas()
+        memory.share_arenas()
         self.orphaned = False
         self._asked = asyncio.Event()
         self._lifeline = lifeline
         self._loop = asyncio.get_running_loop()
+        self._loop.call_later(memory.GIVE_BACK_EVERY_S, self._give_back)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._ask)
         if lifeline is not None:
             self._loop.add_reader(lifeline, self._end_of_lifeline)
+
+    def _give_back(self) -> None:
+        self._loop.run_in_executor(None, memory.give_back)
+        self._loop.call_later(memory.GIVE_BACK_EVERY_S, self._give_back)
 
     async def wait(self) -> None:
         """Return when it is time to stop."""

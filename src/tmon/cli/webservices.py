@@ -7,7 +7,10 @@ The commands work on the accounts database, also while the server runs: it notic
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import WrongUsage
@@ -218,28 +221,26 @@ def _member_remove(arguments: argparse.Namespace, _: Settings) -> int:
 
 @prepared
 def _webservice_delete(arguments: argparse.Namespace, settings: Settings) -> int:
-    from tmon.server.tenants import accounts, deletions
+    from tmon.server.tenants import accounts, deletions, erasures
 
     waiting = arguments.wsid in deletions.pending()
     if not waiting:
         accounts.delete_webservice(arguments.wsid)
-    answer = _ask_store(settings, {"do": "delete", "wsid": arguments.wsid})
-    deletions.done(arguments.wsid)
-    show_one({"wsid": arguments.wsid, **answer}, arguments.json)
+    gone = erasures.drop_events(arguments.wsid, partial(_ask_store, settings))
+    show_one({"wsid": arguments.wsid, **dataclasses.asdict(gone)}, arguments.json)
     return 0
 
 
 @prepared
 def _webservice_erase(arguments: argparse.Namespace, settings: Settings) -> int:
-    from tmon.server.tenants import accounts
+    from tmon.server.tenants import erasures
 
-    accounts.webservice(arguments.wsid)
-    request = {"do": "erase", "wsid": arguments.wsid, "username": arguments.username}
-    show_one({"wsid": arguments.wsid, **_ask_store(settings, request)}, arguments.json)
+    gone = erasures.erase_username(arguments.wsid, arguments.username, partial(_ask_store, settings))
+    show_one({"wsid": arguments.wsid, **dataclasses.asdict(gone)}, arguments.json)
     return 0
 
 
-def _ask_store(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
+def _ask_store(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     from .owner import ask_owner
 
-    return ask_owner(settings, request)
+    return ask_owner(settings, dict(request))

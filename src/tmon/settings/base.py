@@ -72,6 +72,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tmon.server.dashboard.looks.looks",
             ]
         },
     }
@@ -136,6 +137,20 @@ SESSION_COOKIE_SECURE = _encrypted
 CSRF_COOKIE_SECURE = _encrypted
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "tmon.server.dashboard.pages.form_refused"
+
+# How long a link to set a new password holds; it is spent by its use, and by a login meanwhile.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
+if TMON.email is None:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = TMON.email.host, TMON.email.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = TMON.email.user, TMON.email.password
+    EMAIL_USE_SSL = TMON.email.scheme == "smtps"
+    EMAIL_USE_TLS = TMON.email.scheme == "submission"
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = TMON.email.sender
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

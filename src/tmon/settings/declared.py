@@ -17,6 +17,7 @@ from typing import Any
 
 from . import parsing
 from .errors import SettingError
+from .mail import MailServer
 from .proxies import TrustedProxies
 
 
@@ -136,6 +137,15 @@ class Settings:
         default="",
         default_in_words="none",
     )
+    email: MailServer | None = _setting(
+        "TMON_EMAIL_URL",
+        MailServer.parse,
+        """The mail server by which invitations and links to set a new password are sent, and the address that they
+        are from: `smtps://`, `submission://` (STARTTLS) or `smtp://user:password@host:port?from=address`. Without
+        it such links are shown, to be copied.""",
+        secret=True,
+        default_in_words="none; links are copied by hand",
+    )
     dsn: str | None = _setting(
         "TMON_DSN",
         parsing.text,
@@ -156,6 +166,13 @@ class Settings:
         `tmon webservice set WSID --log-megabytes N` says otherwise for it. What is beyond is refused with status
         429.""",
         default="100000",
+    )
+    webservices_per_user: int = _setting(
+        "TMON_WEBSERVICES_PER_USER",
+        parsing.allowance,
+        """How many web services somebody who is no administrator may make on the settings pages and own; 0: none.
+        Administrators and `tmon webservice create` are not bound by it.""",
+        default="20",
     )
     demo_days: int = _setting(
         "TMON_DEMO_DAYS",

@@ -47,6 +47,13 @@ def count(value: str) -> int:
     return int(value)
 
 
+def allowance(value: str) -> int:
+    """A whole number from 0 to a million."""
+    if not (re.fullmatch("[0-9]{1,7}", value.strip()) and int(value) <= 1_000_000):
+        raise ValueError(f"{value!r} is no whole number from 0 to 1000000")
+    return int(value)
+
+
 def days(value: str) -> int:
     """A whole number from 1 to 365."""
     if not (re.fullmatch("[0-9]{1,3}", value.strip()) and 1 <= int(value) <= 365):

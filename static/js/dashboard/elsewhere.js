@@ -12,8 +12,12 @@ const DAYS = 7;
 const DAYS_KEPT = 830;
 
 export class Elsewhere {
-  /** `ask` asks the API, `times` writes times in the web service's zone, `choose(from, to)` shows a custom period. */
-  constructor(ask, times, choose) {
+  /**
+   * `ask` asks the API, `times` writes times in the web service's zone, `choose(from, to)` shows a custom period. Where
+   * the page is `shared`, single events are nobody's business.
+   */
+  constructor(ask, times, choose, shared) {
+    this._shared = shared;
     this._ask = ask;
     this._times = times;
     this._place = document.getElementById("elsewhere");
@@ -42,7 +46,7 @@ export class Elsewhere {
 
   /** When the event that was received last happened, or where single events are gone the last day with any; or null. */
   async _latest(signal) {
-    const { results } = await this._ask("events", { limit: 1 }, signal);
+    const { results } = this._shared ? { results: [] } : await this._ask("events", { limit: 1 }, signal);
     if (results.length) return secondsOf(results[0].ts);
     const days = points(await this._ask(`requests/day/${DAYS_KEPT}`, {}, signal));
     return days.findLast((day) => day.requests > 0)?.t ?? null;

@@ -1,48 +1,81 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The panel of a view, whichever it is: a table of its largest keys with bars in it, or with a donut above it.
+// The panel of a view, whichever it is: a table of its largest keys with bars in it, or with a donut above it. What is
+// sought in it, and the pages of a panel that is large, come from the server, which knows every key of the period.
 
 import { el, say } from "../dom.js";
-import { bytes, change, count, duration, percent, share } from "../numbers.js";
-import { label } from "./labels.js";
-import { OPACITIES, SLICES, donut } from "./pie.js";
+import { count, share } from "../numbers.js";
+import { RESIZED, call, tool, tools } from "./enlarge.js";
+import { KeyTable } from "./key_table.js";
+import { answersTo, label, named } from "./labels.js";
+import { Pager } from "./pager.js";
+import { SLICES, donut } from "./pie.js";
 
 const FEW = 8;
-const MANY = 200;
+/** Keys on a page of a panel that is large. */
+const PAGE = 50;
+/** Keys of a view with names of ours: all of them are looked through. */
+const ALL = 1000;
 const EVERY = 10_000;
 const EARLIER = 500;
-const MOVED = 0.2;
 const REST_MS = 5000;
-/** What a panel that was opened shows beside requests and share. */
-const MORE = [["visitors", "Visitors", count], ["bots", "Bots", count], ["errors", "Errors", count], ["duration_ms", "Mean", duration], ["bytes", "Data", bytes]];
+const PAUSE_MS = 250;
+const SUMMED = ["requests", "visitors", "bots", "errors", "bytes"];
 
 export class Ranking {
-  /** `panel` is its <section>; `ask` asks the API. */
-  constructor(panel, ask) {
+  /** `panel` is its <section>; `ask` asks the API; `filters` are those of the page; `enlarge(panel)` opens it large. */
+  constructor(panel, ask, filters, enlarge) {
     this.panel = panel;
     this.view = panel.dataset.view;
     this.seen = false;
     this.due = true;
     this._ask = ask;
+    this._filters = filters;
     this._body = panel.querySelector(".panel-body");
     this._classes = panel.hasAttribute("data-classes");
+    this._title = panel.dataset.title;
     this._pie = panel.dataset.panel === "pie";
+    this._named = named(this.view, this._classes);
     this._rows = null;
+    /** The last answer to the plain question, which is shown at once when the panel is small again. */
+    this._plain = null;
+    this._keys = null;
     this._earlier = new Map();
     this._called = "";
     this._asked = null;
+    this._shown = null;
     this._rest_until = 0;
-    this._lines = new Map();
-    this._table = null;
-    this._rebuild = false;
+    this._drawn = false;
+    this._tabled = false;
+    this._sought = "";
+    this._sort = "requests";
+    this._offset = 0;
+    this._table = new KeyTable({
+      view: this.view,
+      classes: this._classes,
+      title: this._title,
+      counts: panel.dataset.counts,
+      filters,
+      sort: (measure) => this._other({ sort: measure }),
+      more: () => enlarge(panel),
+    });
+    this._pager = new Pager(this._title, PAGE, (offset) => this._turn(offset));
     this._button = panel.querySelector("[data-more]");
-    this._button.addEventListener("click", () => this._toggle());
+    this._button.addEventListener("click", () => enlarge(panel));
+    this._button.after(this._pager.element);
+    panel.addEventListener(RESIZED, () => this._other({}));
+    this._equip();
     this._name();
     this._loading();
   }
 
   /** Whether it is to be asked: there may be something new, and the last failure was a while ago. */
   get wants() {
-    return this.due && performance.now() >= this._rest_until;
+    return this.due && performance.now() >= this._rest_until && this.panel.checkVisibility();
+  }
+
+  /** Whether it was opened: with pages of all keys, and all figures. */
+  get large() {
+    return this.panel.classList.contains("large");
   }
 
   /**
@@ -50,17 +83,17 @@ export class Ranking {
    * does not ask again, unless for something else.
    */
   async update(parameters, signal) {
-    const limit = this.large ? MANY : this._pie ? SLICES - 1 : FEW;
-    const question = { ...parameters, limit };
+    const question = { ...parameters, ...this._question };
     const asked = JSON.stringify(question);
     if (this._asked === asked) return;
     this._asked = asked;
     this._parameters = parameters;
     this.due = false;
-    this.panel.querySelector(".csv").href = this._ask.csv(`users/${this.view}`, { ...parameters, limit: EVERY });
+    const { limit, offset, ...same } = question;
+    this.panel.querySelector(".csv").href = this._ask.csv(`users/${this.view}`, { ...same, limit: EVERY });
     try {
       const answer = await this._ask(`users/${this.view}`, question, signal);
-      if (this._asked === asked) this._show(answer);
+      if (this._asked === asked) this._show(answer, asked);
     } catch (error) {
       this.due = true;
       if (!signal?.aborted && this._asked === asked) {
@@ -79,160 +112,210 @@ export class Ranking {
   async compare(parameters, called, signal) {
     const answer = await this._ask(`users/${this.view}`, { ...parameters, limit: EARLIER }, signal);
     const rows = answer.complete_from === null ? answer.results.filter((row) => !row.other) : [];
-    this._earlier = new Map(rows.map((row) => [row.key, row.requests]));
+    this._earlier = new Map(rows.map((row) => [row.key, row]));
     this._called = rows.length ? called : "";
     this._draw_rows();
   }
 
-  /** Forget the period before. */
+  /** Forget the period before: another one, or other filters, are looked at. */
   forget() {
     this._rest_until = 0;
+    this._offset = 0;
+    this._plain = null;
     this._earlier = new Map();
     this._called = "";
   }
 
-  /** Whether it was opened: with more rows, if there are more, and all figures. */
-  get large() {
-    return this.panel.classList.contains("large");
-  }
-
   /** Draw again, in other colours or another size. */
   draw() {
-    if (!this._pie || this.large || !this._table) return;
-    const all = this._rows.reduce((sum, row) => sum + row.requests, 0);
+    if (!this._swatches || !this._drawn || !this._canvas.isConnected) return;
     const first = this._rows[0];
-    donut(this._canvas, this._rows.map((row) => row.requests), [share(first.requests, all), this._label(first).plain]);
+    const { text, strong } = first.other ? { text: "Others" } : label(this.view, first.key, this._classes);
+    donut(this._canvas, this._rows.map((row) => row.requests), [share(first.requests, this._all), text || strong]);
+  }
+
+  /** What is asked beside the period and the filters. */
+  get _question() {
+    const sort = this._wide && this._sort !== "requests" ? { sort: this._sort } : {};
+    if (this._sought && this._named) return { limit: ALL, ...sort };
+    const search = this._sought ? { search: this._sought } : {};
+    if (this.large) return { limit: PAGE, offset: this._offset, ...search, ...sort };
+    return { limit: this._swatches ? SLICES - 1 : FEW, ...search, ...sort };
+  }
+
+  get _wide() {
+    return this.large || this._tabled;
+  }
+
+  /** Whether there is a donut: only where nothing else is asked for. */
+  get _swatches() {
+    return this._pie && !this._wide && !this._sought;
+  }
+
+  /** Ask something else: another order, another search, more of it. */
+  _other({ sort, search }) {
+    if (sort !== undefined) this._sort = sort;
+    if (search !== undefined) this._sought = search;
+    this._offset = 0;
+    this._drawn = false;
+    if (!this._wide && !this._sought) this._take(this._plain);
+    this._again();
+  }
+
+  _take(answer) {
+    this._all = answer?.all;
+    this._rows = answer?.rows ?? null;
+    this._keys = answer?.keys ?? null;
+    if (!answer) this._loading();
+  }
+
+  _turn(offset) {
+    this._offset = offset;
+    this._again();
+    this.panel.scrollIntoView({ block: "nearest" });
+  }
+
+  _again() {
+    this._draw_rows(); // what is there, until the answer has come
+    if (!this._parameters) return;
+    this.panel.classList.add("asking");
+    this.update(this._parameters, null);
+  }
+
+  // -- its head and foot -----------------------------------------------------------------------------------------------
+
+  _equip() {
+    const id = `search-${this.view}`;
+    this._input = el("input", { type: "search", id, "aria-label": `Search ${this._title}`, placeholder: `Search ${this._title.toLowerCase()}`, autocomplete: "off", spellcheck: "false", maxlength: 1024 });
+    this._search = el("div", { class: "panel-search", hidden: true }, this._input);
+    this.panel.querySelector(".panel-top").after(this._search);
+    const open = tool("search", `Search ${this._title}`, () => this._seek(this._search.hidden));
+    open.setAttribute("aria-expanded", "false");
+    open.setAttribute("aria-controls", id);
+    this._open = open;
+    const plain = tool("table", `${this._title} as a table`, () => {
+      this._tabled = !this._tabled;
+      plain.setAttribute("aria-pressed", String(this._tabled));
+      this.panel.classList.toggle("tabled", this._tabled);
+      this._other({});
+    });
+    plain.dataset.table = "";
+    plain.setAttribute("aria-pressed", "false");
+    tools(this.panel).append(open, plain);
+    let timer = null;
+    this._input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this._other({ search: this._input.value.trim() }), PAUSE_MS);
+    });
+    this._input.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      event.stopPropagation();
+      clearTimeout(timer);
+      this._seek(false);
+      open.focus();
+    });
+  }
+
+  _seek(begin) {
+    this._search.hidden = !begin;
+    this._open.setAttribute("aria-expanded", String(begin));
+    call(this._open, begin ? `Search ${this._title} no longer` : `Search ${this._title}`);
+    if (begin) {
+      this._input.focus();
+      return;
+    }
+    this._input.value = "";
+    if (this._sought) this._other({ search: "" });
   }
 
   _name() {
-    say(this._button, this.large ? "Show less" : this._rows?.some((row) => row.other) ? "Show more" : "All figures");
-    this._button.hidden = !this._table;
-    this._button.setAttribute("aria-label", `${this._button.textContent} of ${this.panel.dataset.title}`);
+    const more = this._rows?.some((row) => row.other);
+    say(this._button, this.large ? "Show less" : !more ? "All figures" : this._keys === null || this._sought ? "Show all" : `Show all ${count(this._keys)}`);
+    this._button.hidden = !this._drawn && !this.large;
+    this._button.setAttribute("aria-expanded", String(this.large));
+    this._button.setAttribute("aria-label", `${this._button.textContent} of ${this._title}`);
   }
 
-  _toggle() {
-    const large = this.panel.classList.toggle("large");
-    this._button.setAttribute("aria-expanded", String(large));
-    this._name();
-    this._rebuild = true;
-    if (this._parameters) this.update(this._parameters, null);
-  }
+  // -- showing ---------------------------------------------------------------------------------------------------------
 
-  _show(answer) {
+  _show(answer, asked) {
     this._body.removeAttribute("aria-busy");
-    this._rows = answer.results;
     this._complete_from = answer.complete_from;
+    this._all = answer.results.reduce((sum, row) => sum + row.requests, 0);
+    this._keys = answer.keys ?? null;
+    this._rows = this._sought && this._named ? this._answering(answer.results) : answer.results;
+    if (!this._wide && !this._sought) this._plain = { rows: this._rows, all: this._all, keys: this._keys };
+    this._fresh = asked !== this._shown;
+    this._shown = asked;
     this._draw_rows();
+    this._fresh = false;
+  }
+
+  /** Of rows with names of ours those that answer to what is sought; the others are one. */
+  _answering(rows) {
+    const found = rows.filter((row) => !row.other && answersTo(this._sought, this.view, row.key, this._classes));
+    const rest = rows.filter((row) => !found.includes(row));
+    this._keys = found.length;
+    if (!rest.length) return found;
+    const sums = SUMMED.map((measure) => [measure, rest.reduce((sum, row) => sum + row[measure], 0)]);
+    return [...found, { key: null, other: true, duration_ms: null, ...Object.fromEntries(sums) }];
   }
 
   _draw_rows() {
     if (!this._rows) return;
     this._arrange();
     this._name();
+    const kept = this._rows.filter((row) => !row.other).length;
+    if (this.large && this._keys !== null) this._pager.show(this._offset, kept, this._keys);
+    else this._pager.hide();
   }
 
   _arrange() {
-    const title = this.panel.dataset.title.toLowerCase();
+    const title = this._title.toLowerCase();
+    const kept = this._rows.filter((row) => !row.other);
     if (!this._rows.length) {
-      this._nothing(`No ${title} in this period`, "Nothing was reported, or nothing yet. Look at a longer period.");
+      const filters = this._filters.texts.length;
+      if (!filters) this._nothing(`No ${title} in this period`, "Nothing was reported, or nothing yet. Look at a longer period.");
+      else this._nothing(`No ${title} in this period`, `${filters === 1 ? "A filter is" : `${filters} filters are`} set.`, ["Clear filters", () => this._filters.clear()]);
       return;
     }
-    if (!this._classes && this._rows.length === 1 && this._rows[0].key === "" && this.view !== "referrer") {
-      this._nothing(`No ${title} reported`, `None of the ${count(this._rows[0].requests)} ${this.panel.dataset.counts.toLowerCase()} in this period names one.`);
+    if (this._sought && !kept.length) {
+      this._nothing(`No ${title} contain “${this._sought}”`, "Every one that is kept of this period was looked at.");
       return;
     }
-    if (!this._table || this._rebuild) this._build();
-    const all = this._rows.reduce((sum, row) => sum + row.requests, 0);
-    const most = Math.max(...this._rows.filter((row) => !row.other).flatMap((row) => [row.requests, this._earlier.get(row.key) ?? 0]), 0);
-    const wanted = new Set();
-    this._rows.forEach((row, at) => {
-      const name = row.other ? "other" : `key ${row.key}`;
-      wanted.add(name);
-      const line = this._lines.get(name) ?? this._line(name, row);
-      this._fill(line, row, at, all, most);
-      if (this._list.children[at] !== line.element) this._list.insertBefore(line.element, this._list.children[at] ?? null);
-    });
-    for (const [name, line] of this._lines) {
-      if (wanted.has(name)) continue;
-      line.element.remove();
-      this._lines.delete(name);
+    if (!this._classes && !this._offset && this._rows.length === 1 && this._rows[0].key === "" && this.view !== "referrer" && !this._filters.texts.length) {
+      this._nothing(`No ${title} reported`, `None of the ${count(this._all)} ${this.panel.dataset.counts.toLowerCase()} in this period names one.`);
+      return;
     }
-    say(this._notch_key, this._bars ? this._called : "");
-    this._notch_key.hidden = !this._called || !this._bars;
+    if (!this._drawn) this._build();
+    const more = this._keys === null ? null : this._keys - this._offset - kept.length;
+    const text = this._sought ? "Everything else" : this._swatches ? "Other" : more === null || this._offset ? "All others" : more ? `${count(more)} more` : "No longer listed one by one";
+    this._table.show(this._rows, { all: this._all, earlier: this._earlier, called: this._called, rest: { text, opens: !this.large }, fresh: this._fresh });
     say(this._note, this._complete_from ? `Complete since ${this._complete_from}` : "");
     this.draw();
   }
 
-  /** Whether rows have bars: those under a donut don't need them. */
-  get _bars() {
-    return !this._pie || this.large;
-  }
-
-  _nothing(what, more) {
-    this._table = null;
-    this._body.replaceChildren(el("div", { class: "nothing" }, el("b", {}, what), el("p", {}, more)));
+  _nothing(what, more, way = null) {
+    this._drawn = false;
+    const shown = `${what} ${more}`;
+    if (this._body.firstElementChild?.dataset.says === shown) return;
+    const button = way && el("button", { class: "button", type: "button" }, way[0]);
+    button?.addEventListener("click", way[1]);
+    this._body.replaceChildren(el("div", { class: "nothing", "data-says": shown }, el("b", {}, what), el("p", {}, more), button));
   }
 
   _build() {
-    this._rebuild = false;
-    this._lines.clear();
-    this._list = el("tbody");
-    this._notch_key = el("span", { class: "notch-key", hidden: true });
-    const more = this.large ? MORE.map(([, head]) => el("th", { scope: "col", class: "n" }, head)) : [];
-    this._table = el(
-      "table",
-      { class: "rank" },
-      el("caption", { class: "visually-hidden" }, `${this.panel.dataset.title}, most ${this.panel.dataset.counts.toLowerCase()} first`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Name"), this._notch_key), el("th", { scope: "col", class: "n" }, this.panel.dataset.counts), el("th", { scope: "col", class: "n" }, "Share"), ...more)),
-      this._list,
-    );
+    this._drawn = true;
+    this._fresh = true;
     this._canvas = el("canvas", { class: "donut", "aria-hidden": "true" });
     this._note = el("p", { class: "meta note" });
-    this._body.replaceChildren(...(this._pie && !this.large ? [this._canvas] : []), el("div", { class: "scroll" }, this._table), this._note);
-  }
-
-  _line(name, row) {
-    const { text, badge, strong, tone, quiet } = this._label(row);
-    const bar = el("span", { class: "bar" });
-    const notch = el("span", { class: "notch", hidden: true });
-    const moved = el("span", { class: "moved" });
-    const swatch = !this._bars ? el("span", { class: "swatch" }) : null;
-    const words = el(
-      "span",
-      { class: `words${quiet || row.other ? " dim" : ""}`, title: row.other ? null : text },
-      el(
-        "span",
-        { class: "name" },
-        badge ? el("span", { class: "badge" }, badge) : null,
-        strong ? el("b", { class: tone ? `tone-${tone}` : null }, strong) : null,
-        el("bdi", {}, text),
-      ),
-      moved,
-    );
-    const cells = Array.from({ length: this.large ? 2 + MORE.length : 2 }, () => el("td", { class: "n" }));
-    const element = el("tr", { class: row.other ? "rest" : null }, el("th", { scope: "row" }, bar, notch, swatch, words), ...cells);
-    const line = { element, bar, notch, moved, swatch, cells };
-    this._lines.set(name, line);
-    return line;
-  }
-
-  _fill({ bar, notch, moved, swatch, cells }, row, at, all, most) {
-    const wide = (value) => `calc((100% - 8px) * ${value / most})`;
-    bar.style.width = row.other || !most || !this._bars ? "0" : wide(row.requests);
-    const earlier = row.other || !this._called ? undefined : this._earlier.get(row.key);
-    notch.hidden = !earlier || !this._bars;
-    if (!notch.hidden) notch.style.left = wide(earlier);
-    say(moved, earlier && this._bars && Math.abs(row.requests / earlier - 1) >= MOVED ? change(row.requests, earlier) : "");
-    if (swatch) swatch.style.opacity = OPACITIES[at];
-    say(cells[0], count(row.requests));
-    say(cells[1], `${percent(row.requests, all)}%`);
-    if (this.large) MORE.forEach(([measure, , write], index) => say(cells[2 + index], write(row[measure])));
-  }
-
-  _label(row) {
-    if (row.other) return { text: "All others", plain: "others" };
-    const found = label(this.view, row.key, this._classes);
-    return { ...found, plain: found.text || found.strong };
+    const table = this._table.build({ bars: !this._swatches && !this._tabled, wide: this._wide, sorted: this._wide ? this._sort : "requests", swatches: this._swatches });
+    // What was pressed in the head of the table is made anew.
+    const sorter = document.activeElement?.closest?.(".sorter");
+    const sorted = sorter && this._body.contains(sorter) ? sorter.dataset.sort : null;
+    this._body.replaceChildren(...(this._swatches ? [this._canvas] : []), el("div", { class: "scroll" }, table), this._note);
+    if (sorted) table.querySelector(`[data-sort="${sorted}"]`)?.focus();
   }
 
   _loading() {
@@ -249,12 +332,13 @@ export class Ranking {
     if (this._rows?.length && error.status === 0) return;
     const failed = this._body.querySelector('[role="alert"] p');
     if (failed?.textContent.startsWith(error.message)) return; // it says so already
-    this._table = null;
+    this._drawn = false;
     this._rows = null;
     this._name();
+    this._pager.hide();
     this._body.removeAttribute("aria-busy");
     const again = el("button", { class: "button", type: "button" }, "Try again");
     again.addEventListener("click", () => this.update(this._parameters, null));
-    this._body.replaceChildren(el("div", { class: "nothing", role: "alert" }, el("b", {}, `${this.panel.dataset.title} could not be loaded`), el("p", {}, `${error.message} Other panels are not affected.`), again));
+    this._body.replaceChildren(el("div", { class: "nothing", role: "alert" }, el("b", {}, `${this._title} could not be loaded`), el("p", {}, `${error.message} Other panels are not affected.`), again));
   }
 }

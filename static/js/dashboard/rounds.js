@@ -16,7 +16,8 @@ const PAUSE_MS = 50;
 
 export class Rounds {
   /**
-   * `first(signal)` asks for the summary and resolves to whether it has changed; what it throws means "try again later".
+   * `first(signal)` asks for the summary and resolves to whether it has changed, or to null: then nothing more is asked
+   * until `now` is called. What it throws means "try again later".
    * `rest(signal, changed, all)` has asked what is due then, with `all` everything, and waits for nothing. Errors are
    * theirs to show. `endsNow()` says whether the period reaches up to now, `dear()` whether its summary is.
    */
@@ -66,7 +67,7 @@ export class Rounds {
     let wait = AWAY_MS;
     try {
       const changed = await this._first(signal);
-      if (signal.aborted) return;
+      if (signal.aborted || changed === null) return;
       this._others(signal, changed);
       this._quiet = !changed && !this._dear() && this._endsNow();
       wait = !this._endsNow() ? PAST_MS : changed && !this._dear() ? EVERY_MS : QUIET_MS;

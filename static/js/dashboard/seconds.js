@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The last minutes by second: asked for once, then moved on by each tick of the live stream.
+// The last minutes by second: asked for once, then moved on by each tick of the live stream. Ticks count all there is,
+// so under a filter the seconds are asked for again and again.
 
 import { merged, points } from "./series.js";
 import { secondsOf } from "./times.js";
 
-export const SECONDS = 300;
-
 export class LiveSeconds {
-  constructor(ask) {
+  /** Keeps the last `keep` of them, which are of what matches `filter`. */
+  constructor(ask, keep, filter) {
     this._ask = ask;
+    this._filter = filter;
+    this.keep = keep;
     this.points = [];
+  }
+
+  /** Whether it has to be asked for again to move on. */
+  get filtered() {
+    return this._filter.length > 0;
   }
 
   /** Ask for all of them. The running second is left out: its count would be of a part of it. */
   async load(signal) {
-    const answer = await this._ask(`requests/second/${SECONDS + 1}`, {}, signal);
+    const answer = await this._ask(`requests/second/${Math.min(this.keep + 1, 7200)}`, { filter: this._filter }, signal);
     this._keep(points(answer).slice(0, -1));
   }
 
   /** Move on by a tick's seconds, which also correct the ones before. */
   tick({ seconds }) {
+    if (this.filtered) return;
     const later = seconds.map((second) => ({ ...second, t: secondsOf(second.t) }));
     const last = this.points.at(-1)?.t;
     if (last !== undefined && later.length && later[0].t > last + 1) {
@@ -35,6 +43,6 @@ export class LiveSeconds {
   }
 
   _keep(found) {
-    this.points = found.slice(-SECONDS);
+    this.points = found.slice(-this.keep);
   }
 }

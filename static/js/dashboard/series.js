@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A series of buckets by their start: asked for whole once, then kept up to date by its end.
 
+import { KEPT_S, STEP_S } from "./period.js";
 import { secondsOf } from "./times.js";
 
-export const STEP_S = { second: 1, minute: 60, hour: 3600, day: 86_400 };
 export const MOST = { second: 7200, minute: 11_520, hour: 8784, day: 3660 };
+/** Hours and days have percentiles (docs/api.md). */
+const SPREAD = new Set(["hour", "day"]);
 const TAIL = 3;
 const WHOLE_AGAIN_MS = 30_000;
 const SMALL = 400;
@@ -33,15 +35,29 @@ export function aligned(points, others, step_s) {
   });
 }
 
+/** The parameters of a series by `grain`: those of the period, and where there are percentiles these too. */
+export function spread(grain, parameters) {
+  return SPREAD.has(grain) ? { ...parameters, with: "percentiles" } : parameters;
+}
+
+/** What the points add up to. Without percentiles, which don't add up. */
+export function summed(points) {
+  const sums = { requests: 0, visitors: 0, bots: 0, errors: 0, bytes: 0 };
+  for (const point of points) for (const name of Object.keys(sums)) sums[name] += point[name];
+  return sums;
+}
+
 export class Series {
   /** `ask` asks the API; `parameters` are those of the period. */
   constructor(ask, grain, parameters) {
     this._ask = ask;
-    this._parameters = parameters;
+    this._parameters = spread(grain, parameters);
     this._whole_at = -Infinity;
     this.grain = grain;
     this.points = [];
     this.complete_from = null;
+    this.open_from = null;
+    this.approximate = false;
     this._reached = Infinity;
     this._end = Infinity;
   }
@@ -62,8 +78,71 @@ export class Series {
       this._whole_at = performance.now();
       this.points = points(answer);
       this.complete_from = answer.complete_from;
+      this.open_from = answer.open_from;
+      this.approximate = answer.approximate !== undefined;
     } else {
       this.points = merged(this.points, points(answer));
     }
+  }
+}
+
+/**
+ * The seconds or minutes of a period that is not made of whole hours, and as many before them where those are kept. The
+ * period is either {since, until} in Unix seconds, which are rounded to whole steps outwards, or {last_s}: up to now.
+ */
+export class FineSeries {
+  constructor(ask, grain, fine, filter) {
+    this._ask = ask;
+    this._fine = fine;
+    this._filter = filter;
+    this.grain = grain;
+    this.points = [];
+    this.before = null;
+    this.complete_from = null;
+    this.open_from = null;
+    this.approximate = false;
+    this._reached = Infinity;
+  }
+
+  /** How many seconds it covers. */
+  get length_s() {
+    const [since, until] = this._bounds;
+    return until - since;
+  }
+
+  /** How many of the points are of buckets that are over. */
+  get over() {
+    const step = STEP_S[this.grain];
+    const at = this.points.findIndex(({ t }) => t + step > this._reached);
+    return at < 0 ? this.points.length : at;
+  }
+
+  get _bounds() {
+    const step = STEP_S[this.grain];
+    const { last_s, since, until } = this._fine;
+    if (!last_s) return [Math.floor(since / step) * step, Math.ceil(until / step) * step];
+    const end = Math.ceil(Date.now() / 1000 / step) * step;
+    return [end - Math.ceil(last_s / step) * step, end];
+  }
+
+  /** Bring it up to date. */
+  async update(signal) {
+    const step = STEP_S[this.grain];
+    const now = Date.now() / 1000;
+    const [since, until] = this._bounds;
+    const length = until - since;
+    const wanted = since - length > now - KEPT_S[this.grain] ? since - length : since;
+    // The API ends a period with an hour or now, and the clocks of the two machines may differ.
+    const end = Math.min(now, Math.ceil(until / 3600) * 3600) + 60;
+    const limit = Math.min(MOST[this.grain], Math.ceil((end - wanted) / step) + 1);
+    const parameters = { filter: this._filter, ...(this._fine.last_s ? {} : { to: new Date(until * 1000).toISOString().replace(".000", "") }) };
+    const answer = await this._ask(`requests/${this.grain}/${limit}`, parameters, signal);
+    const found = points(answer);
+    this._reached = secondsOf(answer.as_of);
+    this.points = found.filter(({ t }) => t >= since && t < until);
+    this.complete_from = answer.complete_from;
+    this.open_from = answer.open_from;
+    const earlier = found.filter(({ t }) => t >= since - length && t < since);
+    this.before = wanted < since && answer.complete_from === null ? earlier : null;
   }
 }

@@ -11,9 +11,9 @@ export function lone(list) {
 
 /**
  * A line of `values` (null where there is none) from 0 up; `before` is dashed. Only the first `over` of them are of time
- * that is over: the time of the next one is hatched, and the line towards it dotted.
+ * that is over: the time of the next one is hatched, and the line towards it dotted. `marks` are places from 0 to 1.
  */
-export function line(canvas, values, before = [], over = values.length) {
+export function line(canvas, values, before = [], over = values.length, marks = []) {
   const { context, width, height } = fitted(canvas);
   const known = [...values, ...before].filter((value) => value !== null && value !== undefined);
   if (values.length < 2 || !known.length || !width) return;
@@ -34,6 +34,8 @@ export function line(canvas, values, before = [], over = values.length) {
     });
     return path;
   };
+  context.fillStyle = theme["line-strong"];
+  for (const mark of marks) context.fillRect(Math.min(width - 1, mark * width), 0, 1, height);
   if (before.length > 1) {
     context.strokeStyle = theme.ghost;
     context.lineWidth = 1;

@@ -6,12 +6,14 @@ import { age, clock } from "../numbers.js";
 
 const WORDS = { connecting: "Connecting", live: "Live", stale: "Stale", offline: "Offline" };
 
-/** Shows what LiveStream says. `reconnect()` is called by the banner's button. */
+/** Shows what LiveStream says. `reconnect()` is called by the banner's button. `shared`: this is a share link's page. */
 export class StateLine {
-  constructor(times, reconnect) {
+  constructor(times, reconnect, shared) {
     this._times = times;
+    this._gone = shared ? "This link is not valid any more." : "You may not see this web service any more.";
     this._pill = document.getElementById("live");
     this._banner = document.getElementById("banner");
+    this._login = document.getElementById("banner-login");
     this._announcement = document.getElementById("announcement");
     this._spoken = "live";
     this._trouble = null;
@@ -33,7 +35,7 @@ export class StateLine {
     say(this._pill.querySelector("span"), seconds);
     document.body.classList.toggle("stale", stale || this._refused);
     this._banner.hidden = !stale && this._trouble === null;
-    document.getElementById("banner-login").hidden = this._trouble?.status !== 401;
+    if (this._login) this._login.hidden = this._trouble?.status !== 401;
     document.getElementById("banner-now").hidden = !stale || this._refused;
     if (stale && !this._refused) this._tell(age_s, attempt, next_s, since);
     else if (this._trouble !== null) this._explain();
@@ -51,7 +53,7 @@ export class StateLine {
 
   _explain() {
     const { status, message } = this._trouble;
-    const whats = { 401: "You are logged out.", 403: "You may not see this web service any more.", 404: "You may not see this web service any more." };
+    const whats = { 401: "You are logged out.", 403: this._gone, 404: this._gone };
     say(document.getElementById("banner-what"), whats[status] ?? "The figures can't be loaded now.");
     say(document.getElementById("banner-more"), this._refused ? "The figures stay as they were." : `${message} This page goes on trying.`);
     say(document.getElementById("banner-next"), "");

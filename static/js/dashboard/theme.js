@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The colours of the style sheet, for what is drawn on a canvas; read again when they change.
+// The colours of the style sheet, and the scale of the wall, for what is drawn on a canvas; read again when they change.
 
 const NAMES = [
   "bg", "surface", "raised", "sunken", "line", "line-strong", "text", "text-2", "text-3", "accent", "on-accent",
@@ -9,7 +9,8 @@ const listeners = new Set();
 
 function read() {
   const style = getComputedStyle(document.body);
-  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const colours = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  return { ...colours, scale: parseFloat(style.getPropertyValue("--scale")) || 1 };
 }
 
 export let theme = read();
@@ -27,12 +28,34 @@ function changed() {
 for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)"]) {
   matchMedia(query).addEventListener("change", changed);
 }
+addEventListener("schemechange", changed);
 new MutationObserver(changed).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
+/** The sizes of canvases in CSS pixels: asking for them while drawing would have the page laid out each time. */
+const sizes = new WeakMap();
+const measured = new ResizeObserver((entries) => {
+  let other = false;
+  for (const { target } of entries) {
+    const { width, height } = sizes.get(target);
+    if (target.clientWidth === width && target.clientHeight === height) continue;
+    sizes.set(target, { width: target.clientWidth, height: target.clientHeight });
+    other = true;
+  }
+  if (other) changed(); // it may have been drawn in the size that it had
+});
+
+function sizeOf(canvas) {
+  if (!sizes.has(canvas)) {
+    sizes.set(canvas, { width: canvas.clientWidth, height: canvas.clientHeight });
+    measured.observe(canvas);
+  }
+  return sizes.get(canvas);
+}
 
 /** Make a canvas as large as its place on the screen, in device pixels; returns {context, width, height} in CSS pixels. */
 export function fitted(canvas) {
-  const ratio = devicePixelRatio || 1;
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = (devicePixelRatio || 1) * (canvas.currentCSSZoom ?? 1);
+  const { width, height } = sizeOf(canvas);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;

@@ -11,9 +11,10 @@ const FORMATS = {
   monthAndYear: { month: "short", year: "numeric" },
   weekday: { weekday: "short" },
   digits: { day: "2-digit", month: "2-digit", year: "numeric" },
+  minute: { minute: "2-digit" },
 };
 
-/** Writes Unix seconds in the IANA `zone`: `time` 16:42, `second` 16:42:07, `date` 16 Nov, `moment` 16 Nov 16:42, `iso` 2026-11-16, … */
+/** Writes Unix seconds in the IANA `zone`: `time` 16:42, `second` 16:42:07, `date` 16 Nov, `moment` 16 Nov 16:42, `iso` 2026-11-16, `clock` 2026-11-16T16:42:07, … */
 export function timesIn(zone) {
   const made = {};
   for (const [name, options] of Object.entries(FORMATS)) {
@@ -26,7 +27,26 @@ export function timesIn(zone) {
   made.monthOf = (seconds) => (made.monthAndYear(seconds).endsWith(thisYear()) ? made.month(seconds) : made.monthAndYear(seconds));
   made.moment = (seconds) => `${made.dateOf(seconds)} ${made.time(seconds)}`;
   made.iso = (seconds) => made.digits(seconds).split("/").reverse().join("-");
+  made.hourStart = (seconds) => Math.floor(seconds / 60) * 60 - Number(made.minute(seconds)) * 60;
+  made.isHour = (seconds) => made.hourStart(seconds) === seconds;
+  made.clock = (seconds) => `${made.iso(seconds)}T${made.second(seconds)}`;
   made.isMidnight = (seconds) => made.time(seconds) === "00:00";
+  const utc = new Intl.DateTimeFormat("en-GB", { ...FORMATS.year, timeZone: "UTC" });
+  /** A date, YYYY-MM-DD, in words: it is one and the same everywhere. */
+  made.day_of = (date) => {
+    const words = utc.format(Date.parse(date));
+    return words.endsWith(thisYear()) ? words.slice(0, -5) : words;
+  };
+  /** Of `points` in their order, where the first one is that starts on the date or later. */
+  made.at = (points, date) => {
+    let [low, high] = [0, points.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (made.iso(points[middle].t) < date) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
   made.zone = zone;
   return made;
 }

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from tmon.server.catalogue import View
 from tmon.server.query.errors import BadQuestion
 from tmon.server.query.filters import parse_filter, parse_filters
-from tmon.server.query.parameters import COUNTED, PERIOD, Parameters, limited, number, read
+from tmon.server.query.parameters import COUNTED, PERIOD, RANKED, Parameters, limited, number, read
 from tmon.server.store.base import Filter
 
 COUNTRY = View(name="country", title="Countries", field="country")
@@ -88,6 +90,12 @@ def test_a_limit_has_a_default_and_a_bound() -> None:
         ("url:/blog/*", Filter(URL, "/blog/*")),
         ("url:/**/***", Filter(URL, "/*/*")),
         ("url:100%25", Filter(URL, "100%25")),
+        (r"url:\!a!b\!c", Filter(URL, "!a!b!c")),
+        (r"url:!\!a", Filter(URL, "!a", negated=True)),
+        (r"!url:\!", Filter(URL, "!", negated=True)),
+        (r"url:\***\*", Filter(URL, r"\**\*")),
+        (r"url:a\\*", Filter(URL, r"a\\*")),
+        (r"url:c:\d", Filter(URL, r"c:\d")),
     ],
 )
 def test_a_filter_is_a_view_and_a_pattern(text: str, expected: Filter) -> None:
@@ -111,10 +119,36 @@ def test_a_filter_that_is_wrong_is_explained(text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_a_page_of_a_ranking_is_asked_for_by_its_parameters() -> None:
+    asked = read({"offset": ["50"], "search": ["Shop"], "sort": ["bytes"]}, RANKED)
+    assert (asked.offset, asked.search, asked.sort) == (50, "Shop", "bytes")
+    for wrong, says in [
+        ({"sort": ["share"]}, "sort is one of requests, visitors, bots, errors, duration_ms, bytes, key"),
+        ({"offset": ["-1"]}, "offset is a whole number from 0"),
+        ({"search": ["x" * 1025]}, "search is at most 1024 characters"),
+        ({"sort": ["key", "key"]}, "sort is given 2 times"),
+    ]:
+        with pytest.raises(BadQuestion, match=says):
+            read(wrong, RANKED)
+
+
 def test_filters_are_bounded_and_the_same_one_counts_once() -> None:
     assert parse_filters(["country:DE", "country:DE"], VIEWS) == (Filter(COUNTRY, "DE"),)
     with pytest.raises(BadQuestion, match="at most 16"):
         parse_filters([f"country:{n}" for n in range(17)], VIEWS)
+
+
+@given(st.text(max_size=1024))
+def test_every_key_can_be_filtered_by_exactly(key: str) -> None:
+    escaped = re.sub(r"[*!\\]", r"\\\g<0>", key)
+    assert parse_filter(f"url:{escaped}", VIEWS).literals == [key]
+    assert parse_filter(f"!url:{escaped}", VIEWS).negated is True
+
+
+def test_what_is_escaped_counts_once() -> None:
+    assert parse_filter("url:" + r"\*" * 1024, VIEWS).literals == ["*" * 1024]
+    with pytest.raises(BadQuestion, match="is 1025 characters long"):
+        parse_filter("url:" + r"\*" * 1025, VIEWS)
 
 
 @given(st.text())

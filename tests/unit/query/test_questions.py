@@ -266,6 +266,79 @@ def test_percentiles_within_the_classes_are_not_approximate(world: World) -> Non
     assert "approximate" not in shown(world.questions.summary(world.subject, {}))
 
 
+def test_a_series_has_the_percentiles_of_each_bucket_where_they_are_asked_for(world: World) -> None:
+    world.add(*(world.event("2024-05-15 10:30", duration_us=n * 1000) for n in range(1, 101)))
+    world.add(world.event("2024-05-15 11:30"), world.event("2024-05-14 09:00", duration_us=7_000))
+    hours = shown(world.questions.series(world.subject, "hour", "3", {"with": ["percentiles"]}))
+    about = [(one["p50_ms"], one["p95_ms"], one["p99_ms"]) for one in hours["results"]]
+    assert about[0] == (
+        pytest.approx(50, rel=0.05),
+        pytest.approx(95, rel=0.05),
+        pytest.approx(99, rel=0.05),
+    )
+    assert about[1:] == [(None, None, None), (None, None, None)]
+    days = shown(world.questions.series(world.subject, "day", "2", {"with": ["percentiles"]}))
+    assert [one["p99_ms"] for one in days["results"]] == [
+        pytest.approx(7, rel=0.05),
+        pytest.approx(99, rel=0.05),
+    ]
+    assert "p50_ms" not in shown(world.questions.series(world.subject, "day", "2", {}))["results"][0]
+
+
+def test_the_percentiles_of_a_filtered_series_are_those_of_what_matches(world: World) -> None:
+    world.add(*(timed(world, 10, "AT") for _ in range(50)), *(timed(world, 1000, "DE") for _ in range(50)))
+    given = {"with": ["percentiles"], "filter": ["country:DE"], "from": ["today"]}
+    [today] = shown(world.questions.series(world.subject, "day", "9", given))["results"]
+    assert (today["requests"], today["p50_ms"]) == (50, pytest.approx(1000, rel=0.05))
+
+
+def test_percentiles_of_a_series_are_compared_too(world: World) -> None:
+    world.add(
+        world.event("2024-05-15 10:00", duration_us=20_000),
+        world.event("2024-05-14 10:00", duration_us=400),
+        world.event("2024-05-14 10:00", duration_us=600),
+    )
+    given = {"with": ["percentiles"], "compare": ["previous"]}
+    answer = shown(world.questions.series(world.subject, "day", "1", given))
+    [today] = answer["results"]
+    assert (today["p95_ms"], today["previous"]["p95_ms"]) == (pytest.approx(20, rel=0.05), 0.5)
+    assert answer["approximate"] == ["p50_ms", "p95_ms", "p99_ms"]
+
+
+def test_without_the_latency_view_the_percentiles_of_a_series_are_null(world: World) -> None:
+    world.add(timed(world, 10))
+    world.store.sync_views({name: view for name, view in world.views().items() if name != "latency"})
+    [today] = shown(world.questions.series(world.subject, "day", "1", {"with": ["percentiles"]}))["results"]
+    assert (today["duration_ms"], today["p95_ms"]) == (10.0, None)
+
+
+@pytest.mark.parametrize("grain", ["second", "minute"])
+def test_seconds_and_minutes_have_no_percentiles(world: World, grain: str) -> None:
+    with pytest.raises(BadQuestion, match=f"by {grain} there is the mean"):
+        world.questions.series(world.subject, grain, "3", {"with": ["percentiles"]})
+
+
+def test_a_series_can_be_had_with_percentiles_alone(world: World) -> None:
+    with pytest.raises(BadQuestion, match="with is percentiles"):
+        world.questions.series(world.subject, "hour", "3", {"with": ["visitors"]})
+
+
+def test_a_series_says_from_which_day_on_late_events_count_in_full(world: World) -> None:
+    def open_from(given: dict[str, list[str]]) -> Any:
+        return shown(world.questions.series(world.subject, "day", "9", given))["open_from"]
+
+    # It is noon on 15 May: the 13th has been over for 36 hours, the 12th for 60.
+    assert open_from({"from": ["-7d"]}) == "2024-05-13"
+    assert open_from({"from": ["today"]}) == "2024-05-15"
+    assert open_from({"from": ["-7d"], "to": ["2024-05-12"]}) is None
+    world.add(world.event("2024-05-10 10:00"))  # an import: its day stays open for 48 hours more
+    assert open_from({"from": ["-7d"]}) == "2024-05-10"
+    assert open_from({"from": ["-7d"], "to": ["2024-05-12"]}) == "2024-05-10"
+    world.store.close_days(int(world.now * 1000) + 3 * DAY_MS)
+    assert open_from({"from": ["-7d"], "to": ["2024-05-12"]}) is None
+    assert open_from({"from": ["2024-05-16"], "to": ["2024-05-17"]}) == "2024-05-16"
+
+
 # -- compared with the period before ------------------------------------------------------------------------------
 
 COMPARED = {"compare": ["previous"]}

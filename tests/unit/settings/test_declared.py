@@ -97,6 +97,15 @@ def test_secrets_do_not_show() -> None:
             "10.0.0.0/8, proxy",
             "TMON_TRUSTED_PROXIES: 'proxy' is neither an address nor",
         ),
+        ("TMON_EMAIL_URL", "mail.example.org", "TMON_EMAIL_URL: is not the URL of a mail server (smtps,"),
+        ("TMON_EMAIL_URL", "smtp://h:x?from=a@b.example", "TMON_EMAIL_URL: is not the URL of a mail server;"),
+        ("TMON_EMAIL_URL", "smtps://u:geheim@h.example", "TMON_EMAIL_URL: has to say the address that mail"),
+        ("TMON_EMAIL_URL", "smtp://h.example?from=x", "TMON_EMAIL_URL: has to say the address that mail"),
+        (
+            "TMON_EMAIL_URL",
+            "smtp://h?from=a@b.example&tls=1",
+            "TMON_EMAIL_URL: has to say the address that mail",
+        ),
         ("TMON_LOG_LEVEL", "loud", "TMON_LOG_LEVEL: 'loud' is none of debug, info, warning, error"),
     ],
 )
@@ -141,3 +150,25 @@ def test_the_documentation_has_no_setting_that_does_not_exist() -> None:
         line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith(("| `TMON_", "| `DATA"))
     ]
     assert {row.split("`")[1] for row in rows} == names
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "submission://anna:ge%40heim@mail.example.org?from=tmon@example.org",
+            ("submission", "mail.example.org", 587, "anna", "ge@heim", "tmon@example.org"),
+        ),
+        (
+            "smtps://mail.example.org:4650/?from=a@b.example",
+            ("smtps", "mail.example.org", 4650, "", "", "a@b.example"),
+        ),
+        ("smtp://127.0.0.1?from=a%2Bx@b.example", ("smtp", "127.0.0.1", 25, "", "", "a+x@b.example")),
+    ],
+)
+def test_a_mail_server_is_one_url(url: str, expected: tuple[object, ...]) -> None:
+    server = load({"TMON_EMAIL_URL": url}).email
+    assert server is not None
+    found = (server.scheme, server.host, server.port, server.user, server.password, server.sender)
+    assert found == expected
+    assert "heim" not in repr(server)

@@ -25,6 +25,10 @@ KEY = "0f" * 32
         ("Bearer tmon_0YKeXpOa212W4m6sK_YBBXy21q__m3Q86Q0MmGIMxu0", "Bearer tmon_[secret]"),
         ("GET http://127.0.0.1:8000/1/data/summary 200", "GET http://127.0.0.1:8000/1/data/summary 200"),
         ("envelope b72a46668adccb9ea2717ea44c9c9342", "envelope b72a46668adccb9ea2717ea44c9c9342"),
+        (f"path=/share/{'Ab3-' * 8}/data/summary", "path=/share/[secret]/data/summary"),
+        (f"/invitation/{'x' * 43}", "/invitation/[secret]"),
+        (f"/password/set/MQ/c1x2y3-{'a' * 32} 302", "/password/set/MQ/[secret] 302"),
+        ("/password/set/MQ/set-password", "/password/set/MQ/set-password"),
         ("tmon_views and tmon_data", "tmon_views and tmon_data"),
     ],
 )

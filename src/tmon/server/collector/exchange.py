@@ -195,6 +195,7 @@ class Exchange:
         """The connection has ended before the answer."""
         self.front.received(self)
         if self._handler is not None and (self._streaming or not self._answered):
+            self._streaming = False
             self._handler.gone()
         if not self._answered:
             self._leave(None)
@@ -242,16 +243,19 @@ class Exchange:
             connection = "keep-alive"
         sent = as_bytes(response, connection=connection, without_body=head.method == "HEAD")
         self._leave(response.status)
+        self._handler = None  # it refers back: without this both would wait for the collector of garbage
         self.line.answered(sent)
 
     def stream(self, response: Response) -> bool:
-        """Send a response without an end, whose body is pushed; False if the client is gone. Then `gone` follows."""
+        """Send a response without an end, whose body is pushed. False if the client is gone; `gone` may have been
+        called before this returns.
+        """
         if self._answered:
             return False
         self._leave(response.status)
         self._streaming = True
         self.line.stream(stream_head(response))
-        return True
+        return self._streaming
 
     def refuse(self, refusal: Refusal) -> None:
         """Send the answer that a refusal stands for."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`/<wsid>/data/live`: server-sent events (WHATWG HTML, section 9.2) for those who watch a web service.
 
-Whether somebody may watch is asked of the application, as for every other route about a web service: before the stream
-begins, and every ten seconds again. Nothing of that, and no question to the store, runs on the event loop. All streams
+Whether somebody may watch, and what, is asked of the application, as for every other route about a web service: before
+the stream begins, and every ten seconds again. Guests, at `/share/<slug>/data/live`, get ticks and no requests.
+Nothing of that, and no question to the store, runs on the event loop. All streams
 of a web service share one look at it; without streams nobody looks.
 """
 
@@ -28,7 +29,10 @@ from .refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
-PATH: Final = re.compile(r"/([1-9][0-9]{0,18})/data/live(?:\?|\Z)")
+PATH: Final = re.compile(r"/(?:[1-9][0-9]{0,18}|(share)/[A-Za-z0-9_-]+)/data/live(?:\?|\Z)")
+SHOWN: Final = re.compile(r"([1-9][0-9]{0,18})(; ticks)?")
+"""What the application says in SHOWN_HEADER: which web service, and whether nothing but ticks."""
+SHOWN_HEADER: Final = "TMon-Stream"
 LOOK_S: Final = 0.5
 MOST_EACH_LOOK: Final = 25
 """Requests that are shown of each look: fifty a second."""
@@ -39,6 +43,8 @@ opened at once are not all checked at once: fifty take a third of a second."""
 PATIENCE_S: Final = 10.0
 """How long a client may leave what was sent untaken before its stream ends."""
 STREAMS: Final = 512
+STREAMS_OF_GUESTS: Final = 256
+"""So that a link that has become popular leaves room for its owner."""
 THREADS: Final = 2
 HEADERS: Final = [
     ("Content-Type", "text/event-stream; charset=utf-8"),
@@ -70,6 +76,7 @@ class Lives:
         self._pages = pages
         self._look = look
         self._streams: dict[int, set[Stream]] = {}
+        self._guests: set[Stream] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
         Gauge(
             "tmon_live_streams", "Open live streams.", registry=registry or CollectorRegistry()
@@ -79,6 +86,16 @@ class Lives:
     def count(self) -> int:
         """How many streams are open."""
         return sum(map(len, self._streams.values()))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many as there may be."""
+        return self.count >= STREAMS
+
+    @property
+    def full_of_guests(self) -> bool:
+        """Whether guests have as many as they may."""
+        return self.full or len(self._guests) >= STREAMS_OF_GUESTS
 
     def route(self, exchange: Exchange) -> Stream:
         """The route of a front, for paths that PATH matches."""
@@ -101,10 +118,13 @@ class Lives:
             streams = self._streams[wsid] = set()
             stream.spawn(self._watch(wsid, streams))
         streams.add(stream)
+        if stream.ticks_only:
+            self._guests.add(stream)
 
     def leave(self, wsid: int, stream: Stream) -> None:
         """A stream has ended."""
         self._streams.get(wsid, set()).discard(stream)
+        self._guests.discard(stream)
 
     async def _watch(self, wsid: int, streams: set[Stream]) -> None:
         """Look at a web service as long as somebody watches it."""
@@ -123,12 +143,10 @@ class Lives:
                     log.warning("a live stream could not be fed", wsid=wsid, why=str(error))
                 else:
                     newest = look.newest
-                    parts = [_event("request", one) for one in look.requests]
-                    if look.tick is not None:
-                        parts.append(_event("tick", look.tick))
-                    if parts:
-                        part = b"".join(parts)
-                        for stream in list(streams):
+                    tick = b"" if look.tick is None else _event("tick", look.tick)
+                    everything = b"".join(_event("request", one) for one in look.requests) + tick
+                    for stream in list(streams):
+                        if part := tick if stream.ticks_only else everything:
                             stream.push(part)
                 turn += 1
                 due = max(due + LOOK_S, loop.time())
@@ -148,6 +166,7 @@ class Stream:
         self._exchange = exchange
         self._request: HTTPServerRequest | None = None
         self._wsid = 0
+        self.ticks_only = True
         self._open = False
         self._untaken_since: float | None = None
 
@@ -155,9 +174,8 @@ class Stream:
         """Make the request that the application is asked with. Raises Refusal 400, or 503 for too many streams."""
         match = PATH.match(head.target)
         assert match is not None, "routed by PATH"
-        self._wsid = int(match[1])
         self._request = request_of(head, self._exchange.peer)
-        if self._lives.count >= STREAMS:
+        if self._lives.full if match[1] is None else self._lives.full_of_guests:
             raise Refusal(503, "too many live streams", retry_after_s=30)
 
     def data(self, chunk: bytes) -> None:
@@ -196,11 +214,12 @@ class Stream:
             if response.status != 200 or exchange.head.method == "HEAD":
                 exchange.respond(response if response.status != 200 else stream)
                 return
+            self._wsid, self.ticks_only = _shown(response)
             if not exchange.stream(stream):
                 return
         self._open = True
-        self.push(BEGIN)
         self._lives.join(self._wsid, self)
+        self.push(BEGIN)  # may find that the client is gone
         await asyncio.sleep(CHECK_S * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         while self._is_open():
             if (await self._lives.asked(request)).status != 200:
@@ -209,6 +228,15 @@ class Stream:
 
     def _is_open(self) -> bool:
         return self._open
+
+
+def _shown(response: Response) -> tuple[int, bool]:
+    """Which web service the application lets somebody watch, and whether nothing but ticks."""
+    said = next((value for name, value in response.headers if name.lower() == SHOWN_HEADER.lower()), "")
+    match = SHOWN.fullmatch(said)
+    if match is None:
+        raise ValueError(f"the application did not say in {SHOWN_HEADER} what may be watched")
+    return int(match[1]), match[2] is not None
 
 
 def _event(name: str, data: Any) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.gzip import gzip_page
+from msgspec import UNSET
 
 from tmon.server.query import (
     Answer,
@@ -30,33 +31,36 @@ from .services import wired
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
+STREAM_HEADER = "TMon-Stream"
+"""Tells the collector, which shows the stream, whose it is; nobody else ever sees it."""
+TICKS_ONLY = "; ticks"
 Given = Mapping[str, list[str]]
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
     """`/<wsid>/data/users/<view>`."""
-    return _answered(
+    return answered(
         request, "ranking", lambda questions, subject, given: questions.ranking(subject, view, given), view
     )
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def locations(request: AskedRequest, ne_lat: str, ne_lng: str, sw_lat: str, sw_lng: str) -> HttpResponse:
     """`/<wsid>/data/users/locations/<ne_lat>/<ne_lng>/<sw_lat>/<sw_lng>`."""
     corners = (ne_lat, ne_lng, sw_lat, sw_lng)
-    return _answered(
+    return answered(
         request, "locations", lambda questions, subject, given: questions.locations(subject, corners, given)
     )
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
     """`/<wsid>/data/requests/<grain>/<limit>`."""
-    return _answered(
+    return answered(
         request,
         "series",
         lambda questions, subject, given: questions.series(subject, grain, limit, given),
@@ -65,42 +69,45 @@ def series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
 
 
 @gzip_page
-@reads_webservice()
+@reads_webservice(shared=True)
 def summary(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/summary`."""
-    return _answered(request, "summary", Questions.summary)
+    return answered(request, "summary", Questions.summary)
 
 
 @gzip_page
 @reads_webservice()
 def events(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/events`."""
-    return _answered(request, "events", Questions.events)
+    return answered(request, "events", Questions.events)
 
 
 @gzip_page
 @reads_webservice()
 def sources(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sources`."""
-    return _answered(request, "sources", Questions.sources)
+    return answered(request, "sources", Questions.sources)
 
 
 @gzip_page
 @reads_webservice(Role.MANAGER)
 def quarantine(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/quarantine`, which is not for viewers: a rejected payload may hold anything."""
-    return _answered(request, "quarantine", Questions.quarantine)
+    return answered(request, "quarantine", Questions.quarantine)
 
 
-@reads_webservice()
+@reads_webservice(shared=True)
 def live(request: AskedRequest) -> HttpResponse:
-    """`/<wsid>/data/live`: whether the one who asks may watch. The stream itself never comes to Django."""
+    """`/<wsid>/data/live`: whether the one who asks may watch, and what. The stream itself never comes to Django."""
     if request.GET:
         return json_error(400, "The live stream has no parameters.")
-    return JsonResponse({"status_code": 200}, headers={"Cache-Control": "private, no-store"})
+    shown = str(request.webservice.wsid) + (TICKS_ONLY if request.share else "")
+    return JsonResponse(
+        {"status_code": 200}, headers={"Cache-Control": "private, no-store", STREAM_HEADER: shown}
+    )
 
 
-def _answered(
+def answered(
     request: AskedRequest,
     kind: Kind,
     ask: Callable[[Questions, Subject, Given], Answer],
@@ -113,7 +120,8 @@ def _answered(
         return json_error(404)
     try:
         given = dict(request.GET.lists())
-        answer = ask(services.questions, subject, given)
+        questions = services.questions if request.share is None else services.public_questions
+        answer = ask(questions, subject, given)
     except NoSuchView as error:
         return json_error(404, str(error))
     except QuestionError as error:
@@ -128,7 +136,8 @@ def _answered(
         log.error("a question could not be answered", wsid=subject.wsid, why=str(error))
         return json_error(500)
     if given.get("format") == ["csv"]:
-        response = _file(answer, kind, f"tmon-{subject.wsid}-{name or kind}.csv")
+        whose = subject.wsid if request.share is None else "shared"
+        response = _file(answer, kind, f"tmon-{whose}-{name or kind}.csv")
     else:
         response = HttpResponse(msgspec.json.encode(answer), content_type="application/json")
     response.headers["Cache-Control"] = "private, no-store"
@@ -145,9 +154,11 @@ def _file(answer: Answer, kind: Kind, name: str) -> HttpResponse:
         ("TMon-Previous-From", answer.previous_from),
         ("TMon-Previous-To", answer.previous_to),
         ("TMon-Complete-From", answer.complete_from),
+        ("TMon-Open-From", answer.open_from),
         ("TMon-As-Of", answer.as_of),
         ("TMon-Approximate", ", ".join(answer.approximate or ())),
+        ("TMon-Keys", answer.keys),
     ):
-        if value:  # neither None nor UNSET nor empty
+        if value not in (None, UNSET, ""):
             response.headers[header] = str(value)
     return response

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The routes of the JSON API. The converter `wsid` is registered by the module that includes this one."""
+"""The routes of the JSON API. The converters `wsid` and `id` are registered by the module that includes this one."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from . import data
+from . import annotating, data
 
 urlpatterns = [
     path("<wsid:wsid>/data/users/<str:view>", data.ranking, name="data-ranking"),
@@ -20,4 +20,6 @@ urlpatterns = [
     path("<wsid:wsid>/data/sources", data.sources, name="data-sources"),
     path("<wsid:wsid>/data/live", data.live, name="data-live"),
     path("<wsid:wsid>/data/quarantine", data.quarantine, name="data-quarantine"),
+    path("<wsid:wsid>/data/annotations", annotating.annotations_of, name="data-annotations"),
+    path("<wsid:wsid>/data/annotations/<id:number>", annotating.annotation, name="data-annotation"),
 ]

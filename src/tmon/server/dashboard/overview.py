@@ -6,20 +6,25 @@ The page holds no figures: its scripts (static/js) ask the JSON API for them, as
 
 from __future__ import annotations
 
+import json
+
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tmon.server.query import StoreError
+from tmon.server.query import Questions, StoreError
 from tmon.server.tenants import keys
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.peers import base_url_of
 from tmon.server.tenants.rights import Role, readable_by
 
+from .looks import release
 from .pages import dsns_of
 from .services import wired
+from .snippets import snippets
+from .switching import others
 
 LAST = "tmon_last"
 """The cookie with the number of the web service whose dashboard this browser showed last."""
@@ -57,24 +62,27 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         empty = services.questions.is_empty(subject)
     except StoreError:  # the page says so itself, and recovers by itself
         empty = False
-    reaches = [one for one, _ in readable_by(request.user) if request.reach in (None, one.wsid)]
     context = {
         "webservice": webservice,
-        "others": [one for one in reaches if one.wsid != webservice.wsid],
+        "base": f"/{webservice.wsid}",
+        "others": others(request),
         "manages": request.role >= Role.MANAGER,
     }
     if empty:
         base_url = base_url_of(request)
         scheme, _, host = base_url.partition("://")
-        context |= {"scheme": scheme, "host": host}
+        context |= {"scheme": scheme, "host": host, "snippets": snippets()}
         if request.role >= Role.MANAGER:
             context["dsn"] = _covered(dsns_of(keys.active(webservice.wsid), base_url))
         response = render(request, "first_run.html", context)
     else:
-        context["panels"] = [view for view in services.questions.views() if view.panel != "none"]
-        context["latency"] = any(view.name == "latency" for view in services.questions.views())
+        views = services.questions.views()
+        context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
+        context["latency"] = any(view.name == "latency" for view in views)
+        context["keys"] = _keys(services.questions)
         response = render(request, "dashboard.html", context)
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["TMon-Release"] = release()  # the wall asks for it: it stays open for weeks
     response.set_cookie(
         LAST,
         str(webservice.wsid),
@@ -85,6 +93,20 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         samesite="Lax",
     )
     return response
+
+
+def _keys(questions: Questions) -> str:
+    """How each view makes its keys, as JSON by name: the field it groups by and, of classes, their lower bounds.
+
+    With it the page tells which events of the live stream pass its filters (static/js/dashboard/matching.js).
+    """
+    return json.dumps(
+        {
+            view.name: {"field": view.grouped_by, **({"bounds": view.classes.bounds} if view.classes else {})}
+            for view in questions.views()
+        },
+        separators=(",", ":"),
+    )
 
 
 def _covered(dsns: list[str]) -> dict[str, str] | None:

@@ -4,21 +4,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tmon.server.query import Live, Questions, Reader, Settle, Subject
-from tmon.server.tenants import Keyring
+from tmon.server.tenants import Keyring, StoreAway
+
+from .errands import Errands
+
+Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Has whoever owns the event store carry out a command, which may take a minute. Raises StoreAway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What answers questions, and what knows the web services' calendars."""
+    """What answers questions, what knows the web services' calendars, and what has the store change something."""
 
     questions: Questions
+    public_questions: Questions
+    """For guests: of views that are public, and filtered by such."""
     live: Live
     keyring: Keyring
+    ask: Ask
+    errands: Errands
 
     def subject(self, wsid: int) -> Subject | None:
         """The web service as the query room knows it; None where there is none.
@@ -48,14 +57,31 @@ class Services:
 _wired: Services | None = None
 
 
-def wire(store: Reader, settle: Settle, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+def _nobody(command: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise StoreAway("nobody here owns the event store")
+
+
+def wire(
+    store: Reader,
+    settle: Settle,
+    keyring: Keyring,
+    clock: Callable[[], float] = time.time,
+    ask: Ask = _nobody,
+) -> None:
     """Have the views ask `store`; call it before the first request.
 
     `settle(seconds)` has the store's views brought to the log's end and returns then, or after so many seconds.
-    `clock` gives the Unix time in seconds.
+    `clock` gives the Unix time in seconds. `ask` is for what changes the store.
     """
     global _wired  # noqa: PLW0603 - Django makes the views, so there is nobody to hand this to
-    _wired = Services(Questions(store, settle, clock), Live(store, settle, clock), keyring)
+    _wired = Services(
+        Questions(store, settle, clock),
+        Questions(store, settle, clock, public=True),
+        Live(store, settle, clock),
+        keyring,
+        ask,
+        Errands(),
+    )
 
 
 def wired() -> Services:

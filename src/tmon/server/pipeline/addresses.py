@@ -48,7 +48,7 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False).network_address)
 
 
-ADDRESSES: Final = Recent[str, str | None](_read, room=4_000_000, each=150)
+ADDRESSES: Final = Recent[str, str | None](_read, room=3_000_000, each=150)
 """The usual form of an address by its text; None where it is none.
 
 IPv6 in lower case with its longest run of zeros left out (RFC 5952), without brackets and zone; an IPv4 address that

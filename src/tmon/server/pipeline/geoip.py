@@ -226,7 +226,7 @@ def _places(files: Sequence[_File]) -> Recent[str, Place]:
                 return equal[place]
         return NOWHERE
 
-    return Recent(find, room=6_000_000, each=120)
+    return Recent(find, room=4_000_000, each=120)
 
 
 def _read(record: object) -> Place:

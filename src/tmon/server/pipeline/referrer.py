@@ -39,7 +39,7 @@ def _read(text: str) -> tuple[Referrer, Referrer]:
     return (Referrer(text, site), own) if site else (own, own)
 
 
-REFERRERS: Final = Recent[str, tuple[Referrer, Referrer]](_read, room=4_000_000, each=400)
+REFERRERS: Final = Recent[str, tuple[Referrer, Referrer]](_read, room=3_000_000, each=400)
 """A referrer by its text: as seen by others, and as seen by its own host, which does not refer to itself."""
 
 SITES: Final = Recent[str, str](site_of, room=1_000_000, each=150)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 
-from .answers import Answer
+from .answers import Answer, LedgerRow
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
-from .questions import Questions, Settle, Subject
+from .questions import Noted, Questions, Settle, Subject
 from .tables import Kind, as_csv
 
 __all__ = [
@@ -19,8 +19,10 @@ __all__ = [
     "Arrivals",
     "BadQuestion",
     "Kind",
+    "LedgerRow",
     "Live",
     "NoSuchView",
+    "Noted",
     "QuestionError",
     "Questions",
     "Reader",

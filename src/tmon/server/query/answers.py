@@ -17,7 +17,8 @@ class Answer(msgspec.Struct, kw_only=True):
 
     `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
     period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
-    date. `as_of` is ISO 8601. `approximate` names measures that are not exact.
+    date, and so is `open_from`: that of the first day which is not closed. `as_of` is ISO 8601. `approximate` names
+    measures that are not exact. `keys` is how many keys all pages of a ranking have.
     """
 
     status_code: int = 200
@@ -27,9 +28,11 @@ class Answer(msgspec.Struct, kw_only=True):
     previous_from: str | UnsetType = UNSET
     previous_to: str | UnsetType = UNSET
     complete_from: str | None
+    open_from: str | UnsetType | None = UNSET
     as_of: str
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
+    keys: int | UnsetType = UNSET
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -62,7 +65,7 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class Point(msgspec.Struct, kw_only=True):
-    """A bucket of a series that starts at `t`."""
+    """A bucket of a series that starts at `t`; percentiles of the duration in milliseconds where they are asked for."""
 
     t: str
     requests: int
@@ -71,6 +74,9 @@ class Point(msgspec.Struct, kw_only=True):
     errors: int
     duration_ms: float | None
     bytes: int
+    p50_ms: float | UnsetType | None = UNSET
+    p95_ms: float | UnsetType | None = UNSET
+    p99_ms: float | UnsetType | None = UNSET
     previous: Point | UnsetType | None = UNSET
 
 
@@ -140,6 +146,16 @@ class LedgerTotals(msgspec.Struct, kw_only=True):
     old_key: int
 
 
+class Annotation(msgspec.Struct, kw_only=True):
+    """What somebody noted at the moment `t`; `by` is his user name, None once the account is gone."""
+
+    id: int
+    t: str
+    text: str
+    by: str | None
+    created: str
+
+
 def row(key: str | None, measures: Measures) -> Row:
     """A row of a ranking; with the key None that of everything else."""
     return Row(
@@ -166,8 +182,9 @@ def figures(measures: Measures) -> Figures:
     )
 
 
-def point(t: str, measures: Measures) -> Point:
-    """A bucket of a series."""
+def point(t: str, measures: Measures, spread: Sequence[float | None] | None = None) -> Point:
+    """A bucket of a series; `spread` are its 50th, 95th and 99th percentile, if they are asked for."""
+    p50_ms, p95_ms, p99_ms = (UNSET, UNSET, UNSET) if spread is None else spread
     return Point(
         t=t,
         requests=measures.requests,
@@ -176,6 +193,9 @@ def point(t: str, measures: Measures) -> Point:
         errors=measures.errors,
         duration_ms=mean_ms(measures),
         bytes=measures.bytes,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
     )
 
 

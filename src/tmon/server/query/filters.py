@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading filters: `country:DE` asks for events with that key, `!country:DE` for all others, `*` is any text."""
+r"""Reading filters: `country:DE` asks for events with that key, `!country:DE` for all others, `*` is any text.
+
+A backslash before `*`, `!` or a backslash has the sign stand for itself.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,27 @@ from collections.abc import Mapping, Sequence
 from tmon.server.catalogue import View
 from tmon.server.store.base import Filter
 
-from .errors import BadQuestion, shown
+from .errors import BadQuestion, QuestionError, shown
 
 MOST_FILTERS = 16
 MOST_STARS = 8
 """Matching a pattern takes longer with each star; these are plenty."""
+SIGNS = re.compile(r"\\[*!\\]|\*+")
 LONGEST = 1024
 """Characters; no key is longer."""
 
 
-def parse_filters(texts: Sequence[str], views: Mapping[str, View]) -> tuple[Filter, ...]:
-    """The filters that the texts describe, all of which must hold. Raises BadQuestion."""
+def parse_filters(
+    texts: Sequence[str], views: Mapping[str, View], unknown: type[QuestionError] = BadQuestion
+) -> tuple[Filter, ...]:
+    """The filters that the texts describe, all of which must hold. Raises BadQuestion, `unknown` where a view is."""
     if len(texts) > MOST_FILTERS:
         raise BadQuestion(f"these are {len(texts)} filters; at most {MOST_FILTERS}")
-    return tuple(dict.fromkeys(parse_filter(text, views) for text in texts))
+    return tuple(dict.fromkeys(parse_filter(text, views, unknown) for text in texts))
 
 
-def parse_filter(text: str, views: Mapping[str, View]) -> Filter:
-    """The filter that `[!]view:[!]pattern` describes. Raises BadQuestion.
+def parse_filter(text: str, views: Mapping[str, View], unknown: type[QuestionError] = BadQuestion) -> Filter:
+    """The filter that `[!]view:[!]pattern` describes. Raises BadQuestion, and `unknown` where there is no such view.
 
     An empty pattern stands for the key "": events whose value is unknown.
     """
@@ -35,13 +41,20 @@ def parse_filter(text: str, views: Mapping[str, View]) -> Filter:
         raise BadQuestion(f"filter {shown(text)} is not of the form view:value, such as country:DE")
     view = views.get(name)
     if view is None:
-        raise BadQuestion(
-            f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}"
-        )
+        raise unknown(f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}")
     negated = text.startswith("!") != pattern.startswith("!")
-    pattern = re.sub(r"\*+", "*", pattern.removeprefix("!"))
-    if len(pattern) > LONGEST:
-        raise BadQuestion(f"a filter on {name} is {len(pattern)} characters long; at most {LONGEST}")
-    if pattern.count("*") > MOST_STARS:
+    found = Filter(view, SIGNS.sub(_meant, pattern.removeprefix("!")), negated)
+    stars = len(found.literals) - 1
+    length = stars + sum(map(len, found.literals))
+    if length > LONGEST:
+        raise BadQuestion(f"a filter on {name} is {length} characters long; at most {LONGEST}")
+    if stars > MOST_STARS:
         raise BadQuestion(f"a filter on {name} has more than {MOST_STARS} stars")
-    return Filter(view, pattern, negated)
+    return found
+
+
+def _meant(sign: re.Match[str]) -> str:
+    """Several stars are as good as one, and in the middle of a pattern an exclamation mark is one anyway."""
+    if sign[0].startswith("*"):
+        return "*"
+    return "!" if sign[0] == "\\!" else sign[0]

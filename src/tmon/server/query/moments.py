@@ -108,7 +108,30 @@ def _date(year: int, month: int, day: str | None, calendar: Calendar) -> Stretch
     return days(calendar, date, date)
 
 
+def moment(text: str, calendar: Calendar) -> float:
+    """The Unix time that `text` names exactly: 2024-05-17T10:00:30, with an offset, or on the web service's clock.
+
+    Of a time that this clock shows twice it is the first. Raises BadQuestion.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise BadQuestion(
+            f"{shown(text)} is no time; write 2024-05-17T10:00, with or without an offset such as Z"
+        )
+    try:
+        first, _ = _readings(match, calendar)
+        _bounded(*[dt.datetime.fromtimestamp(first, dt.UTC).year] * 2)
+    except (ValueError, OverflowError):
+        raise BadQuestion(f"{shown(text)} is no time that exists") from None
+    return first
+
+
 def _time(match: re.Match[str], calendar: Calendar) -> Stretch:
+    return _hour(calendar, *_readings(match, calendar))
+
+
+def _readings(match: re.Match[str], calendar: Calendar) -> tuple[float, float]:
+    """The first and the last Unix time that a written time can mean."""
     date, clock, fraction, zulu, sign, hours, minutes = match.groups()
     wall = dt.datetime.fromisoformat(f"{date}T{clock}")
     if zulu or sign:
@@ -122,7 +145,7 @@ def _time(match: re.Match[str], calendar: Calendar) -> Stretch:
         both = [wall.replace(tzinfo=local, fold=fold).timestamp() for fold in (0, 1)]
         first, last = min(both), max(both)
     beyond = float(f"0.{fraction[1:]}") if fraction else 0.0
-    return _hour(calendar, first + beyond, last + beyond)
+    return first + beyond, last + beyond
 
 
 def _hour(calendar: Calendar, first: float, last: float) -> Stretch:

@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
+
+from tmon.server.store.base import Sort
 
 from .errors import BadQuestion, shown
 
@@ -13,6 +16,12 @@ PERIOD = frozenset({"from", "to", "filter"})
 """Parameters of everything that is about a period."""
 COUNTED = PERIOD | {"compare"}
 """Parameters of what gives figures of a period, which can be compared with those of another."""
+RANKED = COUNTED | {"limit", "offset", "search", "sort"}
+"""Parameters of rankings."""
+SORTS: tuple[Sort, ...] = get_args(Sort)
+MOST_SOUGHT = 1024
+"""Characters; no key is longer."""
+SERIES = COUNTED | {"with"}
 FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
@@ -30,6 +39,11 @@ class Parameters:
     filters: tuple[str, ...] = ()
     compare: bool = False
     """With the period before."""
+    offset: int | None = None
+    search: str | None = None
+    sort: Sort | None = None
+    percentiles: bool = False
+    """`with=percentiles`"""
 
 
 def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
@@ -45,6 +59,13 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         raise BadQuestion(f"there is no format {shown(one['format'])}; there are {', '.join(FORMATS)}")
     if one.get("compare", "previous") != "previous":
         raise BadQuestion(f"compare is previous, not {shown(one['compare'])}")
+    sort = one.get("sort")
+    if sort is not None and sort not in SORTS:
+        raise BadQuestion(f"sort is one of {', '.join(SORTS)}, not {shown(sort)}")
+    if len(one.get("search", "")) > MOST_SOUGHT:
+        raise BadQuestion(f"search is at most {MOST_SOUGHT} characters long")
+    if one.get("with", "percentiles") != "percentiles":
+        raise BadQuestion(f"with is percentiles, not {shown(one['with'])}")
     return Parameters(
         since=one.get("from"),
         until=one.get("to"),
@@ -52,6 +73,10 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         after=number("after", one["after"], 0, 2**63 - 1) if "after" in one else None,
         filters=tuple(given.get("filter", ())),
         compare="compare" in one,
+        offset=number("offset", one["offset"], 0) if "offset" in one else None,
+        search=one.get("search"),
+        sort=sort,
+        percentiles="with" in one,
     )
 
 

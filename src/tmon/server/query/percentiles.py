@@ -7,11 +7,22 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tmon.server.catalogue import Classes
 from tmon.server.events import key_text
-from tmon.server.store.base import Measures
+
+
+class Durations(Protocol):
+    """How many events have a duration, and its sum."""
+
+    @property
+    def timed(self) -> int:
+        """How many."""
+
+    @property
+    def duration_us(self) -> int:
+        """The sum."""
 
 
 class Percentiles(NamedTuple):
@@ -24,7 +35,7 @@ class Percentiles(NamedTuple):
     loose: list[int]
 
 
-def percentiles(classes: Classes, counts: Mapping[str, Measures], percents: Sequence[int]) -> Percentiles:
+def percentiles(classes: Classes, counts: Mapping[str, Durations], percents: Sequence[int]) -> Percentiles:
     """The nearest-rank percentiles of the durations in ms that `counts` holds by class key.
 
     The value of rank ceil(p/100 * n) lies between the bounds of its class, l <= value < u. What is returned is the

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import View
@@ -23,8 +23,10 @@ from tmon.server.store.base import (
     Filter,
     Grain,
     Measures,
+    Page,
     Period,
     Quarantined,
+    Ranking,
     Reader,
     StoredEvent,
     UnknownView,
@@ -33,14 +35,15 @@ from tmon.server.store.base import (
 from . import answers, parameters
 from .answers import Answer
 from .comparing import compared
-from .errors import NoSuchView, shown
+from .errors import BadQuestion, NoSuchView, shown
 from .filters import parse_filters
 from .ledger import ledger
+from .moments import moment
 from .parameters import Parameters, limited
-from .period import EARLIEST, Bounds, bounds, not_too_old, plan, previous
+from .period import AHEAD_S, EARLIEST, Bounds, bounds, not_too_old, plan, previous
 from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
-from .series import MOST, buckets, check_limit, kept_from, spanned, stamps
-from .summing import PERCENTS, summed
+from .series import MOST, buckets, check_limit, check_percentiles, kept_from, open_from, spanned, stamps
+from .summing import PERCENTS, Spread, spread, summed
 
 Settle = Callable[[float], object]
 """Has the views brought to the log's end; returns then, or after so many seconds."""
@@ -52,6 +55,7 @@ RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
 NOTHING = Measures()
+NO_PERCENTILES = (None,) * len(PERCENTS)
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
 """Lets through every event, and has the store answer from the events."""
@@ -69,20 +73,34 @@ class Subject:
     newest_key: int | None = None
 
 
+class Noted(NamedTuple):
+    """An annotation as it is kept: its moment and when it was written, in Unix milliseconds."""
+
+    id: int
+    at_ms: int
+    text: str
+    by: str | None
+    created_ms: int
+
+
 class Questions:
     """Answers questions about web services. May be asked from any number of threads.
 
-    `settle` is called before each question; `clock` gives the Unix time in seconds.
+    `settle` is called before each question; `clock` gives the Unix time in seconds. With `public`, what views are not
+    public are not there, neither to be asked for nor as filters.
     """
 
-    def __init__(self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Reader, settle: Settle, clock: Callable[[], float] = time.time, *, public: bool = False
+    ) -> None:
+        self._public = public
         self._store = store
         self._settle = settle
         self._clock = clock
 
     def views(self) -> list[View]:
         """Every view that there is, in the order in which panels show them."""
-        return list(self._store.views().values())
+        return list(self._views().values())
 
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
@@ -91,9 +109,9 @@ class Questions:
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
-        if view not in self._store.views():
+        if view not in self._views():
             raise _no_such_view(view)
-        asked = parameters.read(given, parameters.COUNTED | {"limit"})
+        asked = parameters.read(given, parameters.RANKED)
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
         periods = self._periods(subject, asked, now)
@@ -101,14 +119,26 @@ class Questions:
         earlier = None
         try:
             as_of_ms = self._current(now, view)
-            found = self._store.ranking(view, period, limit)
+            found, keys = self._ranked(view, period, asked, limit)
             if asked.compare:
                 earlier = self._store.figures(view, periods[1], [key for key, _ in found.rows])
             complete_from = _last(self._store.complete_from(one, view) for one in periods)
         except UnknownView:  # taken away since
             raise _no_such_view(view) from None
         rows = compared(found, earlier, known=complete_from is None)
-        return _answer(subject, rows, periods, complete_from, as_of_ms)
+        answer = _answer(subject, rows, periods, complete_from, as_of_ms)
+        answer.keys = keys
+        return answer
+
+    def _ranked(
+        self, view: str, period: Period, asked: Parameters, limit: int
+    ) -> tuple[Ranking, int | UnsetType]:
+        """The rows that are asked for and, where they are a page, how many keys all pages have."""
+        if (asked.offset, asked.search, asked.sort) == (None, None, None):
+            return self._store.ranking(view, period, limit), UNSET
+        page = Page(limit, asked.offset or 0, asked.search or "", asked.sort or "requests")
+        rows, other, keys = self._store.page(view, period, page)
+        return Ranking(rows, other), keys
 
     def series(self, subject: Subject, grain: str, limit: str, given: Given) -> Answer:
         """The last `limit` buckets of a grain, zero-filled. Raises QuestionError, StoreError."""
@@ -117,7 +147,9 @@ class Questions:
             raise NoSuchView(f"there is no series by {shown(grain)}; there are {', '.join(GRAINS)}")
         count = parameters.number("limit", limit, 1)
         check_limit(size, count)
-        asked = parameters.read(given, parameters.COUNTED)
+        asked = parameters.read(given, parameters.SERIES)
+        if asked.percentiles:
+            check_percentiles(size)
         calendar = subject.calendar
         now = self._clock()
         first, last = None, int(now)
@@ -126,9 +158,10 @@ class Questions:
             first = covered.start if asked.since is not None else None
             last = min(last, covered.end - 1)
             if first is not None and first > last:
-                return _answer(
-                    subject, [], self._periods(subject, asked, now, size), None, self._current(now)
-                )
+                ahead = self._periods(subject, asked, now, size)
+                nothing = _answer(subject, [], ahead, None, self._current(now))
+                nothing.open_from = _date(subject, self._open_from(subject, ahead[0], now))
+                return nothing
         found = [buckets(size, count, calendar, last, first)]
         if asked.compare:
             oldest = found[0].starts[0]
@@ -139,11 +172,16 @@ class Questions:
         as_of_ms = self._current(now)
         points = []
         missing = []
+        spreads: list[Spread] = []
         for one, period in zip(found, periods, strict=True):
             counts = self._store.series(size, period)
+            values: dict[int, Sequence[float | None] | None] = {}
+            if asked.percentiles:
+                spreads.append(spread(self._store, size, period, now))
+                values = {start: spreads[-1].values.get(start, NO_PERCENTILES) for start in one.starts}
             points.append(
                 [
-                    answers.point(t, counts.get(start, NOTHING))
+                    answers.point(t, counts.get(start, NOTHING), values.get(start))
                     for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
                 ]
             )
@@ -155,8 +193,11 @@ class Questions:
             ]
             for one, before, *both in zip(*points, *known, strict=True):
                 one.previous = before if all(both) else None
-        complete_from = _last(one.complete_from for one in missing)
-        return _answer(subject, points[0], periods, complete_from, as_of_ms)
+        complete = [one.complete_from for one in missing] + [one.complete_from for one in spreads]
+        as_of_ms = min([as_of_ms, *(one.as_of_ms for one in spreads)])
+        answer = _answer(subject, points[0], periods, _last(complete), as_of_ms)
+        answer.open_from = _date(subject, self._open_from(subject, periods[0], now))
+        return _with_approximate(answer, {percent for one in spreads for percent in one.loose})
 
     def summary(self, subject: Subject, given: Given) -> Answer:
         """The totals of a period, and percentiles of the duration. Raises QuestionError, StoreError."""
@@ -173,10 +214,7 @@ class Questions:
                 results.previous = found[1].results
                 loose.update(found[1].loose)
         as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
-        answer = _answer(subject, results, periods, complete_from, as_of_ms)
-        if loose:
-            answer.approximate = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
-        return answer
+        return _with_approximate(_answer(subject, results, periods, complete_from, as_of_ms), loose)
 
     def events(self, subject: Subject, given: Given) -> Answer:
         """The latest raw events, newest first; those after a number, oldest first. Raises QuestionError, StoreError."""
@@ -269,6 +307,46 @@ class Questions:
             as_of=_stamp(subject, int(now * 1000)),
         )
 
+    def annotations(
+        self, subject: Subject, given: Given, find: Callable[[int, int], Iterable[Noted]]
+    ) -> Answer:
+        """What people have noted in a period, oldest first. Raises QuestionError.
+
+        `find(start, end)` gives what there is in [start, end) of Unix seconds, in that order.
+        """
+        asked = parameters.read(given, frozenset({"from", "to"}))
+        now = self._clock()
+        covered = bounds(asked.since, asked.until, subject.calendar, now)
+        since, until = stamps(list(covered), subject.calendar)
+        return Answer(
+            results=[_annotation(subject, one) for one in find(*covered)],
+            since=since,
+            until=until,
+            complete_from=None,
+            as_of=_stamp(subject, int(now * 1000)),
+        )
+
+    def annotation(self, subject: Subject, noted: Noted, status_code: int = 200) -> Answer:
+        """One of them."""
+        return Answer(
+            status_code=status_code,
+            results=_annotation(subject, noted),
+            since=None,
+            until=None,
+            complete_from=None,
+            as_of=_stamp(subject, int(self._clock() * 1000)),
+        )
+
+    def moment(self, subject: Subject, text: str | None) -> float:
+        """The Unix time that `text` names for the web service, None the present. Raises BadQuestion."""
+        now = self._clock()
+        if text is None:
+            return now
+        found = moment(text, subject.calendar)
+        if found > now + AHEAD_S:
+            raise BadQuestion("that is too far in the future; at most 400 days ahead")
+        return found
+
     def _periods(
         self, subject: Subject, asked: Parameters, now: float, grain: Grain | None = None
     ) -> list[Period]:
@@ -294,8 +372,25 @@ class Questions:
                 return _Missing(until, subject.calendar.day(until - 1).end)
         return _Missing(complete_from or 0, complete_from)
 
+    def _open_from(self, subject: Subject, period: Period, now: float) -> int | None:
+        """The start of the period's first local day that is not closed, None if all are."""
+        waits = max(open_from(subject.calendar, now), period.day_start)
+        opened = self._store.open_from(period)
+        first = waits if opened is None else min(opened, waits)
+        return first if first < period.day_end else None
+
     def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
-        return parse_filters(asked.filters, self._store.views()) if asked.filters else ()
+        if not asked.filters:
+            return ()
+        return parse_filters(asked.filters, self._views(), NoSuchView if self._public else BadQuestion)
+
+    def check_filters(self, texts: Sequence[str]) -> None:
+        """Raises QuestionError where these are no filters that may be asked with."""
+        parse_filters(texts, self._views(), NoSuchView if self._public else BadQuestion)
+
+    def _views(self) -> Mapping[str, View]:
+        views = self._store.views()
+        return {name: view for name, view in views.items() if view.public} if self._public else views
 
     def _current(self, now: float, view: str | None = None) -> int:
         """Have the views brought up to date; the time before which everything acknowledged is counted, in ms."""
@@ -332,11 +427,29 @@ def _answer(
     )
 
 
+def _with_approximate(answer: Answer, loose: Container[int]) -> Answer:
+    """The answer, naming the percentiles whose percents are `loose`."""
+    names = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
+    if names:
+        answer.approximate = names
+    return answer
+
+
 def shown_event(event: StoredEvent) -> dict[str, Any]:
     """An event as the API shows it."""
     own = {"seq": event.seq, "received": _utc(event.received_ms)}
     # First in the answer, and last to be set: a sender may call fields of his own so.
     return {**own, **event.fields, **own}
+
+
+def _annotation(subject: Subject, noted: Noted) -> answers.Annotation:
+    return answers.Annotation(
+        id=noted.id,
+        t=_stamp(subject, noted.at_ms),
+        text=noted.text,
+        by=noted.by,
+        created=_utc(noted.created_ms),
+    )
 
 
 def _quarantined(row: Quarantined) -> dict[str, str]:

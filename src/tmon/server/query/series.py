@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tmon.server.calendar import QUARTER_S, Calendar
-from tmon.server.store.base import MINUTES_KEPT_MS, SECONDS_KEPT_MS, Grain
+from tmon.server.store.base import DAY_CLOSES_AFTER_MS, MINUTES_KEPT_MS, SECONDS_KEPT_MS, Grain
 
 from .errors import BadQuestion
 from .period import Bounds
@@ -23,6 +23,19 @@ class Buckets(NamedTuple):
 
     starts: list[int]
     end: int
+
+
+def check_percentiles(grain: Grain) -> None:
+    """Raises BadQuestion where no percentiles are kept for buckets of this grain."""
+    if grain in _LENGTH:
+        raise BadQuestion(
+            f"percentiles are kept by hour and by day; by {grain} there is the mean, duration_ms"
+        )
+
+
+def open_from(calendar: Calendar, now: float) -> int:
+    """The start of the first local day that can't have closed at the Unix time `now`, whatever was received."""
+    return calendar.day(now - DAY_CLOSES_AFTER_MS // 1000).start
 
 
 def check_limit(grain: Grain, limit: int) -> None:

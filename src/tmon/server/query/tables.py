@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from .answers import Answer, LedgerRow, Location, Point, Row, Summary
+from .answers import Annotation, Answer, LedgerRow, Location, Point, Row, Summary
 
-Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine"]
+Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine", "annotations"]
 """Of a question: it decides about the columns."""
 
 ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
@@ -27,6 +27,7 @@ ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "summary": Summary,
     "locations": Location,
     "sources": LedgerRow,
+    "annotations": Annotation,
 }
 QUARANTINE: Final = ("received", "source", "reason", "payload")
 EVENT: Final = (
@@ -38,6 +39,8 @@ EVENT: Final = (
 )
 """The columns that events always have; other fields follow by name, where any of them has some."""
 PREVIOUS: Final = "previous"
+PERCENTILES: Final = ("p50_ms", "p95_ms", "p99_ms")
+"""Columns of a series that are there where they are asked for."""
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 
@@ -52,6 +55,10 @@ def as_csv(answer: Answer, kind: Kind) -> bytes:
         columns = QUARANTINE
     else:
         columns = [name for name in ROWS[kind].__struct_fields__ if name != PREVIOUS]
+        if kind == "series" and not any(
+            isinstance(point, Point) and point.p50_ms is not UNSET for point in results
+        ):
+            columns = [name for name in columns if name not in PERCENTILES]
         earlier = [name for name in columns if name not in ("key", "other")]
         results = [_flat(row) for row in results]
         if answer.previous_from is not UNSET:

@@ -31,6 +31,7 @@ The rules that every store keeps:
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,6 +150,17 @@ class Measures(NamedTuple):
         return Measures(*(a + b for a, b in zip(self, other, strict=True)))
 
 
+class Timed(NamedTuple):
+    """How many events have a duration, and its sum."""
+
+    timed: int = 0
+    duration_us: int = 0
+
+    def plus(self, other: Timed) -> Timed:
+        """The sum of both."""
+        return Timed(self.timed + other.timed, self.duration_us + other.duration_us)
+
+
 class Span(NamedTuple):
     """The buckets of one grain that start in [start, end), Unix seconds."""
 
@@ -158,11 +170,25 @@ class Span(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Events whose key in `view` matches `pattern`, in which * stands for any text; `negated`: those that don't."""
+    r"""Events whose key in `view` matches `pattern`; `negated`: those that don't.
+
+    In a pattern * stands for any text, `\*` for a star and `\\` for a backslash; everything else stands for itself.
+    """
 
     view: View
     pattern: str
     negated: bool = False
+
+    @property
+    def literals(self) -> list[str]:
+        """What stands between the pattern's stars, each as it is: one text more than there are stars."""
+        found = [""]
+        for part in re.findall(r"\\[*\\]|.", self.pattern, re.DOTALL):
+            if part == "*":
+                found.append("")
+            else:
+                found[-1] += part if len(part) == 1 else part[1]
+        return found
 
 
 class Day(NamedTuple):
@@ -196,6 +222,30 @@ class Ranking(NamedTuple):
 
     rows: list[tuple[str, Measures]]
     other: Measures | None
+
+
+Sort = Literal["requests", "visitors", "bots", "errors", "duration_ms", "bytes", "key"]
+
+
+class Page(NamedTuple):
+    """A part of a ranking: of the keys that contain `search`, whatever the case (casefold), `limit` from `offset` on.
+
+    They are in the order of `sort`: a measure from its largest value on, `duration_ms` being the mean and last where
+    nothing was timed, or the key from the first on. Ties are in the order of their keys.
+    """
+
+    limit: int
+    offset: int = 0
+    search: str = ""
+    sort: Sort = "requests"
+
+
+class Listing(NamedTuple):
+    """The rows of a page; `other` is everything else, None if nothing is. `keys`: how many keys all pages have."""
+
+    rows: list[tuple[str, Measures]]
+    other: Measures | None
+    keys: int
 
 
 class Box(NamedTuple):
@@ -331,6 +381,10 @@ class Reader(ABC):
         """The `limit` largest keys. Raises UnknownView."""
 
     @abstractmethod
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        """A part of the view's ranking, of the keys that the store has kept. Raises UnknownView."""
+
+    @abstractmethod
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         """What these keys have, each once and in their order, also without any event; `other` is everything else.
 
@@ -346,6 +400,14 @@ class Reader(ABC):
         """Totals per bucket that starts in the period, by its start; buckets without events are absent.
 
         `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
+        """
+
+    @abstractmethod
+    def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations that each key of a view has per bucket that starts in the period, by the bucket's start.
+
+        None is the remainder; keys and buckets without a duration are absent. `grain` is hour, day or month, which
+        are the buckets of views. Raises UnknownView.
         """
 
     @abstractmethod
@@ -390,6 +452,13 @@ class Reader(ABC):
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         """None if nothing that the question needs was deleted or predates the view; else the start of the first local
         day (Unix seconds) from which it is all there. Raises UnknownView.
+        """
+
+    @abstractmethod
+    def open_from(self, period: Period) -> int | None:
+        """The start (Unix seconds) of the first local day that the period touches, got an event and is not closed.
+
+        None if there is no such day.
         """
 
     @abstractmethod

@@ -11,16 +11,19 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from . import accounts, keys
+from . import accounts, audit, keys, resetting
+from .audit import Act, in_administration
 from .errors import TenantsError
-from .models import Key, Membership, Token, WebService
+from .models import AuditEntry, Key, Membership, Token, WebService
 from .peers import base_url_of
 from .sealing import Unopenable
 
@@ -30,9 +33,12 @@ if TYPE_CHECKING:  # these classes take parameters for the type checker only
     _WebServicePages = admin.ModelAdmin[WebService]
     _KeyPages = admin.ModelAdmin[Key]
     _TokenPages = admin.ModelAdmin[Token]
+    _AuditPages = admin.ModelAdmin[AuditEntry]
+    _UserPages = UserAdmin[User]
 else:
     _KeyTable = _MemberTable = admin.TabularInline
-    _WebServicePages = _KeyPages = _TokenPages = admin.ModelAdmin
+    _WebServicePages = _KeyPages = _TokenPages = _AuditPages = admin.ModelAdmin
+    _UserPages = UserAdmin
 
 
 class KeyInline(_KeyTable):
@@ -103,10 +109,41 @@ class WebServiceAdmin(_WebServicePages):
         return found
 
     def save_model(self, request: HttpRequest, obj: WebService, form: Any, change: bool) -> None:
-        """Save, and give a new web service its first key in the same transaction."""
-        super().save_model(request, obj, form, change)
-        if not change:
-            keys.issue(obj.wsid)
+        """Save as the commands and pages do; a new web service gets its first key."""
+        by = in_administration(request)
+        if change:
+            changed = {name: form.cleaned_data[name] for name in form.changed_data}
+            if changed:
+                accounts.change_webservice(obj.wsid, by, **changed)
+        else:
+            accounts.add_webservice(obj, by)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Members are added, changed and removed as by commands and pages; what is refused is said."""
+        if formset.model is not Membership:
+            super().save_formset(request, form, formset, change)
+            return
+        by, wsid = in_administration(request), form.instance.wsid
+        present = formset.save(commit=False)
+        try:
+            for member in formset.deleted_objects:
+                accounts.remove_member(wsid, member.user, by)
+            for member in present:
+                before = Membership.objects.filter(pk=member.pk).first()
+                if before is not None and before.user_id != member.user_id:
+                    accounts.remove_member(wsid, before.user, by)
+                accounts.add_member(wsid, member.user, member.role, by)
+        except TenantsError as error:
+            self.message_user(request, f"Members: {error}", messages.ERROR)
+
+    def delete_model(self, request: HttpRequest, obj: WebService) -> None:
+        """Delete as the command does; the server drops the events within a minute."""
+        accounts.delete_webservice(obj.wsid, in_administration(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[WebService]) -> None:
+        """The same for several."""
+        for webservice in queryset:
+            self.delete_model(request, webservice)
 
     def response_add(
         self, request: HttpRequest, obj: WebService, post_url_continue: str | None = None
@@ -147,16 +184,18 @@ class WebServiceAdmin(_WebServicePages):
     @admin.action(description="Rotate the key: make a second one")
     def rotate_key(self, request: HttpRequest, queryset: QuerySet[WebService]) -> None:
         """Issue a key for each selected web service."""
+        by = in_administration(request)
         for webservice in queryset:
             self._do(
-                request, webservice, "has a new key; its DSN is on its page", lambda w: keys.issue(w.wsid)
+                request, webservice, "has a new key; its DSN is on its page", lambda w: keys.issue(w.wsid, by)
             )
 
     @admin.action(description="Revoke the older key")
     def revoke_older_key(self, request: HttpRequest, queryset: QuerySet[WebService]) -> None:
         """End the older one of two keys of each selected web service."""
+        by = in_administration(request)
         for webservice in queryset:
-            self._do(request, webservice, "has one active key left", lambda w: keys.revoke(w.wsid))
+            self._do(request, webservice, "has one active key left", lambda w: keys.revoke(w.wsid, by=by))
 
     def _do(self, request: HttpRequest, webservice: WebService, done: str, change: Any) -> None:
         url = reverse("admin:tenants_webservice_change", args=[webservice.pk])
@@ -217,12 +256,18 @@ class KeyAdmin(_KeyPages):
         """A revoked key stays to be seen; keys go with their web service."""
         return obj is not None and super().has_delete_permission(request, obj)
 
+    def delete_model(self, request: HttpRequest, obj: Key) -> None:
+        """A key that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            keys.revoke(obj.webservice_id, obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         """End the selected keys."""
         for key in queryset:
             try:
-                keys.revoke(key.webservice_id, key.pk)
+                keys.revoke(key.webservice_id, key.pk, in_administration(request))
             except TenantsError as error:
                 self.message_user(request, f"{key}: {error}", messages.ERROR)
             else:
@@ -254,14 +299,115 @@ class TokenAdmin(_TokenPages):
         """A token is what it is; only the list's action revokes it."""
         return obj is None and super().has_change_permission(request, obj)
 
+    def delete_model(self, request: HttpRequest, obj: Token) -> None:
+        """A token that is deleted has ended, and the audit log says so."""
+        if obj.revoked is None:
+            accounts.revoke_token(obj.pk, in_administration(request))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        """The same for several."""
+        for token in queryset:
+            self.delete_model(request, token)
+
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
         """End the selected tokens."""
         for token in queryset:
             try:
-                accounts.revoke_token(token.pk)
+                accounts.revoke_token(token.pk, in_administration(request))
             except TenantsError as error:
                 self.message_user(request, f"API token {token}: {error}", messages.ERROR)
             else:
                 self.log_change(request, token, "revoked")
                 self.message_user(request, f"API token {token} is revoked.", messages.SUCCESS)
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(_AuditPages):
+    """The audit log of the whole server, also of web services that are gone; nobody changes it."""
+
+    list_display = ("at", "actor", "way", "done", "of", "more")
+    list_display_links = None
+    list_filter = ("way", "act")
+    search_fields = ("actor", "webservice", "=wsid")
+    date_hierarchy = "at"
+
+    @admin.display(description="done", ordering="act")
+    def done(self, entry: AuditEntry) -> str:
+        """What was done."""
+        return audit.in_words(entry)
+
+    @admin.display(description="web service", ordering="wsid")
+    def of(self, entry: AuditEntry) -> str:
+        """Which web service it was, by the name that it had."""
+        return "" if entry.wsid is None else f"{entry.webservice} ({entry.wsid})"
+
+    @admin.display(description="details")
+    def more(self, entry: AuditEntry) -> str:
+        """The details in a line."""
+        return ", ".join(f"{name}: {value}" for name, value in audit.details_in_words(entry.details))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Entries come from acts."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """An entry is what it is."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """Entries go by their age only."""
+        return False
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AuditedUserAdmin(_UserPages):
+    """Django's pages of users, whose acts are in the audit log."""
+
+    actions = ("reset_links",)
+
+    @admin.action(description="Make links to set a new password", permissions=["change"])
+    def reset_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
+        """Show a link for each selected user, once: it is in no message and in no list."""
+        by, base_url = in_administration(request), base_url_of(request)
+        links = [(user.get_username(), base_url + resetting.path_for(user, by)) for user in queryset]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Links to set a new password",
+            "links": links,
+        }
+        response = render(request, "admin/reset_links.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save, and say so."""
+        super().save_model(request, obj, form, change)
+        act = Act.USER_CHANGED if change else Act.USER_CREATED
+        if not change or form.changed_data:
+            fields = ", ".join(form.changed_data) if change else None
+            details = {"fields": fields} if change else {"administrator": obj.is_staff}
+            audit.record(in_administration(request), act, user=obj.get_username(), **details)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Delete, and say so."""
+        audit.record(in_administration(request), Act.USER_DELETED, user=obj.get_username())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """The same for several."""
+        for user in queryset:
+            self.delete_model(request, user)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """Change it, and say so."""
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            user = self.get_object(request, id)
+            name = user.get_username() if user is not None else id
+            audit.record(in_administration(request), Act.PASSWORD_CHANGED, user=name)
+        return response

@@ -32,3 +32,15 @@ class TmonAdminSite(admin.AdminSite):
         ):
             wanted = reverse("admin:index")
         return redirect_to_login(wanted, "/login")
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Change one's own password, and say so in the audit log."""
+        from . import audit
+
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            by = audit.in_administration(request)
+            audit.record(by, audit.Act.PASSWORD_CHANGED, user=by.name)
+        return response

@@ -4,6 +4,7 @@
 TenantsError            the message says what is wrong and what to do
 ├── NotFound            no such user, web service, key, member or token
 ├── Refused             it exists but this can't be done to it (name taken, two keys active, unknown zone …)
+├── StoreAway           whoever owns the event store did not do what was asked; the message says why
 └── SaltsUnavailable    the accounts database can't be asked for a salt now; try again later
 """
 
@@ -20,6 +21,10 @@ class NotFound(TenantsError):
 
 class Refused(TenantsError):
     """What was asked for breaks a rule."""
+
+
+class StoreAway(TenantsError):
+    """The event store can't be asked now, or could not do it."""
 
 
 class SaltsUnavailable(TenantsError):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from . import sealing
+from . import audit, sealing
 from .errors import NotFound, Refused
 from .models import KEYS_ACTIVE, Key, WebService
 
@@ -37,29 +37,32 @@ def all_active(wsids: Iterable[int] | None = None) -> dict[int, list[Key]]:
     return found
 
 
-def issue(wsid: int) -> Key:
-    """Give a web service a new random key beside the one it has.
+def issue(wsid: int, by: audit.Actor | None = None) -> Key:
+    """Give a web service a new random key beside the one it has; `by` is for the audit log.
 
     Raises NotFound, and Refused if two are active already.
     """
     with transaction.atomic():
-        if WebService.objects.select_for_update().filter(pk=wsid).first() is None:
+        webservice = WebService.objects.select_for_update().filter(pk=wsid).first()
+        if webservice is None:
             raise NotFound(f"there is no web service {wsid}")
         if len(active(wsid)) >= KEYS_ACTIVE:
             raise Refused(f"web service {wsid} has {KEYS_ACTIVE} active keys; revoke one of them first")
         key = Key.objects.create(webservice_id=wsid, sealed=b"", created=timezone.now())
         key.sealed = sealing.seal(secrets.token_bytes(KEY_BYTES), _place(key), settings.SECRET_KEY)
         key.save(update_fields=["sealed"])
+        audit.record(by, audit.Act.KEY_ISSUED, webservice, key=key.pk)
     return key
 
 
-def revoke(wsid: int, key_id: int | None = None) -> Key:
+def revoke(wsid: int, key_id: int | None = None, by: audit.Actor | None = None) -> Key:
     """End a key for good and blank what is kept of it; without `key_id` the older one of two.
 
     Raises NotFound, and Refused where `key_id` is needed or the key is revoked already.
     """
     with transaction.atomic():
-        if WebService.objects.select_for_update().filter(pk=wsid).first() is None:
+        webservice = WebService.objects.select_for_update().filter(pk=wsid).first()
+        if webservice is None:
             raise NotFound(f"there is no web service {wsid}")
         if key_id is None:
             present = active(wsid)
@@ -79,6 +82,7 @@ def revoke(wsid: int, key_id: int | None = None) -> Key:
         key.revoked = timezone.now()
         key.sealed = b""
         key.save(update_fields=["revoked", "sealed"])
+        audit.record(by, audit.Act.KEY_REVOKED, webservice, key=key.pk)
     return key
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of the tenants: web services, zones, keys, members, tokens, salts and the revision.
+"""The tables of the tenants: web services, zones, keys, members, tokens, salts, the revision and the audit log.
 
-Rules that need more than a row (two active keys, when a zone starts) are kept in `administration`.
+Rules that need more than a row (two active keys, who may be a member) are kept in `accounts` and `keys`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ KEYS_ACTIVE = 2
 """How many keys of a web service may be active at once."""
 RETENTION_DAYS = 14
 EVENTS_PER_SECOND = 100_000
+ANNOTATION_LENGTH = 200
+"""Characters."""
 
 
 @cache
@@ -228,6 +230,84 @@ class Token(models.Model):
         return self.name or f"token {self.pk}"
 
 
+class Annotation(models.Model):
+    """What somebody noted about a web service at one moment, to be shown on its graphs: a release, an outage."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="annotations")
+    at = models.DateTimeField(help_text="The moment that it is about.")
+    text = models.CharField(max_length=ANNOTATION_LENGTH)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="annotations"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("at", "id")
+        indexes = (models.Index(fields=("webservice", "at"), name="annotations_by_moment"),)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ShareLink(models.Model):
+    """Lets whoever has its address see the public part of a web service's dashboard, see `sharing`.
+
+    The address is found by its SHA-256, and kept sealed beside it for those who may give it away once more.
+    """
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="share_links")
+    label = models.CharField(
+        max_length=120, blank=True, help_text="Who it is for; those who use it don't see it."
+    )
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    sealed = models.BinaryField()
+    query = models.CharField(
+        max_length=2000, blank=True, help_text="The period and the filters that it opens with."
+    )
+    password = models.CharField(max_length=128, blank=True, help_text="Hashed; empty: there is none.")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="share_links"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "-id")
+
+    def __str__(self) -> str:
+        return self.label or f"share link {self.pk}"
+
+
+class Invitation(models.Model):
+    """Makes whoever follows its link a member, once, see `invitations`. Only the token's SHA-256 is kept."""
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=7, choices=MemberRole, default=MemberRole.VIEWER)
+    email = models.EmailField("e-mail address", blank=True)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations")
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    accepted = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="accepted_invitations"
+    )
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(role__in=MemberRole.values), name="invited_role_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
 class Salt(models.Model):
     """The random salt of a web service's local day, sealed; null once it is destroyed, which is for good."""
 
@@ -260,3 +340,27 @@ class Deletion(models.Model):
 
     def __str__(self) -> str:
         return f"web service {self.wsid}"
+
+
+class AuditEntry(models.Model):
+    """Something that somebody did, see `audit`. It names its web service and its user, so that it outlives them."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="audit_entries"
+    )
+    actor = models.CharField(max_length=150, help_text="The name at that time.")
+    way = models.CharField(max_length=16)
+    act = models.CharField(max_length=40)
+    wsid = models.BigIntegerField("web service's id", null=True)
+    webservice = models.CharField("web service", max_length=120, help_text="Its name at that time.")
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = "entry of the audit log"
+        verbose_name_plural = "audit log"
+        ordering = ("-at", "-id")
+        indexes = (models.Index(fields=("wsid", "-at"), name="audit_of_webservice"),)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.act}"

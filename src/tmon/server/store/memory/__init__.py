@@ -23,9 +23,11 @@ from tmon.server.store.base import (
     Filter,
     Grain,
     Limits,
+    Listing,
     Locations,
     Measures,
     Outcome,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -34,10 +36,12 @@ from tmon.server.store.base import (
     Stats,
     Store,
     StoredEvent,
+    Timed,
     UnknownView,
 )
 from tmon.server.store.changes import check_change
 from tmon.server.store.fields import fields_of
+from tmon.server.store.pages import page_of
 
 from . import filtered, locating
 from .counts import NOTHING, Counts, Rows, ranked
@@ -201,6 +205,11 @@ class MemoryStore(Store):
                 sums.add(None, measures)
             return Ranking(rows[:limit], sums.other if sums.other.requests else None)
 
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        with self._lock:
+            sums = self._sums(view, period)
+            return page_of(sums.keys, sums.other, page)
+
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._lock:
             sums = self._sums(view, period)
@@ -228,6 +237,23 @@ class MemoryStore(Store):
                 return filtered.series(self._log.events(period.wsid), grain, period)
             span = Span(grain, period.start, period.end)
             return {start: rows.keys[""] for start, rows in self._totals.within(period.wsid, span)}
+
+    def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        with self._lock:
+            counts = self._counts(view)
+            if period.filters:
+                assert counts.view is not None
+                return filtered.timings(self._log.events(period.wsid), counts.view, grain, period)
+            found: dict[int, dict[str | None, Timed]] = {}
+            for start, rows in counts.within(period.wsid, Span(grain, period.start, period.end)):
+                timed = {
+                    key: Timed(measures.timed, measures.duration_us)
+                    for key, measures in (*rows.keys.items(), (None, rows.other))
+                    if measures.timed
+                }
+                if timed:
+                    found[start] = timed
+            return found
 
     def events(
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
@@ -282,6 +308,16 @@ class MemoryStore(Store):
             if counts.since.get(wsid, period.start) > period.start:
                 found.append(counts.since[wsid])
             return max(found, default=None)
+
+    def open_from(self, period: Period) -> int | None:
+        with self._lock:
+            days = (
+                opened.day
+                for (wsid, _), opened in self._log.days.items()
+                if wsid == period.wsid and not opened.closed
+            )
+            touched = [day.start for day in days if day.start < period.day_end and day.end > period.day_start]
+            return min(touched, default=None)
 
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
         with self._lock:

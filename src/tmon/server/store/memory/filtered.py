@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tmon.server.catalogue import View
 from tmon.server.events import REQUEST
-from tmon.server.store.base import Filter, Grain, Measures, Period
+from tmon.server.store.base import Filter, Grain, Measures, Period, Timed
 
 from .counts import NOTHING, measures_of
 from .items import Logged
@@ -23,7 +23,7 @@ def matches(logged: Logged, filters: Sequence[Filter]) -> bool:
 
 
 def _matches(logged: Logged, one: Filter) -> bool:
-    pattern = ".*".join(re.escape(part) for part in one.pattern.split("*"))
+    pattern = ".*".join(re.escape(text) for text in one.literals)
     key = one.view.key(logged.event, logged.source)
     return bool(re.fullmatch(pattern, key, re.DOTALL)) != one.negated
 
@@ -57,6 +57,20 @@ def series(log: Iterable[Logged], grain: Grain, period: Period) -> dict[int, Mea
         return start if period.start <= start < period.end else None
 
     return _tally(_candidates(log, REQUEST, period), bucket, lambda _: "")
+
+
+def timings(
+    log: Iterable[Logged], view: View, grain: Grain, period: Period
+) -> dict[int, dict[str | None, Timed]]:
+    """The durations of every bucket that starts in the period, by its start and the view's key."""
+    found: dict[int, dict[str | None, Timed]] = {}
+    for logged in _candidates(log, view.kind, period):
+        start, duration_us = bucket_start(logged, grain), logged.event.duration_us
+        if duration_us is not None and period.start <= start < period.end:
+            keys = found.setdefault(start, {})
+            key = view.key(logged.event, logged.source)
+            keys[key] = keys.get(key, Timed()).plus(Timed(1, duration_us))
+    return found
 
 
 def bucket_start(logged: Logged, grain: Grain) -> int:

@@ -12,13 +12,15 @@ their own, and visitors are kept by day first: those of one day come together, a
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
-from ..base import Filter, Grain, Measures, Period, Ranking
+from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
+from ..pages import page_of
 from .beside import Second, both
 from .keys import Dimension, Key, key_of
 from .schema import HOUR
@@ -62,6 +64,12 @@ SUMS = f"""
 SELECT k.key, sum(requests), sum(iif({{flags}} & {BOT}, requests, 0)), sum(iif({{flags}} & {ERROR}, requests, 0)),
     total(duration), sum(iif({{flags}} & {TIMED}, requests, 0)), total(bytes)
 FROM temp.sums s JOIN temp.keyed k ON k.dim = {{dim}} WHERE {{flags}} & {INSIDE} GROUP BY k.key
+"""
+TIMINGS = """
+SELECT s.start, {text} AS key, sum(r.timed), total(r.duration) FROM (
+    SELECT {bucket} AS bucket, {dim} AS dim, count(*) AS timed, total(b.duration) AS duration
+    FROM log.events b WHERE b.wsid = ? AND b.flags & 1 = ? AND b.duration IS NOT NULL AND {where} GROUP BY 1, 2) r
+JOIN log.buckets s ON s.id = r.bucket {shared} WHERE s.start >= ? AND s.start < ? GROUP BY 1, 2
 """
 VISITORS = (
     "SELECT k.key, sum(visitors) FROM temp.visitors v JOIN temp.keyed k ON k.dim = v.dim GROUP BY k.key"
@@ -118,6 +126,10 @@ class Filtered:
         rows = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
         return ranking_of(rows[:limit], _sum(found.values()))
 
+    def page(self, view: View, period: Period, page: Page) -> Listing:
+        """A part of the keys of a view among the events that match the period's filters."""
+        return page_of(self._by_key(view, period), Measures(), page)
+
     def figures(self, view: View, period: Period, keys: Sequence[str]) -> Ranking:
         """These keys of a view among the events that match the period's filters."""
         found = self._by_key(view, period)
@@ -136,6 +148,23 @@ class Filtered:
         """The totals of the events that match, per bucket that starts in the period."""
         found = self._answer(period, REQUEST, BUCKETS[grain], "first", inside="1")
         return {start: sums for start, sums in found.items() if period.start <= start < period.end}
+
+    def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations of the events that match, per bucket that starts in the period and key of a view."""
+        key = key_of(view)
+        where, values = _Scans(self._db, _Asked(period, view.kind, key, by_key=False, inside="1")).where()
+        dimension, text, _ = key
+        rows = self._db.execute(
+            TIMINGS.format(
+                text=text,
+                bucket=BUCKETS[grain].dimension.value,
+                dim=dimension.value,
+                shared=f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else "",
+                where=where,
+            ),
+            (*values, period.start, period.end),
+        )
+        return timings_of(rows)
 
     def _answer(
         self,
@@ -186,7 +215,7 @@ class _Scans:
     def sums(self) -> dict[Any, Measures]:
         """The measures by key, without visitors."""
         kept, dimension = self._kept, self._asked.key.dimension
-        where, values = self._matching_events()
+        where, values = self.where()
         self._make(sums=kept.columns)
         written = kept.written.format(dim=dimension.value, inside=self._asked.inside)
         self._db.execute(ADD_UP.format(written=written, where=where), values)
@@ -199,7 +228,7 @@ class _Scans:
     def visitors(self) -> dict[Any, int]:
         """The numbers of visitors by key."""
         db, asked, kept = self._db, self._asked, self._kept
-        where, values = self._matching_events()
+        where, values = self.where()
         # those who are told apart by key have one first event for each
         columns = f"day, visitor, dim, at, PRIMARY KEY(day, visitor{', dim' if asked.by_key else ''})"
         self._make(first=columns, visitors=f"{kept.value}, visitors")
@@ -235,7 +264,7 @@ class _Scans:
         self._db.execute(NAME.format(text=text, dims=dims, shared=shared))
         self._named = True
 
-    def _matching_events(self) -> tuple[str, Sequence[Any]]:
+    def where(self) -> tuple[str, Sequence[Any]]:
         """The conditions for the events, and the values of the scans' parameters."""
         if self._where is None:
             period, kind = self._asked.period, self._asked.kind
@@ -291,6 +320,14 @@ def measures_of(row: Sequence[Any]) -> Measures:
     return Measures(*(int(value or 0) for value in row))
 
 
+def timings_of(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str | None, Timed]]:
+    """By bucket and key what rows of (bucket's start, key, timed, duration) say."""
+    found: dict[int, dict[str | None, Timed]] = {}
+    for start, key, timed, duration in rows:
+        found.setdefault(start, {})[key] = Timed(int(timed), int(duration))
+    return found
+
+
 def ranking_of(rows: list[tuple[str, Measures]], whole: Measures) -> Ranking:
     """A ranking of these rows, with what is left of the whole."""
     shown = _sum(measures for _, measures in rows)
@@ -308,12 +345,12 @@ def _sum(several: Iterable[Measures]) -> Measures:
 def conditions_of(filters: Sequence[Filter]) -> tuple[list[str], list[str]]:
     """SQL conditions over an event `b` for the filters, with their parameters."""
     conditions, parameters = [], []
-    for view, pattern, negated in filters:
-        key = key_of(view)
+    for one in filters:
+        key = key_of(one.view)
         value = key.dimension.value
-        # GLOB tells upper from lower case and knows * as any text; its other signs are quoted
-        glob = pattern.replace("[", "[[]").replace("?", "[?]")
-        not_ = "NOT " if negated else ""
+        # GLOB tells upper from lower case and knows * as any text; signs that stand for themselves are quoted
+        glob = "*".join(re.sub(r"[*?\[]", r"[\g<0>]", text) for text in one.literals)
+        not_ = "NOT " if one.negated else ""
         if key.dimension.table:  # the values that pass are listed also where they are those that don't match
             conditions.append(
                 f"{value} IN (SELECT d.id FROM log.{key.dimension.table} d WHERE {not_}{key.text} GLOB ? "

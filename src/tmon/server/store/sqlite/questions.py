@@ -16,20 +16,24 @@ from ..base import (
     Box,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
     Run,
     StoredEvent,
+    Timed,
     UnknownView,
 )
 from ..fields import fields_of
+from . import paging
 from .beside import Second
-from .filtered import Filtered, conditions_of, measures_of
+from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
-from .ranking import figures, ranking, totals
+from .ranking import counted, figures, of_all, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -98,6 +102,15 @@ class Questions:
             visitors=visitors,
         )
 
+    def page(self, number: int, period: Period, page: Page, *, in_step: bool) -> Listing:
+        """A part of the keys of view `number` from its counts; see `ranking`."""
+        buckets = _buckets(self._db, period)
+        if page.search or page.sort != "requests":
+            return paging.page(self._db, number, buckets, page)
+        adds_up = in_step and self._whole(number, period)
+        rows, other = of_all(self._db, number, buckets, page.limit, page.offset, adds_up=adds_up)
+        return Listing(rows, other, counted(self._db))
+
     def figures(
         self, number: int, view: View, period: Period, keys: Sequence[str], *, in_step: bool
     ) -> Ranking:
@@ -151,6 +164,18 @@ class Questions:
                 (period.wsid, GRAINS[grain], period.start, period.end),
             )
         return {row[0]: measures_of(row[1:]) for row in rows}
+
+    def timings(self, number: int, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        """The durations per bucket and key of view `number`, from its counts."""
+        return timings_of(
+            self._db.execute(
+                "SELECT b.start, iif(c.key, k.text, NULL), c.timed, c.duration FROM log.buckets b "
+                "CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.timed > 0 "
+                "LEFT JOIN keys k ON k.id = c.key "
+                "WHERE b.wsid = ? AND b.grain = ? AND b.start >= ? AND b.start < ?",
+                (number, period.wsid, GRAINS[grain], period.start, period.end),
+            )
+        )
 
     # -- events, ledger, quarantine -------------------------------------------------------------------------------
 
@@ -260,6 +285,14 @@ class Questions:
                     ).fetchone()[0]
                 )
         return max((one for one in found if one is not None), default=None)
+
+    def open_from(self, period: Period) -> int | None:
+        """See Store.open_from."""
+        row = self._db.execute(
+            "SELECT min(start) FROM log.days WHERE closed IS NULL AND wsid = ? AND start < ? AND ended > ?",
+            (period.wsid, period.day_end, period.day_start),
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
     def passed(self) -> int:
         """The entry that every follower has durably passed."""

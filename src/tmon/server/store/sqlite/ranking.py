@@ -36,7 +36,7 @@ ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, visitors = vi
 LARGEST = """
 SELECT o.key, k.text FROM ordered o JOIN keys k ON k.id = o.key WHERE o.key <> 0 AND o.requests >= ifnull(
     (SELECT requests FROM ordered WHERE key <> 0 ORDER BY requests DESC LIMIT 1 OFFSET ? - 1), 0)
-ORDER BY o.requests DESC, k.text LIMIT ?
+ORDER BY o.requests DESC, k.text LIMIT ? OFFSET ?
 """
 FEW = 100
 """Of so many keys at most the largest are sought among those of each bucket."""
@@ -72,7 +72,7 @@ def ranking(
     """
     rows = _few(db, view, buckets, limit) if 0 < limit <= FEW else None
     if rows is None:
-        return _of_all(db, view, buckets, limit, adds_up=adds_up)
+        return of_all(db, view, buckets, limit, adds_up=adds_up)
     return ranking_of(rows, _whole(db, view, buckets, adds_up=adds_up, visitors=visitors))
 
 
@@ -100,15 +100,21 @@ def _few(
     return rows[:limit] if rows[limit - 1][1].requests > others else None
 
 
-def _of_all(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int, *, adds_up: bool
+def of_all(
+    db: sqlite3.Connection,
+    view: int,
+    buckets: tuple[str, list[int]],
+    limit: int,
+    offset: int = 0,
+    *,
+    adds_up: bool,
 ) -> Ranking:
-    """The largest keys, and the sum of all visitors, from every row."""
+    """The same from every row, without the `offset` largest; then `counted` says how many keys there are."""
     query, parameters = buckets
     db.execute(ORDERED)
     db.execute("DELETE FROM ordered")
     db.execute(FILL.format(buckets=query), (*parameters, view))
-    largest = db.execute(LARGEST, (limit, limit)).fetchall()
+    largest = db.execute(LARGEST, (offset + limit, limit, offset)).fetchall()
     keys = "[" + ",".join(str(key) for key, _ in largest) + "]"
     shown = {
         row[0]: measures_of(row[1:])
@@ -117,6 +123,12 @@ def _of_all(
     whole = totals(db, 0 if adds_up else view, buckets)
     (visitors,) = db.execute("SELECT sum(visitors) FROM ordered").fetchone()
     return ranking_of([(text, shown[key]) for key, text in largest], whole._replace(visitors=visitors or 0))
+
+
+def counted(db: sqlite3.Connection) -> int:
+    """How many keys the last `of_all` on this connection had to choose from."""
+    (keys,) = db.execute("SELECT count(*) FROM ordered WHERE key <> 0").fetchone()
+    return int(keys)
 
 
 def figures(

@@ -17,8 +17,10 @@ from ..base import (
     Damaged,
     Filter,
     Grain,
+    Listing,
     Locations,
     Measures,
+    Page,
     Period,
     Quarantined,
     Ranking,
@@ -26,6 +28,7 @@ from ..base import (
     Run,
     Stats,
     StoredEvent,
+    Timed,
     TooLong,
     Unavailable,
 )
@@ -62,6 +65,14 @@ class SqliteReader(Reader):
             in_step = owner == IN_STEP and known.kind == REQUEST
             return ask.ranking(number, known, period, limit, in_step=in_step)
 
+    def page(self, view: str, period: Period, page: Page) -> Listing:
+        with self._questions() as ask:
+            number, known, owner = ask.view(view)
+            if period.filters:
+                return ask.filtered.page(known, period, page)
+            in_step = owner == IN_STEP and known.kind == REQUEST
+            return ask.page(number, period, page, in_step=in_step)
+
     def figures(self, view: str, period: Period, keys: Sequence[str]) -> Ranking:
         with self._questions() as ask:
             number, known, owner = ask.view(view)
@@ -77,6 +88,13 @@ class SqliteReader(Reader):
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         with self._questions() as ask:
             return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
+
+    def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
+        with self._questions() as ask:
+            number, known, _ = ask.view(view)
+            if period.filters:
+                return ask.filtered.timings(known, grain, period)
+            return ask.timings(number, grain, period)
 
     def events(
         self, wsid: int, limit: int, *, after: int | None = None, filters: Sequence[Filter] = ()
@@ -112,6 +130,10 @@ class SqliteReader(Reader):
     def complete_from(self, period: Period, view: str | None = None) -> int | None:
         with self._questions() as ask:
             return ask.complete_from(period, None if view is None else ask.view(view)[0])
+
+    def open_from(self, period: Period) -> int | None:
+        with self._questions() as ask:
+            return ask.open_from(period)
 
     def as_of_ms(self, now_ms: int, view: str | None = None) -> int:
         with self._questions() as ask:

@@ -16,6 +16,7 @@ from tmon.settings import read_only_address
 
 from ...events import key_text
 from ..base import Damaged
+from ..pages import contains
 
 FORMAT = 4
 LARGE = 64
@@ -179,7 +180,7 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
     connection.execute(
         "PRAGMA temp.secure_delete=OFF"
     )  # a batch lives in memory only, and is emptied at each pass
-    connection.execute("PRAGMA cache_size=-8192")
+    connection.execute("PRAGMA cache_size=-4096")
     connection.create_function("key_text", 1, key_text, deterministic=True)
     return connection
 
@@ -192,6 +193,7 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA temp.secure_delete=OFF")  # what a question adds up lives in memory only
     connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 
 
@@ -212,6 +214,7 @@ def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
         connection.close()
         raise
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 
 

@@ -11,7 +11,7 @@ import pytest
 
 THREADS = """
 import re, threading
-from tmon.cli.process import share_arenas
+from tmon.cli.memory import share_arenas
 share_arenas()
 done = threading.Barrier(13)
 kept = []
@@ -42,3 +42,24 @@ def test_all_threads_share_two_arenas_unless_somebody_says_otherwise(
     ).stdout
 
     assert int(counted) == arenas
+
+
+TAKEN = """
+import re
+from tmon.cli import memory
+def anonymous():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1])
+kept = [(bytearray(1_000), bytearray(60_000)) for _ in range(500)]
+last = [small for small, _ in kept]
+before = anonymous()
+del kept
+memory.give_back()
+print(before - anonymous())
+"""
+"""Frees 30 MB in pieces between others that stay, and prints how many KiB of them went back to the system."""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps free memory so")
+def test_free_memory_between_what_is_used_goes_back() -> None:
+    given = subprocess.run([sys.executable, "-c", TAKEN], capture_output=True, text=True, check=True)
+    assert int(given.stdout) > 20_000
