@@ -27,6 +27,7 @@ from tmon.server.events import SESSION, Event, Rejected
 from tmon.server.query.parameters import SORTS
 from tmon.server.query.period import Bounds, plan
 from tmon.server.store import Box, Envelope, Filter, Grain, Page, Period, Span, Store, open_store
+from tmon.server.store.sqlite import beside, ranking, schema
 
 EXAMPLES = int(os.environ.get("HISTORIES", "40"))
 ZONES = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Europe/Vienna", "UTC"]
@@ -58,6 +59,12 @@ BEGINNINGS = [
     1_793_500_200_000,  # 2026-11-01T02:30Z, St John's back
 ]
 """Histories begin around changes of the clock in the zones above."""
+
+THRESHOLDS = [(1, 10), (2, 1), (3, 2), (schema.LARGE, ranking.MORE)]
+"""Requests from which the embedded store finds a row by their number, and how many more than it is asked for it looks
+at in each bucket: such that its rankings of a history's few keys are decided by the largest of each bucket, or not."""
+BROAD = [0, beside.BROAD]
+"""Events from which it answers filtered questions on two connections."""
 
 PLACES: list[dict[str, Any]] = [
     {"country": ""},
@@ -100,14 +107,23 @@ histories = st.lists(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(
+    thresholds=st.sampled_from(THRESHOLDS),
+    broad=st.sampled_from(BROAD),
     begin_ms=st.sampled_from(BEGINNINGS),
     zones=st.lists(st.sampled_from(ZONES), min_size=len(WSIDS), max_size=len(WSIDS)),
     steps=histories,
 )
 def test_stores_that_went_through_the_same_answer_alike(
-    begin_ms: int, zones: list[str], steps: list[tuple[str, int, int]]
+    thresholds: tuple[int, int],
+    broad: int,
+    begin_ms: int,
+    zones: list[str],
+    steps: list[tuple[str, int, int]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for module, name, value in zip((schema, ranking), ("LARGE", "MORE"), thresholds, strict=True):
+            patch.setattr(module, name, value)
+        patch.setattr(beside, "BROAD", broad)
         history = History(Path(folder), begin_ms, zones)
         try:
             for step, size, seed in steps:
@@ -302,7 +318,8 @@ class History:
         for grain in grains:
             self.alike(lambda store, grain=grain: store.series(grain, asked))
         for name in self.memory.views():
-            self.alike(lambda store, name=name: store.ranking(name, asked, limit))
+            for most in (limit, 1, 2):
+                self.alike(lambda store, name=name, most=most: store.ranking(name, asked, most))
             self.alike(lambda store, name=name: store.page(name, asked, Page(limit, limit // 2)))
             for sort in SORTS:
                 one = Page(limit, limit // 3, "a" if limit % 2 else "", sort)

@@ -30,6 +30,7 @@ from tmon.server.events import SESSION
 from tmon.server.store import Measures, Store, StoreError, UnknownView
 
 HOST = View("host", "Hosts", "host")
+WHO = View("who", "Who", "username")
 MONTH = period("2026-10-31T23:00", "2026-11-30T23:00", "month")
 OLD, NEW = "2026-11-05T11:00", "2026-11-23T11:00"
 OLD_DAY = period("2026-11-04T23:00", "2026-11-05T23:00")
@@ -347,6 +348,65 @@ def test_kept_days_are_still_closed_and_erased(store: Store) -> None:
     store.settle()
     assert store.ranking("who", OLD_DAY, 5) == ([("", Measures(2)), ("bert", Measures(2))], Measures(1))
     assert store.ranking("who", MONTH, 5) == ([("", Measures(2)), ("bert", Measures(2))], Measures(1))
+
+
+def old_names(store: Store, *names: str) -> None:
+    """Requests of an old day by those, counted by name, whose events have gone since, and an erasure of "anna"."""
+    store.sync_views(by_name(WHO))
+    append(store, envelope(*(event(OLD, username=name) for name in names), received_ms=ms(OLD) + 1))
+    expire(store, NOW)
+    store.erase_username(WSID, "anna", NOW)
+    store.settle()
+
+
+def test_who_had_an_erased_name_later_keeps_it_when_a_view_is_counted_anew(store: Store) -> None:
+    old_names(store, "anna", "bert")
+    append(store, envelope(event(OLD, username="anna"), event(NEW, username="anna")))
+    of_old_day = {"": 1, "anna": 1, "bert": 1}
+    assert requests(store.ranking("who", OLD_DAY, 5)) == of_old_day
+    store.sync_views(by_name(replace(WHO, version=2)))
+    store.settle()
+    assert requests(store.ranking("who", OLD_DAY, 5)) == of_old_day
+    assert requests(store.ranking("who", MONTH, 5)) == {"anna": 2, "": 1, "bert": 1}
+
+
+def test_a_name_that_is_erased_while_a_view_is_counted_anew_is_erased_from_what_it_kept(store: Store) -> None:
+    old_names(store, "bert", "carl")
+    append(store, envelope(event(NEW, username="bert")), envelope(event(NEW, username="carl")))
+    store.sync_views(by_name(replace(WHO, version=2)))
+    store.advance(1)
+    store.erase_username(WSID, "bert", NOW)
+    store.sync_views(by_name(replace(WHO, version=3)))
+    store.settle()
+    assert requests(store.ranking("who", OLD_DAY, 5)) == {"": 1, "carl": 1}
+    assert requests(store.ranking("who", MONTH, 5)) == {"": 2, "carl": 2}
+
+
+def test_names_are_erased_from_the_kept_counts_of_a_view_that_counts_something_else_now(store: Store) -> None:
+    old_names(store, "bert", "carl")
+    append(store, hits(NEW, "/a", host="bert"))
+    store.sync_views(by_name(replace(WHO, field="host", version=2)))
+    store.settle()
+    store.sync_views(by_name(replace(WHO, field="host", visitors="none", version=3)))
+    store.settle()
+    append(store, hits(NEW, "/a", host="bert"))
+    store.erase_username(WSID, "bert", NOW)
+    store.settle()
+    assert requests(store.ranking("who", OLD_DAY, 5)) == {"": 1, "carl": 1}
+    assert requests(store.ranking("who", TODAY, 5)) == {"bert": 2}
+    assert "bert" not in requests(store.ranking("who", MONTH, 5))
+
+
+def test_kept_names_are_known_to_be_names_when_the_store_is_opened_again(
+    store: Store, reopen: Callable[[Store], Store]
+) -> None:
+    old_names(store, "bert", "carl")
+    store.sync_views(by_name(replace(WHO, field="host", version=2)))
+    store = reopen(store)
+    store.settle()
+    store.erase_username(WSID, "bert", NOW)
+    store.settle()
+    assert requests(store.ranking("who", OLD_DAY, 5)) == {"": 1, "carl": 1}
 
 
 def test_kept_days_keep_a_name_that_was_erased_before_it_came_again(store: Store) -> None:

@@ -96,6 +96,8 @@ class Counts:
         self._seen: dict[tuple[int, int], set[tuple[str, int]]] = {}
         self._closed: set[tuple[int, int]] = set()
         self._kept_position = 0
+        self._kept_names = False
+        """Whether counts that were kept from before a change may have user names for keys."""
 
     def apply(self, item: Item) -> None:
         """Take the next item of the log into account."""
@@ -133,6 +135,7 @@ class Counts:
         self._seen.clear()
         self._closed.clear()
         self._kept_position = max(self._kept_position, self.position)
+        self._kept_names |= self._has_names()
         self.view, self.since, self.position, self.filling = view, since, 0, True
 
     def within(self, wsid: int, span: Span) -> Iterator[tuple[int, Rows]]:
@@ -215,13 +218,20 @@ class Counts:
                 of_month.take(key, measures)
                 of_month.add(None, measures)
 
+    def _has_names(self) -> bool:
+        """Whether user names are keys."""
+        return self.view is not None and self.view.grouped_by == "username"
+
     def _erase(self, wsid: int, username: str) -> None:
-        if self.view is None or self.view.grouped_by != "username" or self.view.classes is not None:
+        if not self._has_names() and not self._kept_names:
             return
         for (owner, _), buckets in self._buckets.items():
             if owner == wsid:
-                for rows in buckets.values():
-                    rows.rename(username, "")
+                for start, rows in buckets.items():
+                    if self._has_names() or start < self.since.get(wsid, start):
+                        rows.rename(username, "")
+        if not self._has_names():
+            return
         for (owner, _), seen in self._seen.items():
             if owner == wsid:
                 members = {member for member in seen if member[0] == username}

@@ -16,6 +16,12 @@ from .sums import ADD, SUMMED, SUMS
 NEW_KEYS = 100_000
 """Since the last sweep of keys, before a closed day has another one made: some 100 MB at most."""
 
+KEPT = (
+    "SELECT b.id FROM log.buckets b JOIN view_from f ON f.view = ?2 AND f.wsid = b.wsid "
+    "WHERE b.wsid = ?1 AND b.start < f.start"
+)
+"""Buckets of which a view that was counted anew has kept counts, as a whole or (months) in part."""
+
 
 class Closing:
     """Applies entries of the writer to the views of one follower."""
@@ -28,21 +34,21 @@ class Closing:
         self,
         owner: int,
         counted: Sequence[Counted],
+        seq: int,
         kind: int,
         wsid: int,
         bucket: int | None,
         erased: str | None,
     ) -> None:
-        """Apply an entry of this kind; within the caller's transaction."""
+        """Apply an entry of this number and kind; within the caller's transaction."""
         numbers = [one.number for one in counted]
         if kind == CLOSING:
             assert bucket is not None
             self._close(owner, numbers, bucket)
             self._sweep(NEW_KEYS)
         elif kind == ERASURE:
-            names = [one.number for one in counted if one.view.grouped_by == "username"]
             if erased:
-                self._erase(names, wsid, erased)
+                self._erase(counted, seq, wsid, erased)
         elif kind == DELETION:
             self._delete(wsid)
             self._sweep(0)
@@ -99,21 +105,37 @@ class Closing:
             )
         db.execute("DROP TABLE small")
 
-    def _erase(self, views: Sequence[int], wsid: int, name: str) -> None:
+    def _erase(self, counted: Sequence[Counted], seq: int, wsid: int, name: str) -> None:
+        """Move a name to the empty key, in the views that have names and had not passed this entry before.
+
+        A view that is counted anew meets it again: what it has kept was erased then, what the log has is without the
+        name, and whoever had it later still does. One that had user names for keys before has them in what it kept.
+        """
         db = self._db
         row = db.execute("SELECT id FROM keys WHERE text = ?", (name,)).fetchone()
         if row is None or row[0] == EMPTY:
             return
         key = row[0]
-        for view in views:
-            buckets = "SELECT id FROM log.buckets WHERE wsid = ?"
+        kept = {
+            view: (upto, names) for view, upto, names in db.execute("SELECT view, position, names FROM kept")
+        }
+        for view, definition, _ in counted:
+            upto, names = kept.get(view, (0, 0))
+            if seq <= upto:
+                continue
+            if definition.grouped_by == "username":
+                buckets = "SELECT id FROM log.buckets WHERE wsid = ?1"
+            elif names:
+                buckets = KEPT
+            else:
+                continue
             db.execute(
                 f"INSERT INTO counts SELECT bucket, view, {EMPTY}, {SUMS} FROM counts WHERE bucket IN ({buckets}) "
-                f"AND view = ? AND key = ? ON CONFLICT DO UPDATE SET {ADD}",
+                f"AND view = ?2 AND key = ?3 ON CONFLICT DO UPDATE SET {ADD}",
                 (wsid, view, key),
             )
             db.execute(
-                f"DELETE FROM counts WHERE bucket IN ({buckets}) AND view = ? AND key = ?",
+                f"DELETE FROM counts WHERE bucket IN ({buckets}) AND view = ?2 AND key = ?3",
                 (wsid, view, key),
             )
         db.execute(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Answers to filtered questions, from the events themselves.
 
-Events are read twice: to add them up by dimension value, and to find the first one of each visitor. Both go row by row
-into temporary tables with keys, which is two to four times as fast here as GROUP BY. They come in the order of their
-numbers, so the first event of a visitor is the one that INSERT OR IGNORE keeps.
+Events are read twice: to add them up by dimension value, and to find the first one of each visitor. Neither needs the
+other, so of many events they are read beside each other. Both go row by row into temporary tables with keys, which is
+two to four times as fast here as GROUP BY. They come in the order of their numbers, so the first event of a visitor is
+the one that INSERT OR IGNORE keeps.
 
 What an event costs is SQLite's steps for it. So its flags are part of what it is added up under, instead of sums of
 their own, and visitors are kept by day first: those of one day come together, and stay in the processor's cache.
@@ -20,6 +21,7 @@ from ...catalogue import View
 from ...events import REQUEST, SESSION
 from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
 from ..pages import page_of
+from .beside import Second, both
 from .keys import Dimension, Key, key_of
 from .schema import HOUR
 
@@ -35,16 +37,27 @@ ON CONFLICT DO UPDATE SET requests = requests + 1, duration = duration + exclude
 FLAGS = f"(b.flags & {BOT | ERROR}) | ((b.duration IS NOT NULL) << 3) | {{inside}}"
 
 NAME = """
-INSERT INTO temp.keyed SELECT dim, key, {alike} FROM (
-    SELECT r.dim AS dim, {text} AS key FROM (SELECT DISTINCT {dim} AS dim FROM temp.sums s) r {shared})
+INSERT INTO temp.keyed SELECT dim, {text} FROM ({dims}) r {shared}
 """
 FIRST_EVENTS = f"""
-INSERT OR IGNORE INTO temp.first SELECT h.day, b.visitor, {{dim}}, {{inside}}
-FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour {{join}}
+INSERT OR IGNORE INTO temp.first SELECT h.day, b.visitor, {{dim}}, (b.seq << 1) | {{inside}}
+FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour {{alike}}
 WHERE b.wsid = ? AND b.flags & {1 | BOT} = ? AND b.visitor IS NOT NULL AND {{where}} ORDER BY b.seq
 """
+ALIKE = """
+INSERT INTO temp.alike SELECT dim, of_key FROM (
+    SELECT dim, min(dim) OVER (PARTITION BY key) AS of_key FROM temp.keyed) WHERE dim <> of_key
+"""
+FOLD = """
+INSERT INTO temp.folded SELECT f.day, f.visitor, ifnull(a.of_key, f.dim), f.at
+FROM temp.first f LEFT JOIN temp.alike a ON a.dim = f.dim WHERE true
+ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+"""
+"""Of dimension values with the same key, a visitor's first event is that of all of them."""
+FEW_VALUES = {"profiles": "WHERE wsid = {wsid}", "places": "", "agents": ""}
+"""Tables of which all values are named before their events are read: many of them have the same key."""
 COUNT_FIRST = """
-INSERT INTO temp.visitors SELECT dim, 1 FROM temp.first WHERE inside
+INSERT INTO temp.visitors SELECT dim, 1 FROM temp.{first} WHERE at & 1
 ON CONFLICT DO UPDATE SET visitors = visitors + 1
 """
 SUMS = f"""
@@ -101,10 +114,11 @@ BUCKETS: dict[Grain, Key] = {
 
 
 class Filtered:
-    """Filtered questions on one reading connection, used by one thread at a time."""
+    """Filtered questions on one reading connection, used by one thread at a time, broad ones on a second too."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, second: Second) -> None:
         self._db = connection
+        self._second = second
 
     def ranking(self, view: View, period: Period, limit: int) -> Ranking:
         """The largest keys of a view among the events that match the period's filters."""
@@ -138,18 +152,17 @@ class Filtered:
     def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         """The durations of the events that match, per bucket that starts in the period and key of a view."""
         key = key_of(view)
-        conditions, parameters = self._matching(period.filters)
+        where, values = _Scans(self._db, _Asked(period, view.kind, key, by_key=False, inside="1")).where()
+        dimension, text, _ = key
         rows = self._db.execute(
             TIMINGS.format(
-                text=key.text,
+                text=text,
                 bucket=BUCKETS[grain].dimension.value,
-                dim=key.dimension.value,
-                shared=f"LEFT JOIN log.{key.dimension.table} d ON d.id = r.dim"
-                if key.dimension.table
-                else "",
-                where=" AND ".join([*self._of_days(period), *conditions]) or "1",
+                dim=dimension.value,
+                shared=f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else "",
+                where=where,
             ),
-            (period.wsid, 1 if view.kind == SESSION else 0, *parameters, period.start, period.end),
+            (*values, period.start, period.end),
         )
         return timings_of(rows)
 
@@ -163,43 +176,102 @@ class Filtered:
         inside: str,
     ) -> dict[Any, Measures]:
         """Measures by key of those events of the period's days for which `inside`, SQL for 0 or 1, is 1."""
-        db, dimension = self._db, key.dimension
-        sums = _NUMBERED if dimension.numbered else _TEXTS
-        self._make(
-            sums=sums.columns,
-            keyed=f"{sums.value}, key, alike",
-            # those who are told apart by key have one first event for each
-            first=f"day, visitor, dim, inside, PRIMARY KEY(day, visitor{', dim' if visitors == 'distinct' else ''})",
-            visitors=f"{sums.value}, visitors",
-        )
-        conditions, parameters = self._matching(period.filters)
-        where = " AND ".join([*self._of_days(period), *conditions]) or "1"
-        values = (period.wsid, 1 if kind == SESSION else 0, *parameters)
-        written = sums.written.format(dim=dimension.value, inside=inside)
-        db.execute(ADD_UP.format(written=written, where=where), values)
-        shared = f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else ""
-        by_key = visitors == "distinct"
-        alike = "min(dim) OVER (PARTITION BY key)" if by_key else "dim"
-        db.execute(NAME.format(text=key.text, dim=sums.dim, shared=shared, alike=alike))
-        found = {
-            row[0]: Measures(row[1], 0, *(int(value) for value in row[2:]))
-            for row in db.execute(SUMS.format(dim=sums.dim, flags=sums.flags))
-        }
+        asked = _Asked(period, kind, key, by_key=visitors == "distinct", inside=inside)
+        scans = _Scans(self._db, asked)
         if visitors == "none":
-            return found
-        db.execute(
-            FIRST_EVENTS.format(
-                dim="k.alike" if by_key else dimension.value,
-                inside=inside,
-                join=f"CROSS JOIN temp.keyed k ON k.dim = {dimension.value}" if by_key else "",
-                where=where,
-            ),
-            values,
+            return scans.sums()
+        found, numbers = both(
+            self._db,
+            self._second,
+            period.wsid,
+            lambda _: scans.sums(),
+            lambda db: (scans if db is self._db else _Scans(db, asked)).visitors(),
         )
-        db.execute(COUNT_FIRST)
-        for one, number in db.execute(VISITORS):
+        for one, number in numbers.items():
             found[one] = found[one]._replace(visitors=number)
         return found
+
+
+class _Asked(NamedTuple):
+    """What is asked of the events; visitors are told apart by key, or (`by_key` false) count with their first event."""
+
+    period: Period
+    kind: str
+    key: Key
+    by_key: bool
+    inside: str
+
+
+class _Scans:
+    """Reads the events on one connection. Tables are made once, so the second of its answers has less to do."""
+
+    def __init__(self, connection: sqlite3.Connection, asked: _Asked) -> None:
+        self._db = connection
+        self._asked = asked
+        self._kept = _NUMBERED if asked.key.dimension.numbered else _TEXTS
+        self._where: tuple[str, Sequence[Any]] | None = None
+        self._named = False
+
+    def sums(self) -> dict[Any, Measures]:
+        """The measures by key, without visitors."""
+        kept, dimension = self._kept, self._asked.key.dimension
+        where, values = self.where()
+        self._make(sums=kept.columns)
+        written = kept.written.format(dim=dimension.value, inside=self._asked.inside)
+        self._db.execute(ADD_UP.format(written=written, where=where), values)
+        self._name(f"SELECT DISTINCT {kept.dim} AS dim FROM temp.sums s")
+        return {
+            row[0]: Measures(row[1], 0, *(int(value) for value in row[2:]))
+            for row in self._db.execute(SUMS.format(dim=kept.dim, flags=kept.flags))
+        }
+
+    def visitors(self) -> dict[Any, int]:
+        """The numbers of visitors by key."""
+        db, asked, kept = self._db, self._asked, self._kept
+        where, values = self.where()
+        # those who are told apart by key have one first event for each
+        columns = f"day, visitor, dim, at, PRIMARY KEY(day, visitor{', dim' if asked.by_key else ''})"
+        self._make(first=columns, visitors=f"{kept.value}, visitors")
+        dim, alike, first = asked.key.dimension.value, "", "first"
+        table = asked.key.dimension.table
+        if asked.by_key and table in FEW_VALUES:
+            of_wsid = FEW_VALUES[table].format(wsid=asked.period.wsid)
+            self._name(f"SELECT id AS dim FROM log.{table} {of_wsid} UNION ALL SELECT 0")
+        named = self._named
+        if asked.by_key and named and self._are_some_alike():
+            alike, dim = f"LEFT JOIN temp.alike a ON a.dim = {dim}", f"ifnull(a.of_key, {dim})"
+        db.execute(FIRST_EVENTS.format(dim=dim, inside=asked.inside, alike=alike, where=where), values)
+        self._name("SELECT DISTINCT dim FROM temp.first")
+        if asked.by_key and not named and self._are_some_alike():
+            self._make(folded=columns)
+            db.execute(FOLD)
+            first = "folded"
+        db.execute(COUNT_FIRST.format(first=first))
+        return dict(db.execute(VISITORS))
+
+    def _are_some_alike(self) -> bool:
+        """Whether some of the dimension values in `keyed` have the same key; those are in `alike`."""
+        self._make(alike=f"{self._kept.value}, of_key")
+        return self._db.execute(ALIKE).rowcount > 0
+
+    def _name(self, dims: str) -> None:
+        """Have the keys of these dimension values in `keyed`, unless it was made: the first has all that come later."""
+        if self._named:
+            return
+        dimension, text, _ = self._asked.key
+        shared = f"LEFT JOIN log.{dimension.table} d ON d.id = r.dim" if dimension.table else ""
+        self._make(keyed=f"{self._kept.value}, key")
+        self._db.execute(NAME.format(text=text, dims=dims, shared=shared))
+        self._named = True
+
+    def where(self) -> tuple[str, Sequence[Any]]:
+        """The conditions for the events, and the values of the scans' parameters."""
+        if self._where is None:
+            period, kind = self._asked.period, self._asked.kind
+            conditions, parameters = self._matching(period.filters)
+            where = " AND ".join([*self._of_days(period), *conditions]) or "1"
+            self._where = where, (period.wsid, 1 if kind == SESSION else 0, *parameters)
+        return self._where
 
     def _of_days(self, period: Period) -> list[str]:
         """Conditions for events of the period's days: none where all events are, as all of their hours tell."""

@@ -30,6 +30,7 @@ from ..base import (
 )
 from ..fields import fields_of
 from . import paging
+from .beside import Second
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
 from .ranking import counted, figures, of_all, ranking, totals
@@ -65,9 +66,10 @@ ORDER BY v.seq {order}
 class Questions:
     """One reading connection; used by one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, second: Second) -> None:
+        """`second` is how a broad question gets another connection."""
         self._db = connection
-        self.filtered = Filtered(connection)
+        self.filtered = Filtered(connection, second)
 
     # -- views ----------------------------------------------------------------------------------------------------
 

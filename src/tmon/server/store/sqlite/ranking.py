@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..base import Measures, Ranking
+from . import schema
 from .filtered import measures_of, ranking_of
-from .schema import LARGE
 
 Visitors = Literal["first", "distinct", "none"]
 """How a view counts them; see the catalogue."""
@@ -42,9 +42,9 @@ FEW = 100
 """Of so many keys at most the largest are sought among those of each bucket."""
 MORE = 10
 """How many more than are asked for are looked at in each bucket."""
-FIRST = f"""
+FIRST = """
 SELECT key, requests FROM counts INDEXED BY counts_large
-WHERE bucket = ? AND view = ? AND requests >= {LARGE} AND key <> 0 ORDER BY requests DESC LIMIT ?
+WHERE bucket = ? AND view = ? AND requests >= {large} AND key <> 0 ORDER BY requests DESC LIMIT ?
 """
 TEXTS = "SELECT id, text FROM keys WHERE id IN (SELECT value FROM json_each(?))"
 VISITORS = "SELECT sum(c.visitors) FROM ({buckets}) b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ?"
@@ -81,12 +81,13 @@ def _few(
 ) -> list[tuple[str, Measures]] | None:
     """The largest keys, from the largest ones of each bucket; None where those cannot tell."""
     query, parameters = buckets
+    of_bucket = FIRST.format(large=schema.LARGE)
     candidates: set[int] = set()
     others = 0  # the most that a key can have that is not among them
     for (bucket,) in db.execute(query, parameters).fetchall():
-        first = db.execute(FIRST, (bucket, view, limit + MORE)).fetchall()
+        first = db.execute(of_bucket, (bucket, view, limit + MORE)).fetchall()
         candidates.update(key for key, _ in first)
-        others += first[-1][1] if len(first) == limit + MORE else LARGE - 1
+        others += first[-1][1] if len(first) == limit + MORE else schema.LARGE - 1
     if len(candidates) < limit:
         return None
     keys = json.dumps([*candidates])

@@ -32,6 +32,7 @@ from ..base import (
     TooLong,
     Unavailable,
 )
+from .beside import Second
 from .counting import IN_STEP
 from .questions import Questions
 from .schema import LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
@@ -164,6 +165,26 @@ class SqliteReader(Reader):
     @contextmanager
     def _questions(self) -> Iterator[Questions]:
         """A reading connection of one's own, in one snapshot of both files."""
+        patience = _Patience()
+        try:
+            with self._connection(patience) as connection:
+                yield Questions(connection, Second(lambda: self._connection(patience), patience.give_up))
+        except sqlite3.OperationalError as error:
+            if patience.is_over():
+                raise TooLong(
+                    "this question takes too long; ask about a shorter period, or with fewer filters"
+                ) from error
+            raise Unavailable(f"the store cannot be read: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is sqlite3.DatabaseError:
+                raise Damaged(
+                    f"{self._log_path} or {self._views_path}: {error}; restore both from one backup"
+                ) from error
+            raise
+
+    @contextmanager
+    def _connection(self, patience: _Patience) -> Iterator[sqlite3.Connection]:
+        """A reading connection in a transaction; what it does ends with the patience. Closed where an error passes."""
         with self._readers_lock:
             connection = self._readers.pop() if self._readers else None
         if connection is None:
@@ -171,31 +192,39 @@ class SqliteReader(Reader):
                 connection = self._open(self._views_path, self._log_path)
             except sqlite3.OperationalError as error:
                 raise Unavailable(f"the store cannot be opened: {error}") from error
-        deadline = time.monotonic() + DEADLINE_S
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+        connection.set_progress_handler(patience.ended, STEPS)
         try:
             connection.execute("BEGIN")
-            yield Questions(connection)
+            yield connection
             connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except BaseException:
             connection.close()
-            if time.monotonic() > deadline:
-                raise TooLong(
-                    "this question takes too long; ask about a shorter period, or with fewer filters"
-                ) from error
-            raise Unavailable(f"the store cannot be read: {error}") from error
-        except BaseException as error:
-            connection.close()
-            if type(error) is sqlite3.DatabaseError:
-                raise Damaged(
-                    f"{self._log_path} or {self._views_path}: {error}; restore both from one backup"
-                ) from error
             raise
         with self._readers_lock:
             if len(self._readers) < IDLE_READERS:
                 self._readers.append(connection)
                 return
         connection.close()
+
+
+class _Patience:
+    """How long a question may still take, on whatever connections it is answered; read by several threads."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + DEADLINE_S
+        self._given_up = False
+
+    def is_over(self) -> bool:
+        """Whether the question has taken too long."""
+        return time.monotonic() > self._until
+
+    def ended(self) -> bool:
+        """Whether it is to stop."""
+        return self._given_up or self.is_over()
+
+    def give_up(self) -> None:
+        """Have it stop on every connection, for another reason."""
+        self._given_up = True
 
 
 def _size(path: Path) -> int:

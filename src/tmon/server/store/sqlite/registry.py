@@ -47,7 +47,7 @@ class Registry:
             if new is None:
                 self._remove(number)
             elif new.version > old.version:
-                self._refill(number, new)
+                self._refill(number, old, new)
             elif new != old:
                 self._db.execute("UPDATE views SET definition = ? WHERE id = ?", (_encoded(new), number))
             else:
@@ -76,13 +76,13 @@ class Registry:
         return number
 
     def _remove(self, number: int) -> None:
-        for table in ("counts", "members", "view_from"):
+        for table in ("counts", "members", "view_from", "kept"):
             self._db.execute(f"DELETE FROM {table} WHERE view = ?", (number,))
         for table in ("followers", "seen", "closed"):
             self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))
         self._db.execute("DELETE FROM views WHERE id = ?", (number,))
 
-    def _refill(self, number: int, view: View) -> None:
+    def _refill(self, number: int, old: View, view: View) -> None:
         """Count a view anew. Days that the log no longer has all of keep their old counts."""
         self._db.execute("UPDATE views SET name = '' WHERE id = ?", (number,))
         new = self._add(view)
@@ -101,6 +101,12 @@ class Registry:
             (number, new),
         )
         self._db.execute("DELETE FROM counts WHERE view = ? AND requests = 0", (new,))
+        # erasures up to here are in the counts that are kept, as they are in what the log still has
+        self._db.execute(
+            "INSERT INTO kept SELECT ?, max(f.position, coalesce(k.position, 0)), ? OR coalesce(k.names, 0) "
+            "FROM views v JOIN followers f ON f.owner = v.owner LEFT JOIN kept k ON k.view = v.id WHERE v.id = ?",
+            (new, old.grouped_by == "username", number),
+        )
         self._remove(number)
 
 

@@ -18,9 +18,9 @@ from ...events import key_text
 from ..base import Damaged
 from ..pages import contains
 
-FORMAT = 3
+FORMAT = 4
 LARGE = 64
-"""Requests from which a row of counts is found by their number."""
+"""Requests from which a row of counts is found by their number, in a store that is made now; tests set it lower."""
 
 LOG = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -103,7 +103,7 @@ CREATE TABLE IF NOT EXISTS gone(
 CREATE TABLE IF NOT EXISTS dropped(wsid INTEGER PRIMARY KEY, purged INTEGER NOT NULL, upto INTEGER NOT NULL);
 """
 
-VIEWS = f"""
+VIEWS = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 -- A follower is a group of views with one position: 0 the views in step and the ledger, else a view that fills.
 CREATE TABLE IF NOT EXISTS followers(owner INTEGER PRIMARY KEY, position INTEGER NOT NULL);
@@ -112,6 +112,9 @@ CREATE TABLE IF NOT EXISTS views(
 -- Local days (their start) before which a view has not counted everything.
 CREATE TABLE IF NOT EXISTS view_from(
     view INTEGER NOT NULL, wsid INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY(view, wsid)) WITHOUT ROWID;
+-- Views that were counted anew and have kept counts of older days: the entry up to which those were counted, and
+-- whether they may have user names for keys.
+CREATE TABLE IF NOT EXISTS kept(view INTEGER PRIMARY KEY, position INTEGER NOT NULL, names INTEGER NOT NULL);
 -- Key 0 is the remainder (it has no row here), key 1 the empty text.
 CREATE TABLE IF NOT EXISTS keys(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 INSERT OR IGNORE INTO keys VALUES (1, '');
@@ -121,7 +124,7 @@ CREATE TABLE IF NOT EXISTS counts(
     visitors INTEGER NOT NULL, bots INTEGER NOT NULL, errors INTEGER NOT NULL, duration INTEGER NOT NULL,
     timed INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(bucket, view, key)) WITHOUT ROWID;
 -- The largest keys of a bucket, without a look at the many small ones; few rows are ever in it.
-CREATE INDEX IF NOT EXISTS counts_large ON counts(bucket, view, requests) WHERE requests >= {LARGE} AND key <> 0;
+CREATE INDEX IF NOT EXISTS counts_large ON counts(bucket, view, requests) WHERE requests >= {large} AND key <> 0;
 -- Seconds (grain 1) and minutes (grain 60) of the totals.
 CREATE TABLE IF NOT EXISTS series(
     wsid INTEGER NOT NULL, grain INTEGER NOT NULL, start INTEGER NOT NULL, requests INTEGER NOT NULL,
@@ -170,7 +173,7 @@ def open_log(path: Path) -> sqlite3.Connection:
 def open_views(path: Path, log: Path) -> sqlite3.Connection:
     """The follower's connection to views.db, with the log attached as `log`."""
     connection = _made(path)
-    _prepare(connection, VIEWS, path)
+    _prepare(connection, VIEWS.format(large=LARGE), path)
     connection.execute("INSERT OR IGNORE INTO followers VALUES (0, 0)")
     connection.execute("ATTACH ? AS log", (str(log),))
     connection.execute("PRAGMA temp_store=MEMORY")

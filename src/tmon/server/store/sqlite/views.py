@@ -84,7 +84,7 @@ class Follower:
         else:
             assert special is not None
             reached = special[0]
-            self._closing.apply(owner, counted, *special[1:])
+            self._closing.apply(owner, counted, *special)
             self._counting.forget()
         self._db.execute("UPDATE followers SET position = ? WHERE owner = ?", (reached, owner))
         if owner != IN_STEP and reached == end:
