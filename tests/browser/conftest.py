@@ -7,6 +7,7 @@ ask no other host for anything.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -33,7 +34,7 @@ prepare()
 from django.contrib.auth.models import User
 from tmon.server.tenants import accounts
 owner = User.objects.get(username="{owner}")
-made = [accounts.create_webservice("fresh-" + str(number) + ".example", owner) for number in range({count})]
+made = [accounts.create_webservice(f"fresh-{batch}-{{number}}.example", owner) for number in range({count})]
 print(json.dumps([(one.webservice.wsid, one.secret.hex()) for one in made]))
 """
 REPORTS_VIOLATIONS: Final = """
@@ -96,10 +97,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="package")
 def fresh(server: ServerProcess) -> Fresh:
-    """fresh(): a web service that has reported nothing, from two dozen that are made at once."""
-    made = json.loads(server.run(sys.executable, "-c", MAKE_WEB_SERVICES.format(owner=OWNER, count=24)))
-    left = [WebService(wsid, bytes.fromhex(secret), "") for wsid, secret in made]
-    return left.pop
+    return web_services(server)
+
+
+def web_services(server: ServerProcess) -> Fresh:
+    """A function that gives a web service that has reported nothing, each time another; two dozen are made at once."""
+    left: list[WebService] = []
+    batch = itertools.count()
+
+    def fresh() -> WebService:
+        if not left:
+            make = MAKE_WEB_SERVICES.format(owner=OWNER, count=24, batch=next(batch))
+            made = json.loads(server.run(sys.executable, "-c", make))
+            left.extend(WebService(wsid, bytes.fromhex(secret), "") for wsid, secret in made)
+        return left.pop()
+
+    return fresh
 
 
 @pytest.fixture(scope="package")

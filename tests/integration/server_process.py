@@ -286,7 +286,13 @@ class ServerProcess:
             parameters["from"] = parameters.pop("since")
         query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
         target = f"/{service.wsid}/data/{path}{query}"
-        answer = self.connection.send("GET", target, Authorization=f"Bearer {self.token}")
+        asked = ("GET", target)
+        try:
+            answer = self.connection.send(*asked, Authorization=f"Bearer {self.token}")
+        except (
+            http.client.RemoteDisconnected
+        ):  # the server ends a connection that was idle for long, just then
+            answer = self.connection.send(*asked, Authorization=f"Bearer {self.token}")
         assert answer.status == 200, (target, answer)
         content = answer.json()
         assert content["status_code"] == 200

@@ -21,6 +21,8 @@ export class Gestures {
     this._canvas = canvas;
     this._last = { k: 1, x: 0, y: 0 };
     this._gliding = null;
+    /** Where a glide that is under way goes: a further step starts from there, however many frames were drawn. */
+    this._aim = null;
     this._still = matchMedia("(prefers-reduced-motion: reduce)");
     const zoom = geography.zoom();
     zoom
@@ -28,7 +30,7 @@ export class Gestures {
       .clickDistance(4)
       .duration(this._still.matches ? 0 : GLIDE_MS)
       .filter((event) => this._wanted(event))
-      .on("start", () => cancelAnimationFrame(this._gliding))
+      .on("start", () => this._halt())
       .on("zoom", (event) => this._zoomed(event))
       .on("end", () => moved(false));
     canvas.addEventListener("touchmove", (event) => event.touches.length === 1 && hint("Move the map with two fingers"), { passive: true });
@@ -42,13 +44,14 @@ export class Gestures {
 
   /** Go to {lat, lon, zoom}, in a short glide where people like that. */
   glide(to) {
-    cancelAnimationFrame(this._gliding);
+    this._halt();
     const from = this._globe.at;
     if (this._still.matches) {
       this._globe.look(to);
       this._moved(false);
       return;
     }
+    this._aim = to;
     const began = performance.now();
     const way = ((((to.lon - from.lon) % 360) + 540) % 360) - 180;
     const step = (now) => {
@@ -56,9 +59,15 @@ export class Gestures {
       const part = 1 - (1 - time) ** 3;
       this._globe.look(time === 1 ? to : { lat: from.lat + (to.lat - from.lat) * part, lon: from.lon + way * part, zoom: from.zoom * (to.zoom / from.zoom) ** part });
       if (time < 1) this._gliding = requestAnimationFrame(step);
+      else this._aim = null;
       this._moved(time < 1);
     };
     this._gliding = requestAnimationFrame(step);
+  }
+
+  _halt() {
+    cancelAnimationFrame(this._gliding);
+    this._aim = null;
   }
 
   _wanted(event) {
@@ -100,7 +109,8 @@ export class Gestures {
   }
 
   _scale(by) {
-    const { at, least, most } = this._globe;
+    const { least, most } = this._globe;
+    const at = this._aim ?? this._globe.at;
     const zoom = at.zoom * by;
     // On the way out the first view is stopped at, not passed by.
     const near = (zoom < 1 && at.zoom > 1.001) || Math.abs(zoom - 1) < 0.02 ? 1 : zoom;
@@ -108,6 +118,8 @@ export class Gestures {
   }
 
   _pan([x, y]) {
+    if (this._aim) this._globe.look(this._aim);
+    this._halt();
     const { width, tall } = this._globe;
     const middle = [width / 2, tall / 2];
     this._globe.drag(middle, [middle[0] + x * PAN, middle[1] + y * PAN]);
