@@ -206,5 +206,6 @@ def test_a_sample_is_called_so(server: ServerProcess, service: WebService, opene
     expect(urls(page)).to_have_count(3)
     report(server, service, [hit(f"/many/{at}") for at in range(300)])
     expect(page.locator("#tail-about")).to_contain_text("of which at most 50 are shown")
+    expect(urls(page).first).to_contain_text("/many/")
     urls(page).first.click()
     expect(page.get_by_role("dialog").locator(".notice")).to_contain_text("One of a sample")

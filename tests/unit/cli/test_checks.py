@@ -38,6 +38,7 @@ from tmon.cli.checks import (
 )
 from tmon.cli.owner import views as read_views
 from tmon.server.store import open_store
+from tmon.server.store.sqlite.schema import FORMAT
 from tmon.server.writer import WriterLock
 from tmon.settings import load
 
@@ -411,7 +412,7 @@ def test_a_store_of_a_later_release_is_a_problem(stored: Path) -> None:
     connection.close()
     assert only(store.check, deployment(stored)) == (
         "problem",
-        f"{stored}/log.db has format 99, this release knows 2",
+        f"{stored}/log.db has format 99, this release knows {FORMAT}",
         "run the release that wrote it",
     )
 
