@@ -76,6 +76,16 @@ def fresh(server: ServerProcess) -> Fresh:
     return web_services(server)
 
 
+SETTLED: Final = """() => new Promise((resolve) => {{
+    let last = scrollY, since = performance.now();
+    const look = (now) => {{
+        if (scrollY !== last) [last, since] = [scrollY, now];
+        if (now - since > {ms}) resolve();
+        else requestAnimationFrame(look);
+    }};
+    requestAnimationFrame(look);
+}})"""
+"""Resolves when the page has not scrolled for so long."""
 COUNTS_RINGS: Final = """() => {
     window.rings = 0;
     const arc = CanvasRenderingContext2D.prototype.arc;
@@ -515,7 +525,13 @@ def test_on_a_phone_one_finger_scrolls_the_page_and_two_move_the_map(
     fingers("touchEnd")
     page.wait_for_function(f"() => scrollY > {scrolled}")
     expect(page.locator(".map-hint")).to_have_text("Move the map with two fingers")
+    still = SETTLED.format(ms=400)  # a page that still scrolls takes further fingers for itself
+    page.evaluate(still)
     page.evaluate(f"scrollTo(0, {scrolled})")
+    page.evaluate(still)
+    place = page.locator(".map-dots").bounding_box()
+    assert place
+    x, y = place["x"] + 160, place["y"] + 120
     fingers("touchStart", (x - 20, y), (x + 20, y))
     for step in range(1, 12):
         fingers("touchMove", (x - 20 - 6 * step, y), (x + 20 + 6 * step, y))
