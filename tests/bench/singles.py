@@ -16,7 +16,7 @@ from .table import Table, median, progress
 CONNECTIONS: Final = 48
 CONNECTIONS_SEVERAL: Final = 384
 """For one process and for several: it takes many senders to keep two collectors and a core busy, since each waits for
-its answer; one process does as much with these as with fewer (measured from 48 to 384)."""
+its answer; one process does as much with these as with fewer (measured from 96 to 384)."""
 TARGET_RATIO: Final = 0.7
 TARGET_SEVERAL: Final = 1.5
 MOST_PER_SECOND: Final = 4_500

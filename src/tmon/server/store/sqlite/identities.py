@@ -3,8 +3,8 @@
 
 Ids are random: in an index of all, each new one lands on a page of its own, and a commit would write a page for every
 envelope. So the youngest are known in memory (the log has them, in order) and go into the index later, sorted, a few
-with each commit: then many land on one page. Measured with single events: a quarter less of what the writer's thread
-does, and a fifth of the bytes that it writes.
+with each commit: then many land on one page. With single events, short runs beside other work, the writer's thread
+took 29 µs an envelope in place of 31 to 39, most of it saved in the kernel; bytes written were not counted.
 """
 
 from __future__ import annotations
