@@ -29,7 +29,8 @@ def share_arenas() -> None:
 def give_back() -> None:
     """Give free memory back to the system, which glibc does by itself at the end of its heap only.
 
-    What a burst of large envelopes has taken would stay: 5 to 8 MB after full load of batches. Runs without Python's lock.
+    What a burst of large envelopes has taken would stay: 5 to 8 MB after full load of batches. Python's lock is free
+    meanwhile.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
