@@ -135,6 +135,18 @@ def test_a_good_login_forgives_the_failures_before(browser: Any, user: Any) -> N
         assert log_in(client, user).status_code == 302
 
 
+def test_a_login_of_ones_own_forgives_no_guesses_at_others(browser: Any, user: Any) -> None:
+    client = browser()
+    for number in range(8):
+        assert send(client, "/login", username=f"other{number}", password="wrong").status_code == 200
+    assert log_in(client, user).status_code == 302
+    send(client, "/logout")
+    answers = [
+        send(client, "/login", username=f"more{number}", password="wrong").status_code for number in range(2)
+    ]
+    assert answers == [200, 429]
+
+
 def test_a_form_from_elsewhere_is_refused(browser: Any, user: Any) -> None:
     response = browser().post("/login", {"username": user.username, "password": PASSWORD})
     assert response.status_code == 403

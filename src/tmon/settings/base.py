@@ -122,7 +122,9 @@ LOGOUT_REDIRECT_URL = "/"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = ["ip_address", ["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
+# Axes would forgive an address its failures for every name, so that an account of one's own would buy guesses at
+# others without end; `tenants.throttle` forgives those for the name that has logged in.
+AXES_RESET_ON_SUCCESS = False
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "tmon.server.dashboard.pages.too_many_attempts"
 AXES_CLIENT_IP_CALLABLE = "tmon.server.tenants.peers.address_of"

@@ -17,10 +17,11 @@ class TenantsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have every change of what the keyring holds move the revision."""
-        from . import revision
+        """Have every change of what the keyring holds move the revision, and logins forgive failures before them."""
+        from . import revision, throttle
 
         revision.watch()
+        throttle.forgive_logins()
 
 
 class TmonAdminConfig(AdminConfig):

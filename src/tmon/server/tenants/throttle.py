@@ -6,7 +6,11 @@ Ten failures from one address, at logins and at what is counted here together, a
 
 from __future__ import annotations
 
+from typing import Any
+
 from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 
 
@@ -26,3 +30,12 @@ def succeeded(request: HttpRequest, what: str) -> None:
     """Forgive the address its failures at `what`, and no others."""
     AxesProxyHandler.update_request(request)
     AxesProxyHandler.reset_attempts(ip_address=request.axes_ip_address, username=what)  # type: ignore[attr-defined]
+
+
+def forgive_logins() -> None:
+    """Have a login forgive its address the failures under its own name, and no others."""
+    user_logged_in.connect(_logged_in, dispatch_uid=__name__)
+
+
+def _logged_in(request: HttpRequest, user: User, **_more: Any) -> None:
+    succeeded(request, user.get_username())
