@@ -188,6 +188,29 @@ def test_streams_end_when_the_server_does(tmp_path: Path) -> None:
                 pass
 
 
+def test_one_account_leaves_streams_to_others(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, contextlib.ExitStack() as stack:
+        shop = server.webservice("watched by one")
+        server.command("user", "create", "patient")
+        server.command("webservice", "member", "add", str(shop.wsid), "patient")
+        other = json.loads(server.command("token", "create", "patient", "--json"))["token"]
+        held = []
+        for _ in range(128):
+            held.append(Stream(server, shop, server.token))
+            stack.callback(held[-1].close)
+        assert {stream.status for stream in held} == {200}
+        refused, own = Stream(server, shop, server.token), Stream(server, shop, other)
+        stack.callback(refused.close)
+        stack.callback(own.close)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
+        assert own.status == 200
+        held[0].close()
+        until(lambda: server.metric("tmon_live_streams") == 128, "it has left")
+        again = Stream(server, shop, server.token)
+        stack.callback(again.close)
+        assert again.status == 200
+
+
 def test_strangers_and_nobody_get_no_stream(server: ServerProcess) -> None:
     shop = server.webservice("private")
     assert server.connection.send("GET", f"/{shop.wsid}/data/live").status == 401

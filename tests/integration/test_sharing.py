@@ -315,12 +315,12 @@ def test_nobody_learns_of_the_address(shop: Any, guest: Any) -> None:
 
 
 def test_ticks_and_nothing_else_are_what_a_guest_may_watch(shop: Any, guest: Any, owner: Any) -> None:
-    _, path = share(shop)
+    link, path = share(shop)
     client = guest()
     client.get(path)
-    assert client.get(f"{path}/data/live")["TMon-Stream"] == f"{shop.wsid}; ticks"
+    assert client.get(f"{path}/data/live")["TMon-Stream"] == f"{shop.wsid}; link {link.pk}; ticks"
     client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
-    assert client.get(f"/{shop.wsid}/data/live")["TMon-Stream"] == str(shop.wsid)
+    assert client.get(f"/{shop.wsid}/data/live")["TMon-Stream"] == f"{shop.wsid}; account {owner.pk}"
 
 
 # -- keeping them ------------------------------------------------------------------------------------------------

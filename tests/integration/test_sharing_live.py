@@ -146,14 +146,18 @@ def test_streams_of_a_link_end_with_it_in_every_process(server: ServerProcess, h
 def test_guests_leave_room_for_the_owner(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         shop = server.webservice("popular")
-        guest = Guest(server, urlsplit(share(server, shop)["url"]).path)
+        guest, another, last = (Guest(server, urlsplit(share(server, shop)["url"]).path) for _ in range(3))
         with contextlib.ExitStack() as stack:
-            for _ in range(256):
-                stream = guest.watch()
+            for number in range(256):
+                stream = (guest if number < 128 else another).watch()
                 stack.callback(stream.close)
                 assert stream.status == 200
+                if number == 127:
+                    too_many = guest.watch()
+                    stack.callback(too_many.close)
+                    assert too_many.status == 503
             until(lambda: server.metric("tmon_live_streams") == 256, "all have begun")
-            refused = guest.watch()
+            refused = last.watch()
             stack.callback(refused.close)
             assert (refused.status, refused.headers["retry-after"]) == (503, "30")
             own = Stream(server.port, f"/{shop.wsid}/data/live", {"Authorization": f"Bearer {server.token}"})

@@ -13,6 +13,7 @@ import asyncio
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -30,8 +31,8 @@ from .refusals import Refusal
 log = structlog.get_logger(__name__)
 
 PATH: Final = re.compile(r"/(?:[1-9][0-9]{0,18}|(share)/[A-Za-z0-9_-]+)/data/live(?:\?|\Z)")
-SHOWN: Final = re.compile(r"([1-9][0-9]{0,18})(; ticks)?")
-"""What the application says in SHOWN_HEADER: which web service, and whether nothing but ticks."""
+SHOWN: Final = re.compile(r"([1-9][0-9]{0,18}); ((?:account|link) [0-9]+)(; ticks)?")
+"""What the application says in SHOWN_HEADER: which web service, who holds it, and whether nothing but ticks."""
 SHOWN_HEADER: Final = "TMon-Stream"
 LOOK_S: Final = 0.5
 MOST_EACH_LOOK: Final = 25
@@ -44,7 +45,9 @@ PATIENCE_S: Final = 10.0
 """How long a client may leave what was sent untaken before its stream ends."""
 STREAMS: Final = 512
 STREAMS_OF_GUESTS: Final = 256
-"""So that a link that has become popular leaves room for its owner."""
+"""So that links that have become popular leave room for their owners."""
+STREAMS_OF_ONE: Final = 128
+"""Of an account, in all of its browsers, or of a link, so that nobody takes what others need."""
 THREADS: Final = 2
 HEADERS: Final = [
     ("Content-Type", "text/event-stream; charset=utf-8"),
@@ -55,6 +58,14 @@ HEADERS: Final = [
 BEGIN: Final = b"retry: 2000\n\n"
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Shown(NamedTuple):
+    """What a stream shows, and who holds it."""
+
+    wsid: int
+    holder: str
+    ticks_only: bool
 
 
 class Look(NamedTuple):
@@ -77,6 +88,7 @@ class Lives:
         self._look = look
         self._streams: dict[int, set[Stream]] = {}
         self._guests: set[Stream] = set()
+        self._held: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
         Gauge(
             "tmon_live_streams", "Open live streams.", registry=registry or CollectorRegistry()
@@ -109,8 +121,15 @@ class Lives:
         """What the application says to somebody who wants to watch: 200 if he may."""
         return await self._pages.run(request)
 
-    def join(self, wsid: int, stream: Stream) -> None:
+    def has_room(self, shown: Shown) -> bool:
+        """Whether one more of its holder may begin."""
+        full = self.full_of_guests if shown.ticks_only else self.full
+        return not full and self._held[shown.holder] < STREAMS_OF_ONE
+
+    def join(self, shown: Shown, stream: Stream) -> None:
         """A stream has begun."""
+        wsid = shown.wsid
+        self._held[shown.holder] += 1
         streams = self._streams.get(wsid)
         if (
             streams is None
@@ -118,13 +137,16 @@ class Lives:
             streams = self._streams[wsid] = set()
             stream.spawn(self._watch(wsid, streams))
         streams.add(stream)
-        if stream.ticks_only:
+        if shown.ticks_only:
             self._guests.add(stream)
 
-    def leave(self, wsid: int, stream: Stream) -> None:
+    def leave(self, shown: Shown, stream: Stream) -> None:
         """A stream has ended."""
-        self._streams.get(wsid, set()).discard(stream)
+        self._streams.get(shown.wsid, set()).discard(stream)
         self._guests.discard(stream)
+        self._held[shown.holder] -= 1
+        if not self._held[shown.holder]:
+            del self._held[shown.holder]
 
     async def _watch(self, wsid: int, streams: set[Stream]) -> None:
         """Look at a web service as long as somebody watches it."""
@@ -146,7 +168,7 @@ class Lives:
                     tick = b"" if look.tick is None else _event("tick", look.tick)
                     everything = b"".join(_event("request", one) for one in look.requests) + tick
                     for stream in list(streams):
-                        if part := tick if stream.ticks_only else everything:
+                        if part := tick if stream in self._guests else everything:
                             stream.push(part)
                 turn += 1
                 due = max(due + LOOK_S, loop.time())
@@ -165,8 +187,7 @@ class Stream:
         self._lives = lives
         self._exchange = exchange
         self._request: HTTPServerRequest | None = None
-        self._wsid = 0
-        self.ticks_only = True
+        self._shown: Shown | None = None
         self._open = False
         self._untaken_since: float | None = None
 
@@ -176,7 +197,7 @@ class Stream:
         assert match is not None, "routed by PATH"
         self._request = request_of(head, self._exchange.peer)
         if self._lives.full if match[1] is None else self._lives.full_of_guests:
-            raise Refusal(503, "too many live streams", retry_after_s=30)
+            raise _full()
 
     def data(self, chunk: bytes) -> None:
         """There is no body."""
@@ -188,7 +209,9 @@ class Stream:
     def gone(self) -> None:
         """The connection has ended."""
         self._open = False
-        self._lives.leave(self._wsid, self)
+        if self._shown is not None:
+            self._lives.leave(self._shown, self)
+            self._shown = None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else."""
@@ -208,35 +231,57 @@ class Stream:
     async def _run(self) -> None:
         exchange, request = self._exchange, self._request
         assert request is not None
-        with exchange.answering():
-            response = await self._lives.asked(request)
-            stream = Response(200, "OK", HEADERS, b"")
-            if response.status != 200 or exchange.head.method == "HEAD":
-                exchange.respond(response if response.status != 200 else stream)
-                return
-            self._wsid, self.ticks_only = _shown(response)
-            if not exchange.stream(stream):
-                return
+        shown = None
+        with exchange.answering():  # which goes on after what was raised inside
+            shown = await self._begun(request)
+        if shown is None:
+            return
         self._open = True
-        self._lives.join(self._wsid, self)
+        self._shown = shown
+        self._lives.join(shown, self)
         self.push(BEGIN)  # may find that the client is gone
         await asyncio.sleep(CHECK_S * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         while self._is_open():
-            if (await self._lives.asked(request)).status != 200:
+            try:
+                may = (await self._lives.asked(request)).status == 200
+            except Exception as error:  # noqa: BLE001 - what can't be checked is shown no longer
+                log.warning("a live stream could not be checked", wsid=shown.wsid, why=str(error))
+                may = False
+            if not may:
                 exchange.line.close()
             await asyncio.sleep(CHECK_S)
+
+    async def _begun(self, request: HTTPServerRequest) -> Shown | None:
+        """What is shown, the stream's head being sent; None where the answer is another one. Raises Refusal 503."""
+        exchange = self._exchange
+        response = await self._lives.asked(request)
+        if response.status != 200:
+            exchange.respond(response)
+            return None
+        stream = Response(200, "OK", HEADERS, b"")
+        if exchange.head.method == "HEAD":
+            exchange.respond(stream)
+            return None
+        shown = _shown(response)
+        if not self._lives.has_room(shown):
+            raise _full()
+        return shown if exchange.stream(stream) else None
 
     def _is_open(self) -> bool:
         return self._open
 
 
-def _shown(response: Response) -> tuple[int, bool]:
-    """Which web service the application lets somebody watch, and whether nothing but ticks."""
+def _full() -> Refusal:
+    return Refusal(503, "too many live streams", retry_after_s=30)
+
+
+def _shown(response: Response) -> Shown:
+    """What the application lets somebody watch."""
     said = next((value for name, value in response.headers if name.lower() == SHOWN_HEADER.lower()), "")
     match = SHOWN.fullmatch(said)
     if match is None:
         raise ValueError(f"the application did not say in {SHOWN_HEADER} what may be watched")
-    return int(match[1]), match[2] is not None
+    return Shown(int(match[1]), match[2], match[3] is not None)
 
 
 def _event(name: str, data: Any) -> bytes:

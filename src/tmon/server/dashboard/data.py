@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
 STREAM_HEADER = "TMon-Stream"
-"""Tells the collector, which shows the stream, whose it is; nobody else ever sees it."""
+"""Tells the collector, which shows the stream, of which web service it is and who holds it; nobody else sees it."""
 TICKS_ONLY = "; ticks"
 Given = Mapping[str, list[str]]
 
@@ -101,7 +101,8 @@ def live(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/live`: whether the one who asks may watch, and what. The stream itself never comes to Django."""
     if request.GET:
         return json_error(400, "The live stream has no parameters.")
-    shown = str(request.webservice.wsid) + (TICKS_ONLY if request.share else "")
+    holder = f"account {request.user.pk}" if request.share is None else f"link {request.share.pk}{TICKS_ONLY}"
+    shown = f"{request.webservice.wsid}; {holder}"
     return JsonResponse(
         {"status_code": 200}, headers={"Cache-Control": "private, no-store", STREAM_HEADER: shown}
     )
