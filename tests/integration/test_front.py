@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+import structlog
 from tests.collecting import EVENT, Server, sealed
 from tests.unit.writer.gated import GatedStore
 
@@ -286,9 +287,11 @@ def test_every_acknowledged_envelope_is_stored_when_it_stops_under_load() -> Non
 
 
 def test_a_host_whose_port_is_no_number_is_refused() -> None:
-    with Server(application=echo) as server:
+    with structlog.testing.capture_logs() as logs, Server(application=echo) as server:
         answer = server.request("GET", "/", Host="localhost:evil")
     assert (answer.status, answer.json["status_code"]) == (400, 400)
+    assert [entry["status"] for entry in logs if entry["event"] == "request"] == [400]
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
 
 
 def test_connections_beyond_the_bound_are_503_and_those_before_work(monkeypatch: pytest.MonkeyPatch) -> None:

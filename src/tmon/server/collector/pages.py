@@ -158,7 +158,11 @@ class Page:
         self._body = b""
         status = 503
         with exchange.answering():  # the application answers its own errors; this is about its surroundings
-            response = await self._pages.run(request)
+            try:
+                response = await self._pages.run(request)
+            except Refusal as refusal:
+                status = refusal.status
+                raise
             exchange.respond(response)
             status = response.status
         # Queries and headers may hold what is nobody's business, so neither is logged.
