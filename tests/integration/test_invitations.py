@@ -276,6 +276,32 @@ def test_there_is_an_end_to_invitations(shop: Any, people: Any, monkeypatch: pyt
         invite(shop, people["owner"])
 
 
+def test_nobody_sends_mail_without_end_by_revoking_invitations(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tmon.server.tenants import Refused, accounts, audit, invitations
+
+    sender, another = (accounts.create_user(new_name(), password=PASSWORD)[0] for _ in range(2))
+    for one in (sender, another):
+        accounts.add_member(shop.wsid, one, "manager")
+    monkeypatch.setattr(invitations, "MOST_MAILS", 2)
+    for number in range(2):
+        made, _ = invitations.create(shop, "viewer", sender, f"victim-{number}@example.org")
+        invitations.revoke(made.pk, shop.wsid, audit.on_page(sender))
+    with pytest.raises(Refused, match="you have invited 2 people by e-mail within a day"):
+        invitations.create(shop, "viewer", sender, "victim@example.org")
+    invitations.create(shop, "viewer", sender)
+    invitations.create(shop, "viewer", another, "friend@example.org")
+
+
+def test_there_is_an_end_to_members(shop: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tmon.server.tenants import Refused, invitations
+
+    monkeypatch.setattr(invitations, "MEMBERS", 2)
+    with pytest.raises(Refused, match="there are 2 members"):
+        invitations.create(shop, "viewer", people["owner"])
+
+
 def test_of_those_that_are_over_the_latest_are_kept(
     shop: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

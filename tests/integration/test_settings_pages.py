@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import itertools
 import re
@@ -333,18 +334,13 @@ def test_the_page_of_keys_says_who_uses_which(place: Place) -> None:
     assert "web-1" in page
 
 
-def test_members_are_added_changed_and_removed(place: Place) -> None:
+def test_members_are_changed_and_removed(place: Place) -> None:
+    from tmon.server.tenants import accounts
     from tmon.server.tenants.rights import Role, role_of
 
     browser, path, guest = place.browser("manager"), place.path("/members"), place.people["stranger"]
-    said = browser.said(path, do="add", username=guest.username, role="viewer")
-    assert f"{guest.username} is a viewer now." in said
-    assert "This is a member already" in browser.said(path, do="add", username=guest.username, role="viewer")
-    assert "Nobody here has this name." in browser.said(
-        path, do="add", username="nobody at all", role="viewer"
-    )
     owner = place.people["owner"]
-    assert "owns web service" in browser.said(path, do="add", username=owner.username, role="viewer")
+    accounts.add_member(place.wsid, guest, "viewer")
     browser.said(path, do="change", user=str(guest.pk), role="manager")
     assert role_of(guest, place.wsid) is Role.MANAGER
     assert "is not a role" in browser.said(path, do="change", user=str(guest.pk), role="emperor")
@@ -354,6 +350,73 @@ def test_members_are_added_changed_and_removed(place: Place) -> None:
         assert browser.send(path, do=do, user=str(owner.pk), role="viewer").status_code == 404
         assert browser.send(path, do=do, user="9" * 30).status_code == 404
     assert role_of(owner, place.wsid) is Role.OWNER
+
+
+def test_nobody_becomes_a_member_unasked_and_no_page_says_who_has_an_account(place: Place) -> None:
+    from tmon.server.tenants.rights import role_of
+
+    browser, path, guest = place.browser("manager"), place.path("/members"), place.people["stranger"]
+    texts = [
+        re.sub(r'value="\w{64}"', "", browser.said(path, do="add", username=name, role="viewer"))
+        for name in (guest.username, "nobody at all")
+    ]
+    assert texts[0] == texts[1]
+    assert role_of(guest, place.wsid) is None
+
+
+def test_two_who_revoke_a_key_each_at_the_same_time_leave_one(place: Place) -> None:
+    from tmon.server.tenants import Refused, keys
+
+    first, second = keys.active(place.wsid)[0], keys.issue(place.wsid)
+    keys.revoke(place.wsid, first.pk, last=False)
+    with pytest.raises(Refused, match="is the last one now"):  # whose page showed both
+        keys.revoke(place.wsid, second.pk, last=False)
+    assert [key.pk for key in keys.active(place.wsid)] == [second.pk]
+    keys.revoke(place.wsid, second.pk)
+
+
+def test_web_services_made_at_the_same_time_are_no_more_than_may_be(place: Place) -> None:
+    from django.db import connection
+
+    from tmon.server.tenants import Refused, accounts
+    from tmon.server.tenants.models import WebService
+
+    owner, mark, together = place.people["owner"], time.monotonic_ns(), threading.Barrier(4)
+    most = WebService.objects.filter(owner=owner).count() + 1
+    made = []
+
+    def make(number: int) -> None:
+        together.wait()
+        with contextlib.suppress(Refused):
+            made.append(accounts.create_webservice(f"race-{mark}-{number}", owner, most=most))
+        connection.close()
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    accounts.delete_webservice(made[0].webservice.wsid)
+
+
+@pytest.mark.parametrize(
+    "name", ["shop\nhttp://evil.example", "sh\x85op", "\u200b", "a\u202eb", "a\u2028b", "\u200d", "\ue000"]
+)
+def test_a_name_that_is_not_one_line_is_refused(place: Place, name: str) -> None:
+    from tmon.server.tenants import Refused, accounts
+
+    said = "A name is one line of characters that can be seen."
+    assert said in place.browser().said(place.path(), name=name, timezone="UTC")
+    with pytest.raises(Refused, match=re.escape(said)):
+        accounts.create_webservice(name, place.people["owner"])
+
+
+def test_names_of_every_script_are_taken(place: Place) -> None:
+    for name in ("क्\u200dष", "店", "👩\u200d💻 Straße"):
+        place.browser().send(place.path(), name=name, timezone="UTC")
+        place.webservice.refresh_from_db()
+        assert place.webservice.name == name
 
 
 def test_a_manager_who_removes_himself_is_led_to_where_he_may_be(place: Place) -> None:

@@ -113,10 +113,21 @@ def webservice(wsid: int) -> WebService:
 
 
 def create_webservice(
-    name: str, owner: User, timezone: str = "UTC", *, by: Actor | None = None, **fields: object
+    name: str,
+    owner: User,
+    timezone: str = "UTC",
+    *,
+    by: Actor | None = None,
+    most: int | None = None,
+    **fields: object,
 ) -> Created:
-    """A new web service with its first key; `fields` as of `change_webservice`."""
-    return add_webservice(WebService(name=name, owner=owner, timezone=timezone, **fields), by)
+    """A new web service with its first key, the owner's `most`-th at most; `fields` as of `change_webservice`."""
+    with transaction.atomic():
+        if most is not None:
+            get_user_model().objects.select_for_update().get(pk=owner.pk)  # one at a time is counted and made
+            if WebService.objects.filter(owner=owner).count() >= most:
+                raise Refused(f"{owner.get_username()!r} owns {most} web services already")
+        return add_webservice(WebService(name=name, owner=owner, timezone=timezone, **fields), by)
 
 
 def add_webservice(row: WebService, by: Actor | None = None) -> Created:

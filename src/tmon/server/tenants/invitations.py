@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from . import accounts, audit
 from .errors import NotFound, Refused
-from .models import Invitation, MemberRole, WebService
+from .models import AuditEntry, Invitation, MemberRole, Membership, WebService
 from .rights import Role, role_of
 
 TOKEN_BYTES = 32
@@ -26,6 +26,11 @@ VALID = dt.timedelta(days=7)
 MOST = 100
 """Invitations to a web service that wait."""
 MOST_ENDED = 100
+MEMBERS = 500
+"""Members of a web service, with those who are invited."""
+MOST_MAILS = 50
+"""Addresses to which somebody may send invitations within PER, whatever becomes of them."""
+PER = dt.timedelta(days=1)
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -40,6 +45,12 @@ def create(webservice: WebService, role: str, by: User, email: str = "") -> tupl
             raise Refused("managers and the owner invite")
         if waiting().filter(webservice=webservice).count() >= MOST:
             raise Refused(f"{MOST} invitations wait already; revoke some first")
+        if Membership.objects.filter(webservice=webservice).count() >= MEMBERS:
+            raise Refused(f"there are {MEMBERS} members; that is as many as there may be")
+        if email and _mailed(by) >= MOST_MAILS:
+            raise Refused(
+                f"you have invited {MOST_MAILS} people by e-mail within a day; wait, or give them links"
+            )
         _forget_the_oldest(webservice)
         invitation = Invitation.objects.create(
             webservice=webservice,
@@ -124,6 +135,13 @@ def _forget_the_oldest(webservice: WebService) -> None:
     """Of those that are over only the latest are kept, to be seen; the audit log has them all."""
     ended = Invitation.objects.filter(webservice=webservice).exclude(pk__in=waiting().values("pk"))
     Invitation.objects.filter(pk__in=list(ended.values_list("pk", flat=True)[MOST_ENDED:])).delete()
+
+
+def _mailed(user: User) -> int:
+    """To how many addresses he has sent invitations lately, of any web service: the audit log outlives them."""
+    since = timezone.now() - PER
+    sent = AuditEntry.objects.filter(user=user, act=audit.Act.INVITED, at__gte=since)
+    return sum(bool(details.get("email")) for details in sent.values_list("details", flat=True))
 
 
 def may_invite(user: User, wsid: int) -> bool:

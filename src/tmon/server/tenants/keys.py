@@ -55,10 +55,11 @@ def issue(wsid: int, by: audit.Actor | None = None) -> Key:
     return key
 
 
-def revoke(wsid: int, key_id: int | None = None, by: audit.Actor | None = None) -> Key:
+def revoke(wsid: int, key_id: int | None = None, by: audit.Actor | None = None, *, last: bool = True) -> Key:
     """End a key for good and blank what is kept of it; without `key_id` the older one of two.
 
-    Raises NotFound, and Refused where `key_id` is needed or the key is revoked already.
+    `last` says whether it may be the only one that is active. Raises NotFound, and Refused where it may not, where
+    `key_id` is needed, or where the key is revoked already.
     """
     with transaction.atomic():
         webservice = WebService.objects.select_for_update().filter(pk=wsid).first()
@@ -79,6 +80,8 @@ def revoke(wsid: int, key_id: int | None = None, by: audit.Actor | None = None) 
             key = found
         if key.revoked is not None:
             raise Refused(f"key {key.pk} is revoked already")
+        if not last and len(active(wsid)) == 1:
+            raise Refused(f"key {key.pk} is the last one now; nothing can be reported without it")
         key.revoked = timezone.now()
         key.sealed = b""
         key.save(update_fields=["revoked", "sealed"])

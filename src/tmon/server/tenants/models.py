@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from zoneinfo import available_timezones
@@ -25,6 +26,9 @@ RETENTION_DAYS = 14
 EVENTS_PER_SECOND = 100_000
 ANNOTATION_LENGTH = 200
 """Characters."""
+JOINERS = "\u200c\u200d"
+UNREADABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""General categories of Unicode: controls, formats, surrogates, private use, separators of lines and paragraphs."""
 
 
 @cache
@@ -53,6 +57,16 @@ class MemberRole(models.TextChoices):
 
     VIEWER = "viewer", "viewer: reads"
     MANAGER = "manager", "manager: reads, sees keys"
+
+
+def one_line(name: str) -> None:
+    """Validator: `name` can be read in one line as it stands. It is in mails, too, and in lists beside others' names.
+
+    What breaks a line, is not seen, or turns the text around is refused; joiners, which some scripts need, are not.
+    """
+    bare = name.translate({ord(one): None for one in JOINERS})
+    if not bare.strip() or any(unicodedata.category(one) in UNREADABLE for one in bare):
+        raise ValidationError("A name is one line of characters that can be seen.", code="name")
 
 
 class WebService(models.Model):
@@ -116,6 +130,10 @@ class WebService(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Check what a field alone does not. Raises ValidationError."""
+        one_line(self.name)
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Save, and write a changed time zone into the history from when it takes effect."""

@@ -62,6 +62,7 @@ def web_services(request: Mine) -> HttpResponseBase:
                 request.user,
                 form.cleaned_data["timezone"],
                 by=audit.on_page(request.user),
+                most=most,
             )
         except Refused as error:  # somebody was faster
             form.add_error("name", sentence(str(error)))

@@ -13,7 +13,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from tmon.server.tenants.models import IpPolicy, MemberRole, WebService
+from tmon.server.tenants.models import IpPolicy, MemberRole, WebService, one_line
 from tmon.server.tenants.sharing import PERIODS
 
 Data = QueryDict | None
@@ -53,8 +53,9 @@ class NewWebService(forms.Form):
     timezone = _zone_field()
 
     def clean_name(self) -> str:
-        """A name that nobody has."""
+        """A name in one line that nobody has."""
         name: str = self.cleaned_data["name"]
+        one_line(name)
         if WebService.objects.filter(name=name).exists():
             raise ValidationError("This name is taken on this server.")
         return name
@@ -167,19 +168,6 @@ class Privacy(forms.Form):
         return cleaned
 
 
-class NewMember(forms.Form):
-    """Who gets a role, and which."""
-
-    username = forms.CharField(label="User name", max_length=150, widget=forms.TextInput(EXACT))
-    role = forms.ChoiceField(
-        label="Role",
-        choices=[
-            (MemberRole.VIEWER.value, "Viewer: reads"),
-            (MemberRole.MANAGER.value, "Manager: reads and changes"),
-        ],
-    )
-
-
 class NewToken(forms.Form):
     """What a token is for, and what it may read."""
 
@@ -277,7 +265,11 @@ class NewInvitation(forms.Form):
     """As what somebody is invited, and where to."""
 
     role = forms.ChoiceField(
-        label="Role", choices=[(value, value.capitalize()) for value in MemberRole.values]
+        label="Role",
+        choices=[
+            (MemberRole.VIEWER.value, "Viewer: reads"),
+            (MemberRole.MANAGER.value, "Manager: reads and changes"),
+        ],
     )
     email = forms.EmailField(label="E-mail address", max_length=254, required=False)
 

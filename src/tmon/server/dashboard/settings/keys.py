@@ -54,7 +54,7 @@ def page(request: AskedRequest) -> HttpResponseBase:
         if confirming is None or confirming.is_valid():
             try:
                 if do == "revoke":
-                    ended = keys.revoke(wsid, number, by)
+                    ended = keys.revoke(wsid, number, by, last=confirming is not None)
                     return done(request, f"Key {ended.pk} is revoked.", "settings-keys", wsid)
                 made = keys.issue(wsid, by)
                 said = f"Key {made.pk} is made. Give its DSN to every sender, then revoke the older key."

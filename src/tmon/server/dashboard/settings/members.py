@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may read a web service and change it: members are added, get other roles, are removed; the owner hands over."""
+"""Who may read a web service and change it: members get other roles and are removed; the owner hands over.
+
+Nobody is added by name: that would tell any manager who has an account here, and make people members who never said
+that they want to be. Invitations ask them.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseBase
@@ -16,11 +19,9 @@ from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.models import MemberRole, Membership
 from tmon.server.tenants.rights import Role
 
-from .forms import HandingOver, NewMember
+from .forms import HandingOver
 from .frame import done, refused, sentence, webservice_settings
 
-MEMBERS = 500
-"""How many members a web service may get on its page."""
 ROUTE = "settings-members"
 
 
@@ -28,23 +29,18 @@ ROUTE = "settings-members"
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: AskedRequest) -> HttpResponseBase:
     """The members; a POST says in `do` what is to be done to whom."""
-    acts = {"add": _add, "change": _change, "remove": _remove, "hand-over": _hand_over}
+    acts = {"change": _change, "remove": _remove, "hand-over": _hand_over}
     act = acts.get(request.POST.get("do", "")) if request.method == "POST" else None
     return act(request) if act is not None else _shown(request)
 
 
-def _shown(
-    request: AskedRequest, adding: NewMember | None = None, handing: HandingOver | None = None
-) -> HttpResponseBase:
+def _shown(request: AskedRequest, handing: HandingOver | None = None) -> HttpResponseBase:
     members = list(_members(request))
     return webservice_settings(
         request,
         ROUTE,
         members=members,
-        full=len(members) >= MEMBERS,
-        most=MEMBERS,
         roles=[(value, value.capitalize()) for value in MemberRole.values],
-        form=adding or NewMember(),
         handing=(handing or _handing(request)) if request.role is Role.OWNER and members else None,
         handing_open=handing is not None,
     )
@@ -61,28 +57,6 @@ def _members(request: AskedRequest) -> Any:
 def _handing(request: AskedRequest, data: Any = None) -> HandingOver:
     people = [member.user for member in _members(request) if member.user.is_active]
     return HandingOver(data, wanted=request.webservice.name, members=people)
-
-
-def _add(request: AskedRequest) -> HttpResponseBase:
-    form = NewMember(request.POST)
-    if not form.is_valid():
-        return _shown(request, form)
-    wsid, name, role = request.webservice.wsid, form.cleaned_data["username"], form.cleaned_data["role"]
-    user = get_user_model().objects.filter(username=name, is_active=True).first()
-    if user is None:
-        form.add_error("username", "Nobody here has this name. Capitals matter.")
-    elif _members(request).filter(user=user).exists():
-        form.add_error("username", "This is a member already; the role can be changed above.")
-    elif _members(request).count() >= MEMBERS:
-        form.add_error("username", f"There are {MEMBERS} members already.")
-    else:
-        try:
-            accounts.add_member(wsid, user, role, audit.on_page(request.user))
-        except TenantsError as error:
-            form.add_error("username", sentence(str(error)))
-        else:
-            return done(request, f"{user.get_username()} is a {role} now.", ROUTE, wsid)
-    return _shown(request, form)
 
 
 def _change(request: AskedRequest) -> HttpResponseBase:
