@@ -272,7 +272,7 @@ class Box(NamedTuple):
 class Located(NamedTuple):
     """Requests from one place, which `lat` and `lon` (degrees), `city` and `country` tell apart.
 
-    `latest_ms` is the time of the latest one.
+    `errors` of them have a status of 500 or above. `latest_ms` is the time of the latest one.
     """
 
     lat: float
@@ -280,6 +280,7 @@ class Located(NamedTuple):
     city: str
     country: str
     requests: int
+    errors: int
     latest_ms: int
 
 
