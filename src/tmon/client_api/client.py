@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from .dsn import Dsn, chosen
 from .encoding import encode
@@ -58,6 +58,10 @@ class Client:
     Raises DsnError without a usable DSN, ValueError for limits outside their range.
     """
 
+    # Reports of an error in the constructor show the client as far as it got.
+    _dsn: Dsn | None = None
+    _sender: Sender | None = None
+
     def __init__(
         self,
         dsn: str | Dsn | None = None,
@@ -97,7 +101,6 @@ class Client:
         source = _checked(source or _hostname(), "source")
         self._before_send = before_send
         self._dsn = found if transport is None else transport.dsn
-        self._sender: Sender | None = None
         if disabled or self._dsn is None:
             return
         # cryptography comes with the sender: importing this module stays cheap for programs that do not
@@ -226,6 +229,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<tmon.Client {'disabled' if self._sender is None else self._dsn}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client belongs to its process: pass the DSN on, not the client")
 
     def _asked(self, sender: Sender, fields: dict[str, object]) -> dict[str, object] | None:
         assert self._before_send is not None, "only asked where there is one"
