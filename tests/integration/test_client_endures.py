@@ -487,7 +487,7 @@ def test_an_interpreter_that_starts_no_more_threads_still_delivers(
 def test_a_thread_that_could_not_start_is_started_later(
     ledger: Ledger, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmon.client_api.sender.START_AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr("tmon.client_api.workers.START_AGAIN_AFTER_S", 0.0)
     with Client(dsn, source=ledger.source, batch_age_s=0) as client:
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuses_ours)

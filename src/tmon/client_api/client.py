@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import weakref
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .memory import MemoryTransport
     from .sender import Sender
     from .trouble import OnError
+
+log = logging.getLogger("tmon")
 
 MAX_BATCH_EVENTS: Final = 10_000
 # Sealed, and whether it compresses or not, this stays below the 8 MiB that the server takes.
@@ -134,9 +137,14 @@ class Client:
         place for, one over which `before_send` fails, or one for which the queue has no room, is dropped and
         counted as lost.
         """
-        sender = self._sender
-        if sender is None:
+        if self._sender is None:
             return
+        try:
+            self._track(self._sender, fields)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours is not to become the program's)
+            log.warning("an event is lost by a mistake of tmon: %s", type(error).__name__)
+
+    def _track(self, sender: Sender, fields: dict[str, object]) -> None:
         try:
             if fields.get("ts") is None:
                 fields["ts"] = round(time.time(), 3)
