@@ -54,6 +54,7 @@ class ScriptedCollector:
         self.connections = 0
         self.gets: list[tuple[str, dict[str, str]]] = []
         self.token = ""
+        self.takes_bytes = 8 * 1024 * 1024
         self.rejects: Callable[[dict[str, Any]], str] = lambda _: ""
         self._changed = threading.Condition()
         self.views = {"url"}
@@ -116,6 +117,8 @@ class ScriptedCollector:
         return answer if step is None else step
 
     def _accept(self, post: Posted) -> Scripted:
+        if len(post.body) > self.takes_bytes:
+            return Scripted(413)
         if post.document is None:
             return Scripted(403)
         identity = envelope.envelope_id(post.body, WSID)

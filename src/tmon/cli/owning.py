@@ -73,7 +73,11 @@ class Owning:
         self._salts = salts
         self.follower = Follower(self.store, registry=registry)
         self._writer = Writer(
-            self.store, self._events_per_second, committed=self.follower.wake, registry=registry
+            self.store,
+            self._events_per_second,
+            committed=self.follower.wake,
+            behind_s=lambda: self.follower.behind_s,
+            registry=registry,
         )
         self.writer = DiskShares(self._writer, self.store, self._share, registry=registry)
         self._periodic = Periodic(

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Sequence
 
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class Run:
@@ -36,9 +36,14 @@ class Run:
         """Count `count` events as lost that an envelope already counted as sent."""
         self._lose(reason, count)
 
+    def number(self) -> int:
+        """Return the number of the next envelope."""
+        self.envelopes += 1
+        return self.envelopes
+
     def head(self, count: int, *, close: bool = False, stream: str | None = None) -> dict[str, object]:
         """Number the next envelope, which carries `count` events; returns all of it but `events`."""
-        self.envelopes += 1
+        self.number()
         self.sealed += count
         self.unreported_since = None
         head: dict[str, object] = {
@@ -65,4 +70,9 @@ class Run:
 
 def plaintext(head: dict[str, object], events: Sequence[bytes]) -> bytes:
     """Return the JSON of an envelope: `head` and the already encoded `events`."""
-    return b"".join((_to_json(head).encode("utf-8")[:-1], b',"events":[', b",".join(events), b"]}"))
+    return b"".join((to_json(head)[:-1], b',"events":[', b",".join(events), b"]}"))
+
+
+def to_json(value: object) -> bytes:
+    """Return `value` as compact UTF-8 JSON."""
+    return _encode(value).encode("utf-8")

@@ -8,11 +8,13 @@ that is being tracked, follows redirects and keeps cookies, none of which anybod
 from __future__ import annotations
 
 import contextlib
+import importlib
 import ipaddress
+import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .dsn import Dsn
 from .errors import Unreachable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
+_LOADED_LATE: Final = ("httpx", "email.utils", "encodings.idna")
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tmon"}
 
 
@@ -34,11 +37,24 @@ class Reply:
     date: str = ""
 
 
+class Post(Protocol):
+    """What a sender needs of a transport. May be used from several threads at once."""
+
+    def post(self, envelope: bytes, *, timeout_s: float | None = None) -> Reply:
+        """Post `envelope` and return the answer. Raises Unreachable if none came back in time."""
+
+    def close(self) -> None:
+        """Close what is open; a later `post` opens it anew."""
+
+
 class Transport:
     """Connections to one server, kept alive between envelopes. May be shared between threads.
 
     `timeout_s` bounds connecting, each read and each write. Proxies are taken from the environment
     (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) as usual, but never for the machine itself.
+
+    The first one of a process loads every module that sending needs. A thread that loads one while the process
+    forks leaves its lock held in the child, where nobody could send any more.
     """
 
     def __init__(self, dsn: Dsn, *, timeout_s: float = 30.0) -> None:
@@ -46,6 +62,11 @@ class Transport:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._http: httpx.HTTPTransport | None = None
+        for name in _LOADED_LATE:
+            if name not in sys.modules:
+                importlib.import_module(name)
+                with contextlib.suppress(Unreachable):
+                    self._connections()
 
     def post(self, envelope: bytes, *, timeout_s: float | None = None) -> Reply:
         """Post `envelope` and return the answer. `timeout_s` shortens this one attempt.

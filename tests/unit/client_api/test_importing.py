@@ -47,3 +47,17 @@ def test_every_public_name_of_the_client_exists(name: str) -> None:
 def test_a_name_that_does_not_exist_is_an_attribute_error(module: object) -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         module.nonsense  # type: ignore[attr-defined]  # noqa: B018 (asking is the test)
+
+
+def test_whatever_sending_needs_is_loaded_before_a_thread_sends() -> None:
+    """A child that is forked while a thread of its parent loads a module could never load that module."""
+    code = """
+import sys, threading, tmon
+client = tmon.Client("tmon+http://" + "0" * 64 + "@localhost:9/7", batch_age_s=0)
+before = set(sys.modules)
+client.track(url="/")
+client.close(0.5)
+print(*set(sys.modules) - before)
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout == "\n"

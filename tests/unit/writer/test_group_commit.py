@@ -15,6 +15,7 @@ from tests.unit.writer.gated import GatedStore, envelope, submit
 
 from tmon.server.store.base import Envelope, Outcome, Unavailable
 from tmon.server.writer import Bounds, Busy, Deleted, NotStored, OverBudget, Writer, gathering
+from tmon.server.writer.group_commit import pause
 
 
 @asynccontextmanager
@@ -369,3 +370,27 @@ def test_what_became_of_envelopes_is_counted() -> None:
         assert value("tmon_writer_queue_bytes") == 0
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("behind_s", "times"), [(0, 0), (1.5, 0), (2, 1), (3, 3), (60, 4), (-3_600, 0)])
+def test_the_further_the_views_are_behind_the_longer_commits_make_room(behind_s: float, times: float) -> None:
+    assert pause(behind_s) == times
+
+
+def test_commits_make_room_for_views_that_are_behind_and_then_go_on() -> None:
+    behind_s = [60.0, 60.0, 0.0, 0.0]
+
+    async def scenario() -> float:
+        registry = CollectorRegistry()
+        store = GatedStore()
+        async with writing(store, behind_s=lambda: behind_s.pop(0), registry=registry) as writer:
+            for number in range(4):
+                assert accepted(await submit(writer, envelope(number), 100)) == (200, 1, False)
+            took = registry.get_sample_value("tmon_commit_seconds_sum")
+            paused = registry.get_sample_value("tmon_writer_paused_seconds_total")
+        assert took
+        assert paused
+        return paused / took
+
+    assert 0 < asyncio.run(scenario()) <= 4
+    assert not behind_s

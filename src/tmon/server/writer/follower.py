@@ -50,6 +50,8 @@ class Follower:
         self._thread: threading.Thread | None = None
         self.failing: str | None = None
         """Why the last pass failed; None if it did not."""
+        self.behind_s = 0.0
+        """How far the views were behind when they last advanced, in seconds; 0 once they have reached the end."""
         registry = registry or CollectorRegistry()
         self._passes = Counter("tmon_views_passes", "Passes that brought views further.", registry=registry)
         self._errors = Counter("tmon_views_errors", "Passes that failed.", registry=registry)
@@ -109,7 +111,7 @@ class Follower:
             try:
                 self._pass()
             except Exception as error:
-                self.failing = f"the views do not advance: {error}"
+                self.failing, self.behind_s = f"the views do not advance: {error}", 0.0
                 self._errors.inc()
                 if not failures:
                     log.error(
@@ -142,6 +144,7 @@ class Follower:
         """
         with self._changed:
             commits = self._commits
+        began = time.monotonic()
         end = self._stats().last_seq
         more = True
         while more and not self._stopping:
@@ -150,12 +153,13 @@ class Follower:
             more = self._store.advance()
             self._passes.inc()
             stats = self._stats() if more else None
+            self.behind_s = stats.behind_ms / 1000 if stats is not None else 0.0
             if asked:
                 self._release([one for one in asked if stats is None or one.target <= stats.position])
             more = stats is not None and (stats.position < end or bool(stats.filling))
         if not more:
             self._counted = commits
-        self._passed_at = time.monotonic()
+        self._passed_at = began
 
     def _stats(self) -> Stats:
         return self._store.stats(int(time.time() * 1000))

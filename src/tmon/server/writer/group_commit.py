@@ -33,6 +33,12 @@ Answered = Callable[[Outcome | NotTaken], None]
 """Is told what became of an envelope."""
 Result = TypeVar("Result")
 
+BEHIND_S: Final = 1.5
+"""How many seconds the views may be behind before commits make room for them."""
+PAUSE_PER_S: Final = 2.0
+"""How much longer each pauses for every second more, in times of what the commit took."""
+LONGEST_PAUSE: Final = 4.0
+"""The longest pause, in the same measure: a fifth of what could be committed is taken whatever the views do."""
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -78,7 +84,9 @@ class Writer:
     """Owns a store's appending side. `take` and `stop` belong to one event loop, `call` to any thread.
 
     `events_per_second` gives a web service's budget by its id. `committed` is called on the writer's thread after
-    every commit and every `call`, before anyone is answered.
+    every commit and every `call`, before anyone is answered. `behind_s` says how far the views are behind, in seconds:
+    the further, the longer the thread pauses after a commit, since what is taken faster than it is counted would be
+    seen ever later. Meanwhile what comes waits, and is refused as Busy beyond the bounds.
     """
 
     def __init__(
@@ -87,12 +95,14 @@ class Writer:
         events_per_second: Callable[[int], int],
         *,
         committed: Callable[[], None] = lambda: None,
+        behind_s: Callable[[], float] = lambda: 0.0,
         bounds: Bounds | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._store = store
         self._events_per_second = events_per_second
         self._committed = committed
+        self._behind_s = behind_s
         self._bounds = bounds or Bounds()
         self._budgets = EventBudgets()
         self._deleted: set[int] = set()
@@ -255,7 +265,8 @@ class Writer:
             log.exception("a commit failed in a way that was not foreseen", envelopes=len(group))
             self._failed("a commit failed in a way that was not foreseen; see the log")
             answers = [(waiting, NotStored("the store failed")) for waiting in group]
-        self._commit_seconds.observe(time.perf_counter() - started)
+        took_s = time.perf_counter() - started
+        self._commit_seconds.observe(took_s)
         self._tell()
         self._count(answers)
         assert self._loop is not None
@@ -263,6 +274,10 @@ class Writer:
             self._loop.call_soon_threadsafe(self._deliver, answers)
         except RuntimeError:
             log.warning("the event loop ended before outcomes could be delivered", envelopes=len(group))
+        pause_s = took_s * pause(self._behind_s())
+        if pause_s and not self._stopping:
+            time.sleep(pause_s)
+            self._paused_seconds.inc(pause_s)
 
     def forget(self, wsid: int) -> None:
         """Take nothing more for a web service that is being deleted, whose id is never used again.
@@ -338,6 +353,11 @@ class Writer:
         self._commit_seconds = Histogram(
             "tmon_commit_seconds", "How long commits took.", buckets=COMMIT_SECONDS, registry=registry
         )
+        self._paused_seconds = Counter(
+            "tmon_writer_paused_seconds",
+            "Seconds that commits waited so that the views could follow.",
+            registry=registry,
+        )
         envelopes = Counter(
             "tmon_envelopes", "Opened envelopes by what became of them.", ["result"], registry=registry
         )
@@ -376,6 +396,11 @@ class Writer:
         for result, number in (("accepted", accepted), ("repeated", repeated), ("rejected", rejected)):
             if number:
                 self._events_total[result].inc(number)
+
+
+def pause(behind_s: float) -> float:
+    """How long to pause after a commit, in times of what it took, while the views are so many seconds behind."""
+    return min(LONGEST_PAUSE, max(0.0, behind_s - BEHIND_S) * PAUSE_PER_S)
 
 
 def tell(answered: Answered, answer: Outcome | NotTaken) -> None:
