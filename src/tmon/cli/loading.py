@@ -175,14 +175,14 @@ def _ask_first(dsn: Dsn) -> Any:
 
     Raises Failure if it is not.
     """
-    from tmon.client_api import envelope
     from tmon.client_api.delivery import deliver, until
-    from tmon.client_api.run import Run, plaintext
+    from tmon.client_api.parcel import Sealer
+    from tmon.client_api.run import Run
     from tmon.client_api.transport import Transport
 
     run = Run(SOURCE)
     transport = Transport(dsn, timeout_s=ANSWER_WITHIN_S)
-    sealed = envelope.seal(plaintext(run.head(0), []), dsn.key, dsn.wsid)
+    sealed = Sealer(dsn).seal(run.head(0), []).envelope
     try:
         deliver(transport.post, sealed, pause=until(time.monotonic() + ANSWER_WITHIN_S))
     except DeliveryError as error:
@@ -194,19 +194,16 @@ def _ask_first(dsn: Dsn) -> Any:
 
 def _requests(plan: _Plan, run: Any, terminal: Terminal) -> Iterator[bytes]:
     """Whole HTTP requests, each with a sealed envelope of its own."""
-    from tmon.client_api import envelope
-    from tmon.client_api.run import plaintext
-    from tmon.client_api.sender import COMPRESS_FROM_BYTES
+    from tmon.client_api.parcel import Sealer
 
     dsn = plan.dsn
-    key = envelope.cipher(dsn.key)
+    sealer = Sealer(dsn)
     events = itertools.cycle(_events())
     host = dsn.url.removeprefix("http://").removesuffix(dsn.prefix)
     for number in range(plan.envelopes):
         some = list(itertools.islice(events, min(plan.batch, plan.events - number * plan.batch)))
-        content = plaintext(run.head(len(some), close=number == plan.envelopes - 1), some)
-        codec = envelope.Codec.ZLIB if len(content) >= COMPRESS_FROM_BYTES else envelope.Codec.PLAIN
-        body = envelope.seal(content, key, dsn.wsid, codec=codec)
+        last = number == plan.envelopes - 1
+        body = sealer.seal(run.head(len(some), close=last), some).envelope
         terminal.progress(f"sealing ahead: {number / plan.envelopes:.0%}")
         head = (
             f"POST {dsn.prefix}/data/collect/{dsn.wsid} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {SOURCE}\r\n"

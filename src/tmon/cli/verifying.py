@@ -147,13 +147,13 @@ class _Server:
 
 
 def _seal(dsn: Dsn, path: str) -> bytes:
-    from tmon.client_api import envelope
     from tmon.client_api.encoding import encode
-    from tmon.client_api.run import Run, plaintext
+    from tmon.client_api.parcel import Sealer
+    from tmon.client_api.run import Run
 
     event = encode({"ts": round(time.time(), 3), "url": path, "ip": None, "useragent": "tmon-verify"})
     head = Run("tmon-verify").head(1, close=True)
-    return envelope.seal(plaintext(head, [event]), dsn.key, dsn.wsid)
+    return Sealer(dsn).seal(head, [event]).envelope
 
 
 def _ahead_s(date: str, now: float) -> float | None:
