@@ -30,9 +30,7 @@ from urllib.parse import quote
 import msgspec
 from tests.chromium import ARGUMENTS
 
-from tmon import load
-
-from . import sealed
+from . import load, sealed
 from .corpus import Corpus
 from .serving import HOST, Asker, Memory, Server, WebService, command, cpu_seconds
 from .table import Table, median, progress
@@ -127,8 +125,8 @@ def measure(
             )
             seen = _watched(chromium, server, service, seconds)
             report = generator.report()
-    if report.problems:
-        raise RuntimeError(f"events were refused: {report.problems}")
+    if report.refused:
+        raise RuntimeError(f"events were refused: {report.refused}")
     _fill(
         table, seen, report, f"{empty / 1e6:.0f} MB before the first event, {warm} before anything was open"
     )
