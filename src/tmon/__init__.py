@@ -24,4 +24,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tmon import client_api
 
-    return getattr(client_api, name)
+    # Kept, so that asking again imports nothing: an interpreter that is ending cannot.
+    globals()[name] = value = getattr(client_api, name)
+    return value

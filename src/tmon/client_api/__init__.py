@@ -67,4 +67,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    return value

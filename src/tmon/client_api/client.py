@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from .dsn import Dsn, chosen
 from .encoding import encode
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .memory import MemoryTransport
     from .sender import Sender
     from .trouble import OnError
+
+log = logging.getLogger("tmon")
 
 MAX_BATCH_EVENTS: Final = 10_000
 # Sealed, and whether it compresses or not, this stays below the 8 MiB that the server takes.
@@ -57,6 +60,10 @@ class Client:
 
     Raises DsnError without a usable DSN, ValueError for limits outside their range.
     """
+
+    # Reports of an error in the constructor show the client as far as it got.
+    _dsn: Dsn | None = None
+    _sender: Sender | None = None
 
     def __init__(
         self,
@@ -97,7 +104,6 @@ class Client:
         source = _checked(source or _hostname(), "source")
         self._before_send = before_send
         self._dsn = found if transport is None else transport.dsn
-        self._sender: Sender | None = None
         if disabled or self._dsn is None:
             return
         # cryptography comes with the sender: importing this module stays cheap for programs that do not
@@ -131,9 +137,14 @@ class Client:
         place for, one over which `before_send` fails, or one for which the queue has no room, is dropped and
         counted as lost.
         """
-        sender = self._sender
-        if sender is None:
+        if self._sender is None:
             return
+        try:
+            self._track(self._sender, fields)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours is not to become the program's)
+            log.warning("an event is lost by a mistake of tmon: %s", type(error).__name__)
+
+    def _track(self, sender: Sender, fields: dict[str, object]) -> None:
         try:
             if fields.get("ts") is None:
                 fields["ts"] = round(time.time(), 3)
@@ -226,6 +237,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<tmon.Client {'disabled' if self._sender is None else self._dsn}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client belongs to its process: pass the DSN on, not the client")
 
     def _asked(self, sender: Sender, fields: dict[str, object]) -> dict[str, object] | None:
         assert self._before_send is not None, "only asked where there is one"

@@ -26,14 +26,13 @@ from .parcel import Parcel, Sealer
 from .queue import Limits, Queue
 from .transport import Post, Reply
 from .trouble import Herald, OnError
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .spool import Spool
 
 # A loss that no further event brings to the server is reported by an empty envelope.
 REPORT_LOSS_AFTER_S: Final = 10.0
-# A thread that the system would not start is not asked for again with each event.
-START_AGAIN_AFTER_S: Final = 1.0
 # Room in the spool may also be made by another process, which does not tell.
 LOOK_FOR_ROOM_S: Final = 1.0
 # What is left of the time to close when a full spool is not waited for any longer.
@@ -74,8 +73,7 @@ class Sender:
         self._begin()
         lifetime.watch(self)
         if self._spool is not None and self._spool.has_others():
-            with self._changed:
-                self._wake()
+            self._workers.start()
 
     def _begin(self) -> None:
         # A condition's lock is re-entrant: a signal handler may track while its thread holds it.
@@ -87,13 +85,16 @@ class Sender:
         self._transport = self._connect()
         self._spool = None if self._make_spool is None else self._make_spool(self._herald, self._sealer)
         self._outbox: Outbox = Memory() if self._spool is None else self._spool
-        self._thread: threading.Thread | None = None
-        self._spooler: threading.Thread | None = None
-        self._not_started_at = -START_AGAIN_AFTER_S
+        sends = ("tmon-sender", self._work)
+        spools = ("tmon-spooler", self._fill_spool)
+        self._workers = Workers(sends) if self._spool is None else Workers(spools, sends)
         self._flush_to = 0
         self._away = ""
         self._farewell_made = self._hurried = False
         self._abandoned = self._all_sealed = self._all_sent = False
+        # The spooler has put something into the spool since the other thread looked. A disk may be slow, so nobody
+        # looks there while holding the lock that `put` needs.
+        self._kept = False
         self.pid = os.getpid()
 
     def put(self, event: bytes) -> None:
@@ -106,24 +107,25 @@ class Sender:
             elif self._queue.put(event):
                 self._books.tracked += 1
                 self._books.queued += 1
-                if (
-                    self._thread is None
-                    or len(self._queue) == 1
-                    or (not was_full and self._queue.fills_a_batch())
-                ):
-                    self._wake()
-                return
+                reason = ""
+                if len(self._queue) == 1 or (not was_full and self._queue.fills_a_batch()):
+                    self._changed.notify_all()
             else:
                 reason = "queue_full"
-        self.drop(reason, _WHY_DROPPED[reason])
+        if reason:
+            self.drop(reason, _WHY_DROPPED[reason])
+        elif self._workers.incomplete:
+            self._workers.start()
 
     def drop(self, reason: str, message: str) -> None:
         """Count an event as lost that cannot even be queued."""
         self._here()
         with self._changed:
             self._books.drop(reason)
-            if not self._queue and not self._closing:
-                self._wake()
+            if not self._queue:
+                self._changed.notify_all()
+        if self._workers.incomplete and not self._closing:
+            self._workers.start()
         self._herald.tell(reason, f"events are dropped and counted as lost: {message}", 1)
 
     def flush(self, timeout: float) -> bool:
@@ -131,12 +133,13 @@ class Sender:
         self._here()
         deadline = time.monotonic() + timeout
         books = self._books
+        if self._workers.incomplete and books.queued:
+            self._workers.start()
         with self._changed:
             goal = self._flush_to = books.queued
-            if threading.current_thread() in {self._thread, self._spooler}:
+            if self._workers.here():
                 return books.settled >= goal
-            if books.settled < goal:
-                self._wake()
+            self._changed.notify_all()
             while books.settled < goal and not self._abandoned:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
@@ -192,23 +195,12 @@ class Sender:
         """Deliver what is queued, say that the run ends, and stop; whether that worked in time."""
         self.begin_close(timeout)
         lifetime.release(self)
-        with self._changed:
-            if threading.current_thread() in {self._thread, self._spooler}:
-                return False
-            if self._books.tracked and not self._farewell_made:
-                self._wake()
-            threads = [one for one in (self._spooler, self._thread) if one is not None]
-        if self._thread is not None:
-            for thread in threads:
-                thread.join(max(self._deadline - time.monotonic(), 0.0))
-        elif self._books.tracked:
-            # An interpreter that is shutting down starts no threads.
-            if self._spool is not None and self._spooler is None:
-                self._fill_spool()
-            self._work()
+        if self._workers.here():
+            return False
+        finish = self._workers.finish if self._books.tracked else self._workers.join
+        ended = finish(self._deadline)
         self._herald.tell_rest(ending=True)
-        with self._changed:
-            return not self._abandoned and not any(one.is_alive() for one in threads)
+        return ended and not self._abandoned
 
     def stats(self) -> Stats:
         """What became of the events so far."""
@@ -225,28 +217,6 @@ class Sender:
     def _here(self) -> None:
         if self.pid != os.getpid():
             lifetime.renew(self)
-
-    def _wake(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            now = time.monotonic()
-            if self._closing or now - self._not_started_at >= START_AGAIN_AFTER_S:
-                lifetime.attend()
-                if self._spool is not None and not self._all_sealed and self._spooler is None:
-                    self._spooler = self._started("tmon-spooler", self._fill_spool)
-                if self._spool is None or self._all_sealed or self._spooler is not None:
-                    self._thread = self._started("tmon-sender", self._work)
-                if self._thread is None:
-                    self._not_started_at = now
-        self._changed.notify_all()
-
-    @staticmethod
-    def _started(name: str, work: Callable[[], None]) -> threading.Thread | None:
-        thread = threading.Thread(target=work, name=name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the process may not have more, or it is shutting down
-            return None
-        return thread
 
     # -- what is due gets sealed
 
@@ -287,13 +257,19 @@ class Sender:
             with self._changed:
                 while (batch := self._due()) is None:
                     if self._closing:
-                        self._all_sealed = True
-                        self._let_go()
-                        return
+                        break
                     self._changed.wait(self._due_in_s())
+            if batch is None:
+                break
             parcel = self._seal(batch)
             if parcel is not None:
                 self._keep(parcel, must=not batch.events)
+        with self._changed:
+            self._all_sealed = True
+            last = self._all_sent
+            self._changed.notify_all()
+        if last:
+            self._outbox.close()
 
     def _keep(self, parcel: Parcel, *, must: bool) -> None:
         while not self._outbox.add(parcel, must=must):
@@ -306,6 +282,7 @@ class Sender:
             self._herald.tell("spool_full", "closed while the spool is full", parcel.events)
             return
         with self._changed:
+            self._kept = True
             self._changed.notify_all()
 
     # -- what is sealed gets sent
@@ -317,13 +294,10 @@ class Sender:
         self._transport.close()
         with self._changed:
             self._all_sent = True
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Close the outbox when nobody puts anything into it or takes it out. The caller holds the lock."""
-        if self._all_sent and (self._spool is None or self._all_sealed):
+            last = self._spool is None or self._all_sealed
+            self._changed.notify_all()
+        if last:
             self._outbox.close()
-        self._changed.notify_all()
 
     def _next(self) -> Parcel | None:
         """Return what is sent next, when there is something; None at the end."""
@@ -358,7 +332,8 @@ class Sender:
         if not late and spool.deliver_adopted(self._post):
             return False
         with self._changed:
-            if self._outbox.head() is None:
+            kept, self._kept = self._kept, False
+            if not kept:
                 if self._all_sealed or late:
                     return True
                 self._changed.wait(spool.look_again_in_s())
