@@ -328,7 +328,10 @@ def test_a_city_can_be_looked_at_closely(
 ) -> None:
     page = map_of(opened, world)
     assert "countries-detailed" not in page.content()
-    with page.expect_response(lambda response: "countries-detailed.json" in response.url):
+    with (
+        page.expect_response(lambda response: "countries-detailed.json" in response.url),
+        page.expect_response(lambda response: "/cities.json" in response.url),
+    ):
         page.goto(f"{page.url}?map=52.46,13.23,80")
     page.locator("#map").scroll_into_view_if_needed()
     expect(page.locator("#map-about")).to_have_text(re.compile("^45 latest requests here"))
@@ -551,7 +554,8 @@ def test_without_the_detailed_borders_the_others_remain(world: WebService, opene
     watched = opened("/")
     watched.allowed += ["404", "could not be loaded"]
     page = watched.page
-    page.route("**/countries-detailed.json*", lambda route: route.fulfill(status=404))
+    for name in ("countries-detailed", "cities"):
+        page.route(f"**/{name}.json*", lambda route: route.fulfill(status=404))
     page.goto(f"{watched.address}/view/dashboard/{world.wsid}?map=50,10,10")
     until(lambda: drawn(page, ".map-land") > 50_000, "the countries are drawn")
     expect(page.locator("#map-about")).to_have_text(re.compile("latest requests here"))

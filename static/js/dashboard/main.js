@@ -109,7 +109,10 @@ class Dashboard {
     const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
     const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(() => atlas("countries.json"), "countries.json")]);
     this._overview.equip((await library)?.default ?? null);
-    await this._map.equip(...(await parts), () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"));
+    await this._map.equip(...(await parts), {
+      borders: () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"),
+      cities: () => part(() => atlas("cities.json"), "cities.json"),
+    });
   }
 
   // -- what is looked at -----------------------------------------------------------------------------------------------
