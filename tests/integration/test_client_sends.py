@@ -521,6 +521,23 @@ def test_a_client_that_is_forgotten_still_delivers_and_ends_its_thread(collector
     assert len(collector.stored) == 1
 
 
+def test_a_client_is_forgotten_without_waiting_for_a_lock(collector: ScriptedCollector) -> None:
+    client = Client(collector.dsn, batch_age_s=3600)
+    client.track(url="/")
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "tmon-sender"]
+    sender = client._sender
+    assert sender is not None
+    with sender._changed:
+        collecting = threading.Thread(target=sender.forgotten, args=(5.0,))
+        collecting.start()
+        collecting.join(30)
+        assert not collecting.is_alive()
+        sender._changed.notify_all()
+    thread.join(30)
+    assert len(collector.stored) == 1
+    del client
+
+
 def test_a_program_that_just_ends_still_delivers(collector: ScriptedCollector) -> None:
     code = "import tmon; tmon.track(url='/'); tmon.track(url='/2')"
     run = _python(code, collector.dsn)

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from tmon.client_api import Client, Trouble
 from tmon.client_api import spool as spools
+from tmon.client_api.parcel import Parcel
 from tmon.client_api.spoolfile import SpoolFile
 
 if TYPE_CHECKING:
@@ -289,6 +291,30 @@ def test_a_folder_that_cannot_be_used_costs_the_safety_only(
     assert [event["n"] for event in collector.stored] == list(range(50))
     assert "the spool in" in caplog.text
     assert "batches wait in memory" in caplog.text
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_tracks(
+    collector: ScriptedCollector, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, over = threading.Event(), threading.Event()
+    append = SpoolFile.append
+
+    def hanging(file: SpoolFile, parcel: Parcel) -> None:
+        hangs.set()
+        assert over.wait(30)
+        append(file, parcel)
+
+    monkeypatch.setattr(SpoolFile, "append", hanging)
+    with Client(collector.dsn, spool=folder, batch_age_s=0, queue_events=50) as client:
+        client.track(n=0)
+        assert hangs.wait(30)
+        for number in range(1, 100):
+            client.track(n=number)
+        assert client.stats().lost["queue_full"] >= 49
+        assert collector.posts == []
+        over.set()
+        assert client.flush(30)
+    assert [event["n"] for event in collector.stored][:50] == list(range(50))
 
 
 def test_files_for_another_web_service_are_left_alone(collector: ScriptedCollector, folder: Path) -> None:

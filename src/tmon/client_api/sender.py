@@ -191,6 +191,21 @@ class Sender:
                 self._deadline = time.monotonic() + timeout
                 self._changed.notify_all()
 
+    def forgotten(self, timeout: float) -> None:
+        """Begin to close for a client that is gone.
+
+        The garbage collector calls this in any thread, whatever locks that one holds, so it waits for none. If
+        the threads cannot be told just now, they hear of it when they wake, or at the end of the process.
+        """
+        if not self._closing:
+            self._deadline = time.monotonic() + timeout
+            self._closing = True
+        if self._changed.acquire(blocking=False):
+            try:
+                self._changed.notify_all()
+            finally:
+                self._changed.release()
+
     def close(self, timeout: float) -> bool:
         """Deliver what is queued, say that the run ends, and stop; whether that worked in time."""
         self.begin_close(timeout)
