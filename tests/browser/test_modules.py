@@ -114,7 +114,8 @@ def test_the_latest_500_requests_are_kept(page: Page) -> None:
         "dashboard/map/places.js",
         """(() => {
             const places = new m.LatestPlaces();
-            places.load([{ lat: 1, lon: 1, city: "A", country: "DE", requests: 500, latest: "2026-11-25T00:00Z" }]);
+            const place = { lat: 1, lon: 1, city: "A", country: "DE" };
+            places.load([{ ...place, requests: 500, errors: 0, latest: "2026-11-25T00:00Z" }]);
             const located = places.add({ lat: 2, lon: 2, ts: "2026-11-25T00:00:05Z", status: 500 });
             const nowhere = places.add({ ts: "2026-11-25T00:00:06Z" });
             const grouped = places.grouped().map((one) => [one.lat, one.requests, one.errors]);
@@ -122,6 +123,25 @@ def test_the_latest_500_requests_are_kept(page: Page) -> None:
         })()""",
     )
     assert found == [[True, False], 500, 5, [[1, 499, 0], [2, 1, 1]]]
+
+
+def test_what_failed_is_told_by_the_api_and_by_the_stream_and_counts_once(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/map/places.js",
+        """(() => {
+            const places = new m.LatestPlaces();
+            const place = { lat: 1, lon: 1, city: "A", country: "DE", latest: "2026-11-25T00:00:05Z" };
+            const errors = () => places.grouped().map((one) => [one.requests, one.errors]);
+            places.load([{ ...place, requests: 3, errors: 1 }]);
+            const at_first = errors();
+            places.add({ lat: 1, lon: 1, city: "A", country: "DE", ts: "2026-11-25T00:00:05Z", status: 503 });
+            const live = errors();
+            places.load([{ ...place, requests: 4, errors: 2 }]);
+            return [at_first, live, errors()];
+        })()""",
+    )
+    assert found == [[[3, 1]], [[4, 2]], [[4, 2]]]
 
 
 def test_seconds_move_on_and_are_corrected(page: Page) -> None:

@@ -29,11 +29,12 @@ _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer as it came: status, what Retry-After said ("" if nothing), and the body."""
+    """An HTTP answer as it came: status, what Retry-After and Date said ("" if nothing), and the body."""
 
     status: int
     retry_after: str
     body: bytes
+    date: str = ""
 
 
 class Post(Protocol):
@@ -109,7 +110,8 @@ class Transport:
             problem = str(error) or type(error).__name__
         if problem:
             raise Unreachable(f"{self._dsn.url}: {problem}")
-        return Reply(response.status_code, response.headers.get("retry-after", ""), bytes(body))
+        said = response.headers
+        return Reply(response.status_code, said.get("retry-after", ""), bytes(body), said.get("date", ""))
 
     def _connections(self) -> httpx.HTTPTransport:
         with self._lock:
@@ -136,14 +138,15 @@ def _open(dsn: Dsn) -> httpx.HTTPTransport:
 def _proxy(dsn: Dsn) -> str | None:
     from urllib.request import getproxies, proxy_bypass
 
-    if _is_loopback(dsn.host) or proxy_bypass(dsn.host):
+    if is_loopback(dsn.host) or proxy_bypass(dsn.host):
         return None
     proxies = getproxies()
     address = proxies.get("https" if dsn.secure else "http") or proxies.get("all")
     return address if address is None or "://" in address else f"http://{address}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is a name or an address of the machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
