@@ -32,7 +32,7 @@ from tmon.client_api import (
 )
 
 if TYPE_CHECKING:
-    from tmon.client_api.sender import Sender
+    from tmon.client_api.courier import Courier
 
     from .conftest import Scripted, ScriptedCollector
 
@@ -416,11 +416,11 @@ def test_a_batch_that_no_key_opens_is_parked_and_tried_again_each_hour(
 ) -> None:
     waits: list[float] = []
 
-    def no_time_passes(sender: Sender, seconds: float) -> bool:
+    def no_time_passes(courier: Courier, seconds: float) -> bool:
         waits.append(seconds)
         return True
 
-    monkeypatch.setattr("tmon.client_api.sender.Sender._pause", no_time_passes)
+    monkeypatch.setattr("tmon.client_api.courier.Courier._pause", no_time_passes)
     collector.script.extend([scripted(403), scripted(403)])
     told: list[Trouble] = []
     with Client(collector.dsn, batch_age_s=0, on_error=told.append) as client:
@@ -519,6 +519,23 @@ def test_a_client_that_is_forgotten_still_delivers_and_ends_its_thread(collector
     thread.join(30)
     assert not thread.is_alive()
     assert len(collector.stored) == 1
+
+
+def test_a_client_is_forgotten_without_waiting_for_a_lock(collector: ScriptedCollector) -> None:
+    client = Client(collector.dsn, batch_age_s=3600)
+    client.track(url="/")
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "tmon-sender"]
+    sender = client._sender
+    assert sender is not None
+    with sender._changed:
+        collecting = threading.Thread(target=sender.forgotten, args=(5.0,))
+        collecting.start()
+        collecting.join(30)
+        assert not collecting.is_alive()
+        sender._changed.notify_all()
+    thread.join(30)
+    assert len(collector.stored) == 1
+    del client
 
 
 def test_a_program_that_just_ends_still_delivers(collector: ScriptedCollector) -> None:

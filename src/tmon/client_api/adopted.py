@@ -15,6 +15,7 @@ from .answer import Answer
 from .delivery import PARKED_S, Retry, judge, wait_s
 from .errors import EnvelopeError, Unreachable
 from .parcel import Parcel, Sealer
+from .run import add_loss
 from .spoolfile import SpoolFile
 from .transport import Reply
 from .trouble import Herald
@@ -90,5 +91,5 @@ class Adopted:
         run = (str(head.get("run")), reason)
         self._given_up[run] = self._given_up.get(run, 0) + events
         lost = dict(head.get("lost") or {})
-        lost[reason] = lost.get(reason, 0) + self._given_up[run]
+        add_loss(lost, reason, self._given_up[run])
         self.file.replace([self._sealer.seal({**head, "sent_at": round(time.time(), 3), "lost": lost}, ())])

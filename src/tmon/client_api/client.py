@@ -128,7 +128,7 @@ class Client:
             spool=make_spool,
         )
         # A client that is dropped without close() still delivers what it holds, and its threads end.
-        weakref.finalize(self, self._sender.begin_close, 5.0).atexit = False
+        weakref.finalize(self, self._sender.forgotten, 5.0).atexit = False
 
     def track(self, /, **fields: object) -> None:
         """Report one event with these fields (docs: events). `ts` is now unless given.

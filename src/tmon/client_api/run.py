@@ -11,8 +11,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from typing import Final
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+MAX_REASONS: Final = 32
+"""Reasons for losses that an envelope may name; the server refuses one with more."""
 
 
 class Run:
@@ -63,9 +68,16 @@ class Run:
 
     def _lose(self, reason: str, count: int) -> None:
         if count:
-            self.lost[reason] = self.lost.get(reason, 0) + count
+            add_loss(self.lost, reason, count)
             if self.unreported_since is None:
                 self.unreported_since = time.monotonic()
+
+
+def add_loss(lost: dict[str, int], reason: str, count: int) -> None:
+    """Add `count` events to those that are `lost` by reason; reasons beyond what an envelope may have are `other`."""
+    if reason not in lost and len(lost) >= MAX_REASONS - 1:
+        reason = "other"
+    lost[reason] = lost.get(reason, 0) + count
 
 
 def plaintext(head: dict[str, object], events: Sequence[bytes]) -> bytes:

@@ -135,7 +135,7 @@ def test_on_error_is_told_each_loss_in_the_end(memory: MemoryTransport) -> None:
     assert "'n' is nan" in told[0].message
 
 
-def test_on_error_is_told_of_refused_and_rejected_events(memory: MemoryTransport) -> None:
+def test_on_error_is_told_of_refused_events(memory: MemoryTransport) -> None:
     told: list[Trouble] = []
     memory.answer_next(404)
     with Client(transport=memory, on_error=told.append, batch_age_s=3600) as client:
