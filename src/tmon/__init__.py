@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""T-Mon's public face for programs that report events: `Client`, or `init()` and `track()`.
+"""T-Mon's public face for programs that report events: `Client`, or `init()`, `track()`, `flush()`.
 
     import tmon
 
@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tmon.client_api import Client, init, track
+    from tmon.client_api import Client, MemoryTransport, Trouble, flush, init, track
 
-__all__ = ["Client", "init", "track"]
+__all__ = ["Client", "MemoryTransport", "Trouble", "flush", "init", "track"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,4 +24,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tmon import client_api
 
-    return getattr(client_api, name)
+    # Kept, so that asking again imports nothing: an interpreter that is ending cannot.
+    globals()[name] = value = getattr(client_api, name)
+    return value

@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import load, sealed
+from tmon import load
+from tmon.load import Report
+
+from . import sealed
 from .corpus import Corpus
-from .load import Report
 from .serving import Metrics, Server, WebService
 from .table import Table, median, progress
 
@@ -114,8 +116,8 @@ def _load(
         time.sleep(SAMPLED_EACH_S)
         lags.append(server.metrics().value("tmon_views_behind_seconds"))
     report = generator.report()
-    if report.refused:
-        raise RuntimeError(f"batches were refused: {report.refused}")
+    if report.problems:
+        raise RuntimeError(f"batches were refused: {report.problems}")
     cpu_us = (server.cpu_s() - cpu_s) / (report.sent * sealed.BATCH) * 1e6
     return _Load(report, lags, cpu_us, before, server.metrics())
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import load, sealed
+from tmon import load
+from tmon.load import Report
+
+from . import sealed
 from .corpus import Corpus
-from .load import Report
 from .serving import Metrics, Server, WebService, command
 from .table import Table, progress
 from .year import DAYS
@@ -86,8 +88,8 @@ def _load(server: Server, file: Path, skip: int, slice_s: float, done: Callable[
                 skip=skip + sum(report.sent for report in reports),
             ).report()
         )
-        if reports[-1].refused or reports[-1].exhausted:
-            raise RuntimeError(f"the load ended early: {reports[-1].statuses}")
+        if reports[-1].problems or reports[-1].exhausted:
+            raise RuntimeError(f"the load ended early: {reports[-1].problems}")
     latencies = sorted(one for report in reports for one in report.latencies)
     return _Load(
         sent=sum(report.sent for report in reports),

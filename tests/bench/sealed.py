@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from tmon.client_api.envelope import Cipher, Codec, seal, to_data
+from tmon.load import write_requests
 
 from .corpus import Request
-from .load import write_requests
 from .serving import WebService
 
 BATCH: Final = 500

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import load, sealed
+from tmon import load
+
+from . import sealed
 from .bare import Bare
 from .corpus import Corpus
 from .serving import Server, WebService
@@ -161,8 +163,8 @@ def _turn(
 ) -> tuple[_Turn, int]:
     before = server.cpu_s()
     report = load.start(server.port, file, connections=connections, seconds=seconds, skip=skip).report()
-    if report.refused:
-        raise RuntimeError(f"single events were refused: {report.refused}")
+    if report.problems:
+        raise RuntimeError(f"single events were refused: {report.problems}")
     cpu_us = (server.cpu_s() - before) / report.sent * 1e6
     return _Turn(
         report.per_second,

@@ -13,7 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
-from . import load, sealed
+from tmon import load
+
+from . import sealed
 from .corpus import Corpus
 from .dashboard import PASSWORD, chromium_cpu_s, log_in
 from .serving import Server, WebService, command
@@ -122,8 +124,8 @@ def _watched(
             samples.append(_sample(devtools))
         browser.close()
         report = generator.report()
-    if report.refused:
-        raise RuntimeError(f"events were refused: {report.refused}")
+    if report.problems:
+        raise RuntimeError(f"events were refused: {report.problems}")
     return _Seen(used / span, samples)
 
 

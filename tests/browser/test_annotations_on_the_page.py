@@ -107,11 +107,12 @@ def test_what_cannot_be_stored_is_said_and_stays_to_be_sent_again(
 
 def test_flags_that_would_touch_are_one_that_opens_a_list(service: WebService, opened: Opening) -> None:
     page = opened(f"/view/dashboard/{service.wsid}?step=hour").page
-    for text, hours in (("First", 5.1), ("Second", 5.0), ("Third", 12)):
+    for text, hours in (("First", 5.1), ("Second", 5.0), ("Third", 12), ("In the running hour", 0)):
         noted(page, text, hours)
     page.reload()
-    expect(flags(page)).to_have_text(["Third", "2"])
-    flags(page).last.click()
+    expect(flags(page)).to_have_text(["Third", "2", ""])
+    expect(flags(page).last).to_have_accessible_name(re.compile("In the running hour$"))
+    flags(page).nth(1).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("listitem")).to_have_text([re.compile("First$"), re.compile("Second$")])
     dialog.get_by_role("button", name="Second").click()

@@ -390,7 +390,7 @@ def test_a_period_is_compared_with_the_one_before_it(
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
     page.get_by_role("button", name="Hour", exact=True).click()
-    expect(page.locator("#graph-legend")).to_have_text("This periodprevious 24 hRunning hour")
+    expect(page.locator("#graph-legend")).to_have_text("This periodPrevious 24 hRunning hour")
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_only_what_is_in_view_is_asked_for_and_not_in_every_moment_of_a_drag(
     until(lambda: view(page)[1] > 15, "the view is in the address")
     expect(page.locator("#map-about")).to_have_text(re.compile("^45 latest requests here"))
     assert len({urlsplit(url).path for url in asked}) <= 2
-    assert set(names(page)) == {"Berlin (Bezirk Mitte)", "Potsdam"}
+    until(lambda: set(names(page)) == {"Berlin (Bezirk Mitte)", "Potsdam"}, "the table has what is in view")
     assert box(page)[3] > 2.35
     page.reload()
     expect(page.locator("#map-about")).to_have_text(re.compile("^45 latest requests here"))
@@ -328,7 +328,10 @@ def test_a_city_can_be_looked_at_closely(
 ) -> None:
     page = map_of(opened, world)
     assert "countries-detailed" not in page.content()
-    with page.expect_response(lambda response: "countries-detailed.json" in response.url):
+    with (
+        page.expect_response(lambda response: "countries-detailed.json" in response.url),
+        page.expect_response(lambda response: "/cities.json" in response.url),
+    ):
         page.goto(f"{page.url}?map=52.46,13.23,80")
     page.locator("#map").scroll_into_view_if_needed()
     expect(page.locator("#map-about")).to_have_text(re.compile("^45 latest requests here"))
@@ -551,7 +554,8 @@ def test_without_the_detailed_borders_the_others_remain(world: WebService, opene
     watched = opened("/")
     watched.allowed += ["404", "could not be loaded"]
     page = watched.page
-    page.route("**/countries-detailed.json*", lambda route: route.fulfill(status=404))
+    for name in ("countries-detailed", "cities"):
+        page.route(f"**/{name}.json*", lambda route: route.fulfill(status=404))
     page.goto(f"{watched.address}/view/dashboard/{world.wsid}?map=50,10,10")
     until(lambda: drawn(page, ".map-land") > 50_000, "the countries are drawn")
     expect(page.locator("#map-about")).to_have_text(re.compile("latest requests here"))

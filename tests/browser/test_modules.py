@@ -114,7 +114,8 @@ def test_the_latest_500_requests_are_kept(page: Page) -> None:
         "dashboard/map/places.js",
         """(() => {
             const places = new m.LatestPlaces();
-            places.load([{ lat: 1, lon: 1, city: "A", country: "DE", requests: 500, latest: "2026-11-25T00:00Z" }]);
+            const place = { lat: 1, lon: 1, city: "A", country: "DE" };
+            places.load([{ ...place, requests: 500, errors: 0, latest: "2026-11-25T00:00Z" }]);
             const located = places.add({ lat: 2, lon: 2, ts: "2026-11-25T00:00:05Z", status: 500 });
             const nowhere = places.add({ ts: "2026-11-25T00:00:06Z" });
             const grouped = places.grouped().map((one) => [one.lat, one.requests, one.errors]);
@@ -122,6 +123,57 @@ def test_the_latest_500_requests_are_kept(page: Page) -> None:
         })()""",
     )
     assert found == [[True, False], 500, 5, [[1, 499, 0], [2, 1, 1]]]
+
+
+CITIES = """[["Großstadt", 15, 20], ["Malmö", 25, 30], ["Under The Dot", 5.05, 5], ["Beside Großstadt", 15, 20.1],
+    ["Elsewhere", -20, 20], ["Beneath The Buttons", 1, 39], ["Dorf", 10, 10]]"""
+GLOBE = """{ zoom: 40, width: 400, tall: 300, scale: 1, box: { north: 30, south: 0, west: 0, east: 40 },
+    project: (lon, lat) => [10 * lon, 300 - 10 * lat] }"""
+
+
+def test_cities_without_a_request_are_named_where_there_is_room(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/map/names.js",
+        f"""(() => {{
+            const globe = {GLOBE};
+            const written = [];
+            const context = {{ measureText: (text) => ({{ width: 6 * text.length }}),
+                fillText: (text) => written.push(text) }};
+            for (const name of ["strokeText", "beginPath", "arc", "stroke", "fill"]) context[name] = () => {{}};
+            const names = new m.Names({{ countries: [] }}, globe);
+            names.know({CITIES});
+            const dots = [
+                {{ x: 350, y: 50, requests: 3, places: [{{ city: "Malmo" }}] }},
+                {{ x: 50, y: 250, requests: 3, places: [] }},
+            ];
+            const buttons = [{{ west: 360, east: 392, top: 200, bottom: 296 }}];
+            names.draw(context, globe, dots, () => 0, buttons);
+            const near = written.splice(0).sort();
+            names.draw(context, {{ ...globe, zoom: 5 }}, dots, () => 0, buttons);
+            return [near, written];
+        }})()""",
+    )
+    assert found == [["Dorf", "Großstadt", "Malmo"], ["Malmo"]]
+
+
+def test_what_failed_is_told_by_the_api_and_by_the_stream_and_counts_once(page: Page) -> None:
+    found = call(
+        page,
+        "dashboard/map/places.js",
+        """(() => {
+            const places = new m.LatestPlaces();
+            const place = { lat: 1, lon: 1, city: "A", country: "DE", latest: "2026-11-25T00:00:05Z" };
+            const errors = () => places.grouped().map((one) => [one.requests, one.errors]);
+            places.load([{ ...place, requests: 3, errors: 1 }]);
+            const at_first = errors();
+            places.add({ lat: 1, lon: 1, city: "A", country: "DE", ts: "2026-11-25T00:00:05Z", status: 503 });
+            const live = errors();
+            places.load([{ ...place, requests: 4, errors: 2 }]);
+            return [at_first, live, errors()];
+        })()""",
+    )
+    assert found == [[[3, 1]], [[4, 2]], [[4, 2]]]
 
 
 def test_seconds_move_on_and_are_corrected(page: Page) -> None:

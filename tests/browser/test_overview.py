@@ -130,18 +130,18 @@ def test_a_phone_has_a_list_of_periods(busy: WebService, opened: Opening) -> Non
 
 def test_the_comparison_is_turned_off_in_the_address(busy: WebService, opened: Opening) -> None:
     page = opened(f"/view/dashboard/{busy.wsid}").page
-    expect(page.locator("#graph-legend")).to_contain_text("previous 24 h")
+    expect(page.locator("#graph-legend")).to_contain_text("Previous 24 h")
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     page.keyboard.press("c")
     expect(page).to_have_url(re.compile(r"\?compare=0$"))
-    expect(page.locator("#graph-legend")).not_to_contain_text("previous")
+    expect(page.locator("#graph-legend")).not_to_contain_text("Previous")
     expect(page.locator("#view-country .notch-key")).to_have_count(1)
     expect(page.locator("#view-country .notch-key")).to_be_hidden()
     page.reload()
     expect(figure(page, "requests")).to_have_text(SOME)
     expect(page.get_by_label("Compare")).not_to_be_checked()
     page.get_by_label("Compare").check()
-    expect(page.locator("#graph-legend")).to_contain_text("previous 24 h")
+    expect(page.locator("#graph-legend")).to_contain_text("Previous 24 h")
     assert asked(page) == {}
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser.traffic import Traffic, report
 from tests.integration.server_process import ServerProcess
 
 from .conftest import PASSWORD, Fresh, Opening
@@ -38,6 +39,18 @@ def test_a_manager_makes_copies_and_revokes_a_share_link(fresh: Fresh, opened: O
     page.get_by_role("button", name="Revoke Board room screen").click()
     expect(page.get_by_role("status")).to_contain_text("“Board room screen” is revoked.")
     expect(page.get_by_role("heading", name="No share link")).to_be_visible()
+
+
+def test_what_is_looked_at_is_taken_along_into_a_share_link(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    report(server, service, [Traffic().one()])
+    page = opened(f"/view/dashboard/{service.wsid}?period=7d&filter=country:AT").page
+    page.get_by_role("link", name="Share", exact=True).click()
+    page.wait_for_url(re.compile(r"/sharing\?period=7d&filter=country%3AAT$"))
+    expect(page.get_by_label("Opens with")).to_have_value("7d")
+    expect(page.get_by_label("country:AT")).to_be_checked()
 
 
 def test_an_invitation_is_made_and_somebody_new_accepts_it(fresh: Fresh, opened: Opening) -> None:

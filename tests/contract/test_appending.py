@@ -174,27 +174,31 @@ def test_an_append_beside_questions_and_advancing_loses_nothing(store: Store) ->
 
 def test_a_repeated_stretch_of_a_stream_is_answered_as_repeated(store: Store) -> None:
     store.append([envelope(*offsets(0, 1, 2), stream="f")])
-    assert store.append([envelope(*offsets(0, 1, 2), stream="f")]) == [Outcome(status=200, repeated=3)]
+    assert store.append([envelope(*offsets(0, 1, 2), stream="f")]) == [
+        Outcome(status=200, repeated=3, highest_offset=2)
+    ]
     assert paths(store) == ["/2", "/1", "/0"]
 
 
 def test_of_an_overlapping_stretch_only_what_is_new_is_appended(store: Store) -> None:
     store.append([envelope(*offsets(10, 20), stream="f")])
     assert store.append([envelope(*offsets(20, 30, 40), stream="f")]) == [
-        Outcome(status=200, accepted=2, repeated=1)
+        Outcome(status=200, accepted=2, repeated=1, highest_offset=40)
     ]
     assert paths(store) == ["/40", "/30", "/20", "/10"]
 
 
 def test_a_stretch_that_comes_after_a_later_one_is_repeated(store: Store) -> None:
     store.append([envelope(*offsets(50, 60), stream="f")])
-    assert store.append([envelope(*offsets(30, 40), stream="f")]) == [Outcome(status=200, repeated=2)]
+    assert store.append([envelope(*offsets(30, 40), stream="f")]) == [
+        Outcome(status=200, repeated=2, highest_offset=60)
+    ]
     assert paths(store) == ["/60", "/50"]
 
 
 def test_an_offset_that_occurs_twice_in_an_envelope_is_appended_once(store: Store) -> None:
     assert store.append([envelope(*offsets(1, 1, 2), stream="f")]) == [
-        Outcome(status=200, accepted=2, repeated=1)
+        Outcome(status=200, accepted=2, repeated=1, highest_offset=2)
     ]
 
 
@@ -238,8 +242,15 @@ def test_a_streams_highest_offset_is_kept_after_its_events_and_outcomes_have_gon
     assert store.outcomes([(WSID, identity(WSID, "a"))]) == {}
     store = reopen(store)
     assert store.append([envelope(*offsets(1, 2), stream="f", name="a", received_ms=much_later)]) == [
-        Outcome(status=200, repeated=2)
+        Outcome(status=200, repeated=2, highest_offset=2)
     ]
+
+
+def test_an_empty_envelope_is_told_the_highest_offset_of_its_stream(store: Store) -> None:
+    assert store.append([envelope(stream="f")]) == [Outcome(status=200)]
+    store.append([envelope(*offsets(0), stream="f")])
+    assert store.append([envelope(stream="f")]) == [Outcome(status=200, highest_offset=0)]
+    assert store.append([envelope(stream="g")]) == [Outcome(status=200)]
 
 
 # -- numbers and fields -------------------------------------------------------------------------------------------

@@ -43,11 +43,27 @@ def test_requests_are_grouped_by_place_with_the_time_of_the_latest(store: Store)
     )
     assert store.locations(WSID, EUROPE, 500, 1000) == Locations(
         [
-            Located(48.25, 16.5, "Vienna", "AT", 2, ms("2026-11-23T10:00")),
-            Located(48.875, 2.25, "Paris", "FR", 1, ms("2026-11-23T11:30")),
+            Located(48.25, 16.5, "Vienna", "AT", 2, 0, ms("2026-11-23T10:00")),
+            Located(48.875, 2.25, "Paris", "FR", 1, 0, ms("2026-11-23T11:30")),
         ],
         to_the_end=True,
     )
+
+
+def test_errors_of_a_place_are_counted_among_its_requests(store: Store) -> None:
+    store.append(
+        [
+            envelope(
+                event(**VIENNA, status=503),
+                event(**VIENNA, status=500),
+                event(**VIENNA, status=499),
+                event(**VIENNA, bot=True, status=200),
+                event(**AUCKLAND),
+            )
+        ]
+    )
+    found = store.locations(WSID, WORLD, 500, 1000).places
+    assert [(one.city, one.requests, one.errors) for one in found] == [("Vienna", 4, 2), ("Auckland", 1, 0)]
 
 
 def test_a_box_may_cross_the_antimeridian(store: Store) -> None:
@@ -101,7 +117,9 @@ def test_what_has_no_coordinates_or_is_a_session_is_in_no_box(store: Store) -> N
 
 def test_the_null_island_is_a_place(store: Store) -> None:
     store.append([envelope(at(0.0, 0.0))])
-    assert store.locations(WSID, WORLD, 500, 1000).places == [Located(0.0, 0.0, "Suva", "FJ", 1, AT_ELEVEN)]
+    assert store.locations(WSID, WORLD, 500, 1000).places == [
+        Located(0.0, 0.0, "Suva", "FJ", 1, 0, AT_ELEVEN)
+    ]
 
 
 def test_the_latest_are_those_with_the_highest_numbers(store: Store) -> None:
@@ -117,7 +135,7 @@ def test_no_more_than_the_newest_events_are_looked_at(store: Store) -> None:
     store.append([envelope(event(**VIENNA)), envelope(*elsewhere)])
     assert store.locations(WSID, WORLD, 500, 5) == Locations([], to_the_end=False)
     assert store.locations(WSID, WORLD, 500, 6) == Locations(
-        [Located(48.25, 16.5, "Vienna", "AT", 1, AT_ELEVEN)], to_the_end=False
+        [Located(48.25, 16.5, "Vienna", "AT", 1, 0, AT_ELEVEN)], to_the_end=False
     )
     assert store.locations(WSID, WORLD, 500, 7).to_the_end
 
@@ -148,9 +166,9 @@ def test_places_with_the_same_coordinates_are_told_apart_by_city_and_country_onl
         ]
     )
     assert store.locations(WSID, WORLD, 500, 1000).places == [
-        Located(1.0, 2.0, "Suva", "FJ", 2, AT_ELEVEN),
-        Located(1.0, 2.0, "Nadi", "FJ", 1, AT_ELEVEN),
-        Located(1.0, 2.0, "Suva", "XK", 1, AT_ELEVEN),
+        Located(1.0, 2.0, "Suva", "FJ", 2, 0, AT_ELEVEN),
+        Located(1.0, 2.0, "Nadi", "FJ", 1, 0, AT_ELEVEN),
+        Located(1.0, 2.0, "Suva", "XK", 1, 0, AT_ELEVEN),
     ]
 
 

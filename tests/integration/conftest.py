@@ -8,11 +8,12 @@ import json
 import socket
 import struct
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -53,9 +54,13 @@ class ScriptedCollector:
         self.connections = 0
         self.gets: list[tuple[str, dict[str, str]]] = []
         self.token = ""
+        self.takes_bytes = 8 * 1024 * 1024
         self.rejects: Callable[[dict[str, Any]], str] = lambda _: ""
         self._changed = threading.Condition()
+        self.views = {"url"}
+        self.date = ""
         self._outcomes: dict[bytes, dict[str, Any]] = {}
+        self._highest: dict[str, int] = {}
         self.sockets: set[socket.socket] = set()
         self.port = 0
         self.come_back()
@@ -112,6 +117,8 @@ class ScriptedCollector:
         return answer if step is None else step
 
     def _accept(self, post: Posted) -> Scripted:
+        if len(post.body) > self.takes_bytes:
+            return Scripted(413)
         if post.document is None:
             return Scripted(403)
         identity = envelope.envelope_id(post.body, WSID)
@@ -123,13 +130,36 @@ class ScriptedCollector:
                 event for event, (_, error) in zip(post.document["events"], errors, strict=True) if not error
             ]
             status = 400 if rejected and not good else 200
-            counts = {"accepted": len(good), "rejected_count": len(rejected), "rejected": rejected[:100]}
-            known = {"events": good, "answer": {"status_code": status, **counts}}
+            new, positions = self._beyond(post.document.get("stream"), good)
+            counts = {"accepted": len(new), "rejected_count": len(rejected), "rejected": rejected[:100]}
+            known = {"events": new, "answer": {"status_code": status, **counts}}
             self._outcomes[identity] = known
-            answer = known["answer"]
+            answer = {**known["answer"], **positions}
         else:
             answer = {**known["answer"], "duplicate": True}
         return Scripted(answer["status_code"], body=json.dumps(answer).encode())
+
+    def _beyond(self, stream: str | None, events: list[Any]) -> tuple[list[Any], dict[str, int]]:
+        """The events that are new to their stream (one without an offset always is), and what is said of it."""
+        if stream is None:
+            return events, {}
+        before = self._highest.get(stream, -1)
+        new = [event for event in events if event.get("offset", before + 1) > before]
+        highest = self._highest[stream] = max([before, *(event.get("offset", -1) for event in new)])
+        positions = {"repeated": len(events) - len(new)}
+        return new, positions if highest < 0 else {**positions, "highest_offset": highest}
+
+    def read(self, target: str) -> Scripted:
+        """Answer a question: the latest events, or of the view `url` the keys that contain `search`."""
+        parts = urlsplit(target)
+        name = parts.path.rpartition("/")[2]
+        if name != "events" and name not in self.views:
+            return Scripted(404)
+        sought = parse_qs(parts.query).get("search", [""])[0]
+        counts = Counter(event["url"] for event in self.stored if sought in event["url"])
+        rows = [{"key": key, "requests": count} for key, count in counts.items()]
+        body = {"status_code": 200, "results": self.stored if name == "events" else rows}
+        return Scripted(200, body=json.dumps(body).encode())
 
 
 class _Server(ThreadingHTTPServer):
@@ -154,6 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.collector.sockets.discard(self.connection)
         super().finish()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What the Date header says."""
+        return self.server.collector.date or super().date_time_string(timestamp)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Be quiet."""
 
@@ -172,8 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {collector.token}":
             self._answer(Scripted(401))
         else:
-            body = json.dumps({"status_code": 200, "results": collector.stored}).encode()
-            self._answer(Scripted(200, body=body))
+            self._answer(collector.read(self.path))
 
     def _answer(self, step: Scripted) -> None:
         if step.reset:

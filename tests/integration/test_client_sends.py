@@ -20,9 +20,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tmon
-from tmon.client_api import Answer, Client, DsnError, NotEncodable, Refused, Undelivered, default
+from tmon.client_api import (
+    Answer,
+    Client,
+    DsnError,
+    NotEncodable,
+    Refused,
+    Trouble,
+    Undelivered,
+    default,
+)
 
 if TYPE_CHECKING:
+    from tmon.client_api.courier import Courier
+
     from .conftest import Scripted, ScriptedCollector
 
 SECRET = "f0e1d2c3b4a5968778695a4b3c2d1e0ff0e1d2c3b4a5968778695a4b3c2d1e0f"
@@ -354,7 +365,7 @@ def test_a_server_that_is_away_gets_everything_in_order_when_it_comes_back(
     assert said[1] == "the server answers again"
 
 
-@pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 413])
+@pytest.mark.parametrize("status", [301, 401, 404, 405, 413])
 def test_a_final_answer_costs_the_batch_which_is_counted_and_said_once(
     client: Client,
     collector: ScriptedCollector,
@@ -385,6 +396,70 @@ def test_a_batch_of_which_no_event_is_valid_is_in_the_servers_books_and_not_lost
     stats = client.stats()
     assert (stats.rejected, stats.lost) == (1, {})
     assert any("url is missing" in record.getMessage() for record in caplog.records)
+
+
+def test_a_400_that_no_collector_wrote_is_a_loss(
+    client: Client, collector: ScriptedCollector, scripted: type[Scripted]
+) -> None:
+    collector.script.append(scripted(400, body=b"<html>Bad Request</html>"))
+    client.track(n=1)
+    assert client.flush()
+    stats = client.stats()
+    assert (stats.rejected, stats.lost) == (0, {"refused_400": 1})
+
+
+def test_a_batch_that_no_key_opens_is_parked_and_tried_again_each_hour(
+    collector: ScriptedCollector,
+    scripted: type[Scripted],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    def no_time_passes(courier: Courier, seconds: float) -> bool:
+        waits.append(seconds)
+        return True
+
+    monkeypatch.setattr("tmon.client_api.courier.Courier._pause", no_time_passes)
+    collector.script.extend([scripted(403), scripted(403)])
+    told: list[Trouble] = []
+    with Client(collector.dsn, batch_age_s=0, on_error=told.append) as client:
+        client.track(n=1)
+        assert client.flush(30)
+    assert len({post.body for post in collector.posts[:3]}) == 1
+    assert collector.stored == [{"n": 1, "ts": collector.stored[0]["ts"]}]
+    assert len(waits) == 2
+    assert all(3600 <= wait <= 3960 for wait in waits)
+    assert client.stats().lost == {}
+    assert [(one.reason, one.events) for one in told] == [("parked", 0)]
+    assert "trying again each hour: the server refused with 403" in caplog.text
+
+
+def test_a_batch_that_the_server_finds_too_large_is_cut_until_it_is_taken(
+    collector: ScriptedCollector,
+) -> None:
+    collector.takes_bytes = 700
+    with Client(collector.dsn, batch_events=100, batch_age_s=3600) as client:
+        for number in range(100):
+            client.track(n=number, text=os.urandom(8).hex())
+    assert [event["n"] for event in collector.stored] == list(range(100))
+    assert client.stats().lost == {}
+    taken = [post.document for post in collector.posts if len(post.body) <= 700]
+    assert len(taken) >= 4
+    assert len({document["seq"] for document in taken}) == len(taken)
+    assert {document["sent"] for document in taken} == {100}
+    assert [document.get("close", False) for document in taken] == [False] * (len(taken) - 1) + [True]
+
+
+def test_an_event_that_is_too_large_by_itself_is_lost_and_the_others_are_not(
+    collector: ScriptedCollector,
+) -> None:
+    collector.takes_bytes = 700
+    with Client(collector.dsn, batch_events=10, batch_age_s=3600) as client:
+        for number in range(10):
+            client.track(n=number, text=os.urandom(600 if number == 3 else 8).hex())
+    assert [event["n"] for event in collector.stored] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert client.stats().lost == {"refused_413": 1}
 
 
 # --- flushing, closing, and the end of the process
@@ -444,6 +519,23 @@ def test_a_client_that_is_forgotten_still_delivers_and_ends_its_thread(collector
     thread.join(30)
     assert not thread.is_alive()
     assert len(collector.stored) == 1
+
+
+def test_a_client_is_forgotten_without_waiting_for_a_lock(collector: ScriptedCollector) -> None:
+    client = Client(collector.dsn, batch_age_s=3600)
+    client.track(url="/")
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "tmon-sender"]
+    sender = client._sender
+    assert sender is not None
+    with sender._changed:
+        collecting = threading.Thread(target=sender.forgotten, args=(5.0,))
+        collecting.start()
+        collecting.join(30)
+        assert not collecting.is_alive()
+        sender._changed.notify_all()
+    thread.join(30)
+    assert len(collector.stored) == 1
+    del client
 
 
 def test_a_program_that_just_ends_still_delivers(collector: ScriptedCollector) -> None:
@@ -633,7 +725,7 @@ def test_the_secret_is_in_no_header_log_line_representation_or_error(
     collector: ScriptedCollector, scripted: type[Scripted], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    collector.script.extend([scripted(503), scripted(reset=True), scripted(403), scripted(403)])
+    collector.script.extend([scripted(503), scripted(reset=True), scripted(404), scripted(403)])
     client = Client(collector.dsn, batch_age_s=0)
     client.track(url="/")
     assert client.flush(30)

@@ -297,8 +297,8 @@ def test_events_sources_locations_and_the_quarantine_are_tables(api: Api) -> Non
         "team": "'-red",
     }
     assert api.ask("users/locations/0/180/-90/0?format=csv").content.decode() == (
-        "lat,lon,city,country,requests,latest\r\n"
-        "-36.875,174.75,Auckland,NZ,1,2024-05-15T16:05:30.000+05:45\r\n"
+        "lat,lon,city,country,requests,errors,latest\r\n"
+        "-36.875,174.75,Auckland,NZ,1,0,2024-05-15T16:05:30.000+05:45\r\n"
     )
     assert api.ask("sources?format=csv").content.decode() == (
         "source,run,first_seen,last_seen,sent,stored,repeated,rejected,reasons,missing,lost,refused,closed,"
@@ -333,6 +333,7 @@ def test_locations_are_the_places_inside_a_box(api: Api) -> None:
                 "city": "Patan",
                 "country": "NP",
                 "requests": 2,
+                "errors": 0,
                 "latest": "2024-05-15T16:05:27.000+05:45",
             }
         ],

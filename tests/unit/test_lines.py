@@ -10,18 +10,29 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmon.cli.lines import MAX_LINE_BYTES, read_lines
+from tmon.cli.lines import MAX_LINE_BYTES, Line, read_lines
+
+
+def _read(path: Path) -> list[Line | None]:
+    with path.open("rb") as file:
+        return list(read_lines(file.fileno(), lambda: None))
 
 
 def _lines_of(path: Path) -> list[bytes | None]:
-    with path.open("rb") as file:
-        return list(read_lines(file.fileno(), lambda: None))
+    return [None if line is None else line.content for line in _read(path)]
 
 
 def test_a_file_gives_its_lines_without_their_ends(tmp_path: Path) -> None:
     file = tmp_path / "events"
     file.write_bytes(b"one\ntwo\r\n\nfour")
     assert _lines_of(file) == [b"one", b"two", b"", b"four"]
+
+
+def test_a_line_says_where_it_begins_and_whether_it_has_an_end(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_bytes(b"one\ntwo\r\n\n" + b"x" * (2 * MAX_LINE_BYTES) + b"\nfive")
+    found = [(line.offset, line.ended) for line in _read(file) if line is not None]
+    assert found == [(0, True), (4, True), (9, True), (10, True), (2_097_163, False)]
 
 
 def test_an_empty_file_gives_no_line(tmp_path: Path) -> None:
@@ -50,22 +61,25 @@ def test_lines_do_not_depend_on_the_pieces_they_come_in(pieces: list[bytes]) -> 
 
     thread = threading.Thread(target=write)
     thread.start()
-    lines = list(read_lines(reader, lambda: None))
+    lines = [line for line in read_lines(reader, lambda: None) if line is not None]
     thread.join()
     os.close(reader)
     content = b"".join(pieces)
     expected = [line.removesuffix(b"\r") for line in content.split(b"\n")]
-    assert lines == (expected if content and not content.endswith(b"\n") else expected[:-1])
+    unended = bool(content) and not content.endswith(b"\n")
+    assert [line.content for line in lines] == (expected if unended else expected[:-1])
+    assert all(content[line.offset :].startswith(line.content) for line in lines)
+    assert all(line.offset == 0 or content[line.offset - 1 : line.offset] == b"\n" for line in lines)
 
 
 def test_a_pipe_that_stays_silent_is_noticed() -> None:
     reader, writer = os.pipe()
     lines = read_lines(reader, lambda: 0.01)
     os.write(writer, b"one\ntw")
-    assert next(lines) == b"one"
+    assert next(lines) == Line(0, b"one")
     assert next(lines) is None
     os.write(writer, b"o\n")
-    assert next(lines) == b"two"
+    assert next(lines) == Line(4, b"two")
     os.close(writer)
     assert list(lines) == []
     os.close(reader)

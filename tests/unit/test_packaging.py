@@ -202,7 +202,8 @@ def test_parts_are_fetched_again_only_when_lockfile_or_recipe_change(
 
 
 @pytest.mark.parametrize(
-    "name", ["uplot.js", "geography.js", "countries.json", "countries-detailed.json", "LICENCES.txt"]
+    "name",
+    ["uplot.js", "geography.js", "countries.json", "countries-detailed.json", "cities.json", "LICENCES.txt"],
 )
 def test_a_missing_part_of_the_dashboard_is_built_again_whatever_the_stamp_says(
     build_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

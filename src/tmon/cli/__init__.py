@@ -18,7 +18,7 @@ from .errors import Failure, WrongUsage
 
 __all__ = ["Failure", "WrongUsage", "main", "parser"]
 
-GROUPS = ("serving", "core", "sending", "accounts", "webservices", "shares", "views", "doctor")
+GROUPS = ("serving", "core", "sending", "loading", "accounts", "webservices", "shares", "views", "doctor")
 """Modules of this room that have commands, in the order of `tmon --help`."""
 
 DONE, NOT_DONE, WRONG_USAGE = 0, 1, 2
@@ -61,7 +61,8 @@ def finished(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
     """Run a command to its end and return its exit status; what goes wrong is one line on stderr."""
     try:
         status = run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed before we began
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return INTERRUPTED

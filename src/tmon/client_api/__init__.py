@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .answer import Answer, Rejected
+    from .books import Stats
     from .client import Client
-    from .default import init, track
+    from .default import flush, init, track
     from .dsn import Dsn
     from .errors import (
         ClientError,
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
         Undelivered,
         Unreachable,
     )
-    from .sender import Stats
+    from .memory import MemoryTransport
+    from .trouble import Trouble
 
 __all__ = [
     "Answer",
@@ -33,12 +35,15 @@ __all__ = [
     "Dsn",
     "DsnError",
     "EnvelopeError",
+    "MemoryTransport",
     "NotEncodable",
     "Refused",
     "Rejected",
     "Stats",
+    "Trouble",
     "Undelivered",
     "Unreachable",
+    "flush",
     "init",
     "track",
 ]
@@ -48,7 +53,10 @@ _HOMES = {
     "Rejected": "answer",
     "Client": "client",
     "Dsn": "dsn",
-    "Stats": "sender",
+    "MemoryTransport": "memory",
+    "Stats": "books",
+    "Trouble": "trouble",
+    "flush": "default",
     "init": "default",
     "track": "default",
 }
@@ -59,4 +67,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    return value

@@ -19,7 +19,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The collector's answer; counts are events. `rejected` lists the first 100 of `rejected_count`."""
+    """The collector's answer; counts are events. `rejected` lists the first 100 of `rejected_count`.
+
+    `highest_offset` is the highest one that the server has of the envelope's stream, where it says so.
+    """
 
     status: int
     accepted: int = 0
@@ -28,6 +31,7 @@ class Answer:
     rejected: tuple[Rejected, ...] = ()
     duplicate: bool = False
     message: str = ""
+    highest_offset: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -52,6 +56,7 @@ def read(status: int, body: bytes) -> Answer | None:
         return None
     rejected = document.get("rejected")
     message = document.get("message")
+    highest_offset = document.get("highest_offset")
     return Answer(
         status=status,
         accepted=_count(document, "accepted"),
@@ -64,6 +69,7 @@ def read(status: int, body: bytes) -> Answer | None:
         ),
         duplicate=document.get("duplicate") is True,
         message=message[:500] if isinstance(message, str) else "",
+        highest_offset=highest_offset if _is_count(highest_offset) else None,
     )
 
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Keeps the one client of a program that needs no more than one: `tmon.init()` and `tmon.track()`."""
+"""Keeps the one client of a program that needs no more than one: `tmon.init()`, `tmon.track()`, `tmon.flush()`."""
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
 from .client import Client
+from .dsn import Dsn, chosen
+from .errors import DsnError
 
 
 class Default:
@@ -30,16 +33,26 @@ class Default:
                     self.client = Client()
         return self.client
 
+    def after_fork_in_child(self) -> None:
+        """Forget who held the lock: no other thread came along."""
+        self._lock = threading.Lock()
+
 
 _default = Default()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_default.after_fork_in_child)
 
 
-def init(dsn: str | None = None, **settings: Any) -> Client:
+def init(dsn: str | Dsn | None = None, **settings: Any) -> Client:
     """Make the program's client (see `Client` for the parameters) and return it; an earlier one is closed.
 
     Raises DsnError without a usable DSN, ValueError for settings outside their range.
     """
-    client = Client(dsn, **settings)
+    found = chosen(dsn, needed=False)
+    del dsn  # so that no report of an error shows it among the local variables
+    if isinstance(found, DsnError):
+        raise found
+    client = Client(found, **settings)
     earlier = _default.replace(client)
     if earlier is not None:
         earlier.close()
@@ -52,3 +65,9 @@ def track(**fields: object) -> None:
     Raises DsnError in that case without a usable DSN; nothing otherwise.
     """
     _default.get().track(**fields)
+
+
+def flush(timeout: float = 10.0) -> bool:
+    """Send now what waits; True if within `timeout` seconds the server had decided about all of it."""
+    client = _default.client
+    return client is None or client.flush(timeout)

@@ -20,6 +20,8 @@ from .transport import Reply
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 60.0
 LONGEST_RETRY_AFTER_S: Final = 3600.0
+PARKED_S: Final = 3600.0
+"""How long an envelope waits that no key of the web service opens: a key may come back, or be entered late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Retry:
 
     reason: str
     after_s: float | None = None
+    parked: bool = False
 
 
 def judge(reply: Reply, *, now: float | None = None) -> Answer | Retry:
@@ -78,12 +81,14 @@ def deliver(
     *,
     pause: Callable[[float], bool],
     on_failure: Callable[[str], None] | None = None,
+    on_parked: Callable[[str], None] | None = None,
 ) -> Answer:
     """Post `envelope` until the server's answer is final and return it.
 
     `pause(seconds)` waits before the next attempt and returns False if there shall be none; `on_failure`
-    hears why an attempt failed. Raises Refused for a final answer other than 200, Undelivered when `pause`
-    ended it.
+    hears why an attempt failed. Whoever gives `on_parked` is told of a 403 there and has the envelope tried
+    again each hour; else a 403 is final. Raises Refused for a final answer other than 200, Undelivered when
+    `pause` ended it.
     """
     attempt = 0
     while True:
@@ -92,12 +97,15 @@ def deliver(
             outcome = judge(post(envelope))
         except Unreachable as error:
             outcome = Retry(str(error))
+        if isinstance(outcome, Answer) and outcome.status == 403 and on_parked is not None:
+            outcome = Retry(_refusal(outcome), PARKED_S, parked=True)
         if isinstance(outcome, Answer):
             if not outcome.ok:
                 raise Refused(_refusal(outcome), outcome)
             return outcome
-        if on_failure is not None:
-            on_failure(outcome.reason)
+        heard = on_parked if outcome.parked else on_failure
+        if heard is not None:
+            heard(outcome.reason)
         if not pause(wait_s(attempt, outcome.after_s)):
             raise Undelivered(f"gave up after {attempt} attempts: {outcome.reason}")
 

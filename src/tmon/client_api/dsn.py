@@ -7,7 +7,9 @@
 The secret is the web service's key as 64 hex digits, the last part of the path its number; what stands before
 the number is a prefix under which a proxy publishes the server. The scheme keeps HTTP libraries from taking
 the secret for a password. Nothing here, neither an error nor `repr`, shows the secret; `reveal` is the one
-way to get it back.
+way to get it back. Reports of errors often show the local variables of every frame, so no frame that an error
+passes through holds the secret as text either: `read` returns its error, and who raises it forgets the text
+first.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from .errors import DsnError
 
@@ -50,31 +52,11 @@ class Dsn:
     @classmethod
     def parse(cls, text: str) -> Dsn:
         """Read a DSN. Raises DsnError, which says what is wrong without quoting the text."""
-        text = text.strip()
-        scheme = _SCHEME.match(text)
-        if scheme is None:
-            _wrong("it does not begin with tmon+http:// or tmon+https://")
-        rest = text[scheme.end() :]
-        if "?" in rest or "#" in rest:
-            _wrong("it has a query or a fragment, which mean nothing here")
-        authority, slash, path = rest.partition("/")
-        secret, at, location = authority.partition("@")
-        if not at:
-            _wrong("there is no @ between the secret and the host")
-        if _SECRET.fullmatch(secret) is None:
-            _wrong(f"the secret has to be 64 hex digits, it is {_described(secret)}")
-        host, port = _location(location)
-        match = _PATH.fullmatch(slash + path)
-        if match is None:
-            _wrong("its path does not end with a wsid, a number of 1 to 19 digits that does not begin with 0")
-        return cls(
-            key=bytes.fromhex(secret),
-            wsid=int(match["wsid"]),
-            host=host,
-            port=port,
-            secure=scheme[1].lower() == "https",
-            prefix=match["prefix"],
-        )
+        found = read(text)
+        del text
+        if isinstance(found, DsnError):
+            raise found
+        return found
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Dsn:
@@ -82,18 +64,11 @@ class Dsn:
 
         Raises DsnError if neither is set or the one that is cannot be read.
         """
-        environment = os.environ if environment is None else environment
-        if text := environment.get(VARIABLE, "").strip():
-            return cls.parse(text)
-        if name := environment.get(f"{VARIABLE}_FILE", "").strip():
-            try:
-                text = Path(name).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                problem = getattr(error, "strerror", None) or "it is not text"
-            else:
-                return cls.parse(text)
-            raise DsnError(f"{VARIABLE}_FILE names {name}, which cannot be read: {problem}")
-        raise DsnError(f"no DSN: set {VARIABLE} to {SHAPE}, or give one")
+        found = _read_environment(os.environ if environment is None else environment)
+        del environment
+        if isinstance(found, DsnError):
+            raise found
+        return found
 
     @classmethod
     def for_url(cls, url: str, wsid: int, key: bytes) -> Dsn:
@@ -101,7 +76,11 @@ class Dsn:
 
         Raises DsnError for anything else.
         """
-        return cls.parse(f"tmon+{_with_userinfo(url, key.hex())}/{wsid}")
+        found = read(f"tmon+{_with_userinfo(url, key.hex())}/{wsid}")
+        del key
+        if isinstance(found, DsnError):
+            raise found
+        return found
 
     @property
     def url(self) -> str:
@@ -126,23 +105,75 @@ class Dsn:
         return f"tmon+{_with_userinfo(self.url, '***')}/{self.wsid}"
 
 
-def _location(text: str) -> tuple[str, int | None]:
+def read(text: str) -> Dsn | DsnError:
+    """Read a DSN; returns the error that says what is wrong with it."""
+    text = text.strip()
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return _wrong("it does not begin with tmon+http:// or tmon+https://")
+    rest = text[scheme.end() :]
+    if "?" in rest or "#" in rest:
+        return _wrong("it has a query or a fragment, which mean nothing here")
+    authority, slash, path = rest.partition("/")
+    secret, at, location = authority.partition("@")
+    if not at:
+        return _wrong("there is no @ between the secret and the host")
+    if _SECRET.fullmatch(secret) is None:
+        return _wrong(f"the secret has to be 64 hex digits, it is {_described(secret)}")
+    address = _location(location)
+    if isinstance(address, DsnError):
+        return address
+    match = _PATH.fullmatch(slash + path)
+    if match is None:
+        return _wrong(
+            "its path does not end with a wsid, a number of 1 to 19 digits that does not begin with 0"
+        )
+    return Dsn(
+        key=bytes.fromhex(secret),
+        wsid=int(match["wsid"]),
+        host=address[0],
+        port=address[1],
+        secure=scheme[1].lower() == "https",
+        prefix=match["prefix"],
+    )
+
+
+def chosen(dsn: str | Dsn | None, *, needed: bool) -> Dsn | DsnError | None:
+    """Return the DSN that was given, or the environment's where one is `needed`; or what is wrong with it."""
+    if dsn is None:
+        return _read_environment(os.environ) if needed else None
+    return read(dsn) if isinstance(dsn, str) else dsn
+
+
+def _read_environment(environment: Mapping[str, str]) -> Dsn | DsnError:
+    if text := environment.get(VARIABLE, "").strip():
+        return read(text)
+    if name := environment.get(f"{VARIABLE}_FILE", "").strip():
+        try:
+            return read(Path(name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            problem = getattr(error, "strerror", None) or "it is not text"
+        return DsnError(f"{VARIABLE}_FILE names {name}, which cannot be read: {problem}")
+    return DsnError(f"no DSN: set {VARIABLE} to {SHAPE}, or give one")
+
+
+def _location(text: str) -> tuple[str, int | None] | DsnError:
     if "@" in text:
-        _wrong("it has more than one @")
+        return _wrong("it has more than one @")
     match = _AUTHORITY.fullmatch(text)
     if match is None:
-        _wrong("host and port cannot be read; an IPv6 address stands in brackets, [::1]:8000")
+        return _wrong("host and port cannot be read; an IPv6 address stands in brackets, [::1]:8000")
     host, digits = match["host"], match["port"]
     if host.startswith("["):
         host = host[1:-1]
         if not _is_ipv6(host):
-            _wrong("what stands in brackets is no IPv6 address")
+            return _wrong("what stands in brackets is no IPv6 address")
     elif _HOST.fullmatch(host) is None:
-        _wrong("the host is missing" if not host else "the host holds letters that no host name has")
+        return _wrong("the host is missing" if not host else "the host holds letters that no host name has")
     if not digits:
         return host, None
     if len(digits) > 5 or not 1 <= int(digits) <= 65535:
-        _wrong("the port is not between 1 and 65535")
+        return _wrong("the port is not between 1 and 65535")
     return host, int(digits)
 
 
@@ -167,5 +198,5 @@ def _described(secret: str) -> str:
     return "64 characters, not all of them hex digits"
 
 
-def _wrong(problem: str) -> NoReturn:
-    raise DsnError(f"this DSN cannot be used: {problem}. A DSN looks like {SHAPE}")
+def _wrong(problem: str) -> DsnError:
+    return DsnError(f"this DSN cannot be used: {problem}. A DSN looks like {SHAPE}")

@@ -11,8 +11,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from typing import Final
 
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+MAX_REASONS: Final = 32
+"""Reasons for losses that an envelope may name; the server refuses one with more."""
 
 
 class Run:
@@ -36,9 +41,14 @@ class Run:
         """Count `count` events as lost that an envelope already counted as sent."""
         self._lose(reason, count)
 
+    def number(self) -> int:
+        """Return the number of the next envelope."""
+        self.envelopes += 1
+        return self.envelopes
+
     def head(self, count: int, *, close: bool = False, stream: str | None = None) -> dict[str, object]:
         """Number the next envelope, which carries `count` events; returns all of it but `events`."""
-        self.envelopes += 1
+        self.number()
         self.sealed += count
         self.unreported_since = None
         head: dict[str, object] = {
@@ -58,11 +68,23 @@ class Run:
 
     def _lose(self, reason: str, count: int) -> None:
         if count:
-            self.lost[reason] = self.lost.get(reason, 0) + count
+            add_loss(self.lost, reason, count)
             if self.unreported_since is None:
                 self.unreported_since = time.monotonic()
 
 
+def add_loss(lost: dict[str, int], reason: str, count: int) -> None:
+    """Add `count` events to those that are `lost` by reason; reasons beyond what an envelope may have are `other`."""
+    if reason not in lost and len(lost) >= MAX_REASONS - 1:
+        reason = "other"
+    lost[reason] = lost.get(reason, 0) + count
+
+
 def plaintext(head: dict[str, object], events: Sequence[bytes]) -> bytes:
     """Return the JSON of an envelope: `head` and the already encoded `events`."""
-    return b"".join((_to_json(head).encode("utf-8")[:-1], b',"events":[', b",".join(events), b"]}"))
+    return b"".join((to_json(head)[:-1], b',"events":[', b",".join(events), b"]}"))
+
+
+def to_json(value: object) -> bytes:
+    """Return `value` as compact UTF-8 JSON."""
+    return _encode(value).encode("utf-8")

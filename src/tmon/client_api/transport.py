@@ -8,11 +8,13 @@ that is being tracked, follows redirects and keeps cookies, none of which anybod
 from __future__ import annotations
 
 import contextlib
+import importlib
 import ipaddress
+import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .dsn import Dsn
 from .errors import Unreachable
@@ -21,16 +23,28 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
+_LOADED_LATE: Final = ("httpx", "email.utils", "encodings.idna")
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tmon"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer as it came: status, what Retry-After said ("" if nothing), and the body."""
+    """An HTTP answer as it came: status, what Retry-After and Date said ("" if nothing), and the body."""
 
     status: int
     retry_after: str
     body: bytes
+    date: str = ""
+
+
+class Post(Protocol):
+    """What a sender needs of a transport. May be used from several threads at once."""
+
+    def post(self, envelope: bytes, *, timeout_s: float | None = None) -> Reply:
+        """Post `envelope` and return the answer. Raises Unreachable if none came back in time."""
+
+    def close(self) -> None:
+        """Close what is open; a later `post` opens it anew."""
 
 
 class Transport:
@@ -38,6 +52,9 @@ class Transport:
 
     `timeout_s` bounds connecting, each read and each write. Proxies are taken from the environment
     (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) as usual, but never for the machine itself.
+
+    The first one of a process loads every module that sending needs. A thread that loads one while the process
+    forks leaves its lock held in the child, where nobody could send any more.
     """
 
     def __init__(self, dsn: Dsn, *, timeout_s: float = 30.0) -> None:
@@ -45,6 +62,11 @@ class Transport:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._http: httpx.HTTPTransport | None = None
+        for name in _LOADED_LATE:
+            if name not in sys.modules:
+                importlib.import_module(name)
+                with contextlib.suppress(Unreachable):
+                    self._connections()
 
     def post(self, envelope: bytes, *, timeout_s: float | None = None) -> Reply:
         """Post `envelope` and return the answer. `timeout_s` shortens this one attempt.
@@ -88,7 +110,8 @@ class Transport:
             problem = str(error) or type(error).__name__
         if problem:
             raise Unreachable(f"{self._dsn.url}: {problem}")
-        return Reply(response.status_code, response.headers.get("retry-after", ""), bytes(body))
+        said = response.headers
+        return Reply(response.status_code, said.get("retry-after", ""), bytes(body), said.get("date", ""))
 
     def _connections(self) -> httpx.HTTPTransport:
         with self._lock:
@@ -115,14 +138,15 @@ def _open(dsn: Dsn) -> httpx.HTTPTransport:
 def _proxy(dsn: Dsn) -> str | None:
     from urllib.request import getproxies, proxy_bypass
 
-    if _is_loopback(dsn.host) or proxy_bypass(dsn.host):
+    if is_loopback(dsn.host) or proxy_bypass(dsn.host):
         return None
     proxies = getproxies()
     address = proxies.get("https" if dsn.secure else "http") or proxies.get("all")
     return address if address is None or "://" in address else f"http://{address}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is a name or an address of the machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

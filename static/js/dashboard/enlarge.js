@@ -44,7 +44,7 @@ export class Enlarge {
     for (const panel of all.filter((one) => !one.dataset.view)) this._equip(panel, panel.dataset.large ?? panel.id);
     for (const panel of all.filter((one) => one.dataset.view)) this._equip(panel, this._panels.has(panel.dataset.view) ? panel.id : panel.dataset.view);
     onKey("Enter", () => this._key((panel) => this.toggle(panel)), { name: "Open a panel large" });
-    onKey("T", () => this._key(tabulate), { name: "As a table" });
+    onKey("T", () => this._key(tabulate), { name: "Panel in focus, or else the graph, as a table" });
     onKey("F", () => this._key((panel) => this._fill(panel)), { name: "Full screen" });
     onKey("Escape", () => (this._large ? this.close() : false), { name: "Close, back" });
     document.addEventListener("pointermove", () => (this._points = true), { passive: true });

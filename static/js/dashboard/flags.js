@@ -17,12 +17,15 @@ export class Flags {
     this._laid = "";
   }
 
-  /** Draw the lines into `plot`, and lay the flags where those are: `annotations` are oldest first. */
-  lay(plot, annotations) {
+  /**
+   * Draw the lines into `plot`, and lay the flags where those are: `annotations` are oldest first. The plot ends where its
+   * last step begins, so what was noted within that step, `step` seconds, stands there.
+   */
+  lay(plot, annotations, step) {
     const { ctx, bbox, over } = plot;
     const ratio = devicePixelRatio || 1;
     const { min, max } = plot.scales.x;
-    const seen = annotations.filter(({ t }) => t >= min && t <= max).map((one) => ({ one, x: plot.valToPos(one.t, "x") }));
+    const seen = annotations.filter(({ t }) => t >= min && t < max + step).map((one) => ({ one, x: plot.valToPos(Math.min(one.t, max), "x") }));
     ctx.save();
     ctx.fillStyle = theme["text-2"];
     for (const { x } of seen) ctx.fillRect(Math.round(bbox.left + x * ratio), bbox.top, ratio, bbox.height);

@@ -174,7 +174,7 @@ export class Graph {
       scales: { x: { time: true, range: (_, least, most) => [least, this._until(most)] }, y: { range: (_, __, most) => [0, Math.max(measure.least, (most ?? 0) * 1.08)] } },
       axes: [
         { ...axis, size: 28 * k, space: (width < 600 ? 64 : 90) * k, incrs: AXIS_STEPS.filter((step) => step >= STEP_S[grain]), values: (_, splits, __, ___, step) => splits.map((at, place) => this._tick(at, step, place === 0)) },
-        { ...axis, size: 48 * k, space: k === 1 ? 40 : 28 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => measure.axis(value)), incrs: wholes(measure) },
+        { ...axis, size: 48 * k, space: k === 1 ? 32 : 20 * k, grid: { show: true, stroke: theme.line, width: 1 }, values: (_, splits) => splits.map((value) => measure.axis(value)), incrs: wholes(measure) },
       ],
       series: [
         {},
@@ -231,7 +231,7 @@ export class Graph {
     if (this._missing_since !== null && times.length) {
       this._hatch(ctx, bbox, Math.min(x(times.at(-1)), right - 12 * ratio), right, theme.warn);
     }
-    this._flags.lay(plot, this._annotations);
+    this._flags.lay(plot, this._annotations, STEP_S[this._shown.grain]);
     if (measure.lines.length === 1) this._dot(plot, over - 1, ratio);
     else this._names(plot, over - 1, ratio);
   }
@@ -338,7 +338,7 @@ export class Graph {
     const running = over < points.length ? `, so far in the running ${grain} ${write(main.pick(points[over]))}` : "";
     this._place.setAttribute("aria-label", `${name} per ${grain}, ${called}: at most ${most}, last ${known.length ? write(known.at(-1)) : "–"}${running}`);
     const entries = [["now", called]];
-    if (compares) entries.push(["before", main.name ? `${main.name}, ${calledBefore}` : calledBefore]);
+    if (compares) entries.push(["before", main.name ? `${main.name}, ${calledBefore}` : capital(calledBefore)]);
     if (complete_from && complete_at > 0) entries.push(["hatched", `Complete since ${this._times.day_of(complete_from)}`]);
     if (open_from && open_at > 0 && open_at < points.length) entries.push(["foot", `Complete until ${this._times.day_of(open_from)}, later days can still grow`]);
     if (running) entries.push(["hatched", `Running ${grain}`]);
@@ -378,6 +378,10 @@ export class Graph {
 /** The accent's colour at an opacity from 0 to 1. */
 function faded(opacity) {
   return opacity === 1 ? theme.accent : `${theme.accent}${Math.round(opacity * 255).toString(16).padStart(2, "0")}`;
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Counts have no halves. */

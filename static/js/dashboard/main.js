@@ -16,6 +16,7 @@ import { periodOf } from "./period.js";
 import { PeriodPicker } from "./period_picker.js";
 import { Ranking } from "./ranking.js";
 import { Rounds } from "./rounds.js";
+import { offerShare } from "./share.js";
 import { Sheet } from "./sheet.js";
 import { StateLine } from "./state.js";
 import { Tail } from "./tail/tail.js";
@@ -71,6 +72,7 @@ class Dashboard {
     this._tail = shared ? null : new Tail(ask, times, this._address);
     this._filters = new Filters(this._address);
     this._chips = new Chips(this._address, this._filters);
+    offerShare(this._address);
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask, this._filters, (one) => this._enlarge.toggle(one)));
     this._enlarge = new Enlarge(this._address);
     this._wall = new Wall(this._address, times, clock, release);
@@ -107,7 +109,10 @@ class Dashboard {
     const library = part(() => import(`${vendor}uplot.js`), "uplot.js");
     const parts = Promise.all([part(() => import(`${vendor}geography.js`), "geography.js"), part(() => atlas("countries.json"), "countries.json")]);
     this._overview.equip((await library)?.default ?? null);
-    await this._map.equip(...(await parts), () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"));
+    await this._map.equip(...(await parts), {
+      borders: () => part(() => atlas("countries-detailed.json"), "countries-detailed.json"),
+      cities: () => part(() => atlas("cities.json"), "cities.json"),
+    });
   }
 
   // -- what is looked at -----------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ export class WorldMap {
     this._place = this.panel.querySelector(".map");
     this._land_canvas = this.panel.querySelector(".map-land");
     this._canvas = this.panel.querySelector(".map-dots");
+    this._zoom = this.panel.querySelector(".map-zoom");
     this._tip = this.panel.querySelector(".tip");
     this._hint = this.panel.querySelector(".map-hint");
     this._key = document.getElementById("map-key");
@@ -78,8 +79,8 @@ export class WorldMap {
   }
 
   /**
-   * The library and the borders (static/vendor) have come; null where they could not be loaded. `detailed()` fetches
-   * the detailed borders.
+   * The library and the borders (static/vendor) have come; null where they could not be loaded. `detailed` fetches
+   * the detailed `borders()` and the `cities()`.
    */
   async equip(geography, atlas, detailed) {
     if (!geography || !atlas) {
@@ -231,7 +232,12 @@ export class WorldMap {
   async _refine() {
     if (this._refining) return;
     this._refining = true;
-    const atlas = await this._fetch_detailed();
+    this._fetch_detailed.cities().then((cities) => {
+      if (!cities) return; // places of dots have names all the same
+      this._names.know(cities);
+      this.draw();
+    });
+    const atlas = await this._fetch_detailed.borders();
     if (!atlas) return; // the borders stay as they are
     this._fine = new Land(await countriesOf(this._geography, atlas, this._globe));
     this.draw();
@@ -346,6 +352,12 @@ export class WorldMap {
     context.restore(); // the next view has another edge
   }
 
+  /** The box in which the buttons are; without any where they are not shown. */
+  get _buttons() {
+    const { offsetLeft: west, offsetTop: top, offsetWidth, offsetHeight } = this._zoom;
+    return { west, east: west + offsetWidth, top, bottom: top + offsetHeight };
+  }
+
   _draw_dots_soon(wait) {
     this._frame ??= setTimeout(() => {
       this._frame = null;
@@ -367,7 +379,7 @@ export class WorldMap {
     this._dots = merged(spots.filter(near));
     const named = this._pointed?.places;
     const chosen = named ? this._dots.find((dot) => dot.places.some((place) => named.includes(keyOf(place)))) : null;
-    this._names.draw(context, globe, this._dots, (id) => this._tone_of(id));
+    this._names.draw(context, globe, this._dots, (id) => this._tone_of(id), [this._buttons]);
     drawDots(context, this._dots, chosen ?? null);
     if (this._crossed) cross(context, width / 2, height / 2);
   }

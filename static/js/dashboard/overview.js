@@ -59,7 +59,7 @@ export class Overview {
     for (const button of this._grains) button.addEventListener("click", () => this._step(button.dataset.grain));
     onKey("M", () => this._next_measure(), { name: "Next measure of the graph" });
     onKey("U", () => this._next_step(), { name: "Next step of the graph" });
-    onKey("T", () => this._table(), { name: "The graph as a table" });
+    onKey("T", () => this._table());
     this._stale_since = "";
   }
 

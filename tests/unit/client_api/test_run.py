@@ -60,3 +60,12 @@ def test_the_envelope_is_one_json_object_with_the_events_last() -> None:
 
 def test_an_envelope_may_carry_no_events() -> None:
     assert json.loads(plaintext(Run("web-1").head(0), []))["events"] == []
+
+
+def test_reasons_beyond_what_an_envelope_may_name_are_counted_together() -> None:
+    run = Run("web-1")
+    for status in range(400, 450):
+        run.lose_sealed(f"refused_{status}", 2)
+    run.lose_sealed("refused_400", 1)
+    assert len(run.lost) == 32
+    assert (run.lost["refused_400"], run.lost["other"], sum(run.lost.values())) == (3, 38, 101)

@@ -41,6 +41,17 @@ def test_repeated_is_said_of_streams_only() -> None:
     }
 
 
+def test_the_highest_offset_of_a_stream_is_said_where_there_is_one() -> None:
+    assert json.loads(of_outcome(Outcome(status=200, highest_offset=0), stream=True, debug=False).body) == {
+        "status_code": 200,
+        "accepted": 0,
+        "repeated": 0,
+        "highest_offset": 0,
+        "rejected_count": 0,
+        "rejected": [],
+    }
+
+
 def test_a_duplicate_says_so() -> None:
     outcome = Outcome(status=400, message="not JSON", duplicate=True)
     assert json.loads(of_outcome(outcome, stream=False, debug=True).body) == {

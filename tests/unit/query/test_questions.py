@@ -768,6 +768,7 @@ def test_locations_say_what_of_them_was_deleted(world: World) -> None:
             "city": "Vienna",
             "country": "AT",
             "requests": 1,
+            "errors": 0,
             "latest": "2024-05-15T10:00:00.000+02:00",
         }
     ]

@@ -53,6 +53,8 @@ def of_outcome(outcome: Outcome, *, stream: bool, debug: bool) -> Answer:
     content: dict[str, Any] = {"status_code": outcome.status, "accepted": outcome.accepted}
     if stream:
         content["repeated"] = outcome.repeated
+        if outcome.highest_offset is not None:
+            content["highest_offset"] = outcome.highest_offset
     content["rejected_count"] = outcome.rejected_count
     content["rejected"] = [{"index": index, "error": error} for index, error in outcome.rejected]
     if outcome.duplicate:

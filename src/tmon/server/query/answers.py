@@ -95,13 +95,14 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 class Location(msgspec.Struct, kw_only=True):
-    """A place in degrees, how many of the latest requests came from it, and when the latest did."""
+    """A place in degrees, how many of the latest requests came from it and failed, and when the latest did."""
 
     lat: float
     lon: float
     city: str
     country: str
     requests: int
+    errors: int
     latest: str
 
 

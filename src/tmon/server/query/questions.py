@@ -266,6 +266,7 @@ class Questions:
                     city=one.city,
                     country=one.country,
                     requests=one.requests,
+                    errors=one.errors,
                     latest=_stamp(subject, one.latest_ms),
                 )
                 for one in found.places

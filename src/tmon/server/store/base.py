@@ -123,7 +123,11 @@ class Envelope(msgspec.Struct, kw_only=True, array_like=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
-    """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error)."""
+    """What became of an envelope; stored with it. `rejected` are the first 100 as (index, error).
+
+    `highest_offset` is the highest one that is stored of the envelope's stream, None where nothing is. It alone is not
+    stored with the envelope: what a duplicate gets has None.
+    """
 
     status: int
     accepted: int = 0
@@ -132,6 +136,11 @@ class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
     rejected: tuple[tuple[int, str], ...] = ()
     message: str = ""
     duplicate: bool = False
+    highest_offset: int | None = None
+
+    def again(self) -> Outcome:
+        """What a duplicate of the envelope gets."""
+        return msgspec.structs.replace(self, duplicate=True, highest_offset=None)
 
 
 class Measures(NamedTuple):
@@ -272,7 +281,7 @@ class Box(NamedTuple):
 class Located(NamedTuple):
     """Requests from one place, which `lat` and `lon` (degrees), `city` and `country` tell apart.
 
-    `latest_ms` is the time of the latest one.
+    `errors` of them have a status of 500 or above. `latest_ms` is the time of the latest one.
     """
 
     lat: float
@@ -280,6 +289,7 @@ class Located(NamedTuple):
     city: str
     country: str
     requests: int
+    errors: int
     latest_ms: int
 
 
@@ -492,8 +502,8 @@ class Store(Reader):
 
         One whose id has an outcome already, also from earlier in this call, changes nothing and gets that outcome
         with `duplicate` set. Of an envelope with `stream` only events beyond the stream's highest stored offset are
-        appended, the others are counted as repeated. One that is refused, or has events but no valid one, gets the
-        outcome 400; the others 200.
+        appended, the others are counted as repeated; an empty one is told that offset as well. One that is refused, or
+        has events but no valid one, gets the outcome 400; the others 200.
         """
 
     @abstractmethod
@@ -548,8 +558,11 @@ class Store(Reader):
         """
 
 
-def outcome_of(envelope: Envelope, repeated: int) -> Outcome:
-    """The outcome of an envelope that is appended now, `repeated` of whose events were there before."""
+def outcome_of(envelope: Envelope, repeated: int, highest_offset: int | None) -> Outcome:
+    """The outcome of an envelope that is appended now, `repeated` of whose events were there before.
+
+    `highest_offset` is that of its stream, with this envelope.
+    """
     count = len(envelope.rejected)
     accepted = len(envelope.events) - repeated
     refused = envelope.refused is not None or (count > 0 and not envelope.events)
@@ -560,4 +573,5 @@ def outcome_of(envelope: Envelope, repeated: int) -> Outcome:
         rejected_count=count,
         rejected=tuple((one.index, one.error) for one in envelope.rejected[:100]),
         message=envelope.message or ("no event is valid" if refused else ""),
+        highest_offset=highest_offset,
     )

@@ -18,7 +18,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -192,9 +191,7 @@ class Writer:
             self._bytes -= waiting.size
             tell(waiting.answered, answer)
             if waiting.again is not None:
-                same = (
-                    msgspec.structs.replace(answer, duplicate=True) if isinstance(answer, Outcome) else answer
-                )
+                same = answer.again() if isinstance(answer, Outcome) else answer
                 for answered in waiting.again:
                     tell(answered, same)
 

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Names on the map: countries where theirs fits into them, and the places of dots; none lies over another or over a dot.
+// Names on the map: countries where theirs fits into them, the places of dots, and from near other cities as well; none
+// lies over another or over a dot.
 
 import { country } from "../labels.js";
 import { theme } from "../theme.js";
+import { boxed } from "./globe.js";
 import { radius } from "./places.js";
 
 const COUNTRIES_FROM = 1.7;
 const PLACES_FROM = 2.4;
+const CITIES_FROM = 6;
+const MOST_CITIES = 40;
+/** Of the cities in view only the largest are tried: the others would find no room. */
+const TRIED_CITIES = 150;
+const CITY = 1.75;
 const LINE = 14;
 const GAP = 3;
 const LONGEST = 28;
@@ -19,16 +26,25 @@ export class Names {
   constructor(land, globe) {
     this._rooms = land.countries.filter(({ id }) => id).map(({ id, rings }) => roomIn(id, rings, globe));
     this._widths = new Map();
+    this._cities = [];
   }
 
-  /** Draw the names. `tone(id)` is the shade beneath a country's name. */
-  draw(context, globe, dots, tone) {
-    const taken = dots.map((dot) => boxAround(dot.x, dot.y, radius(dot.requests)));
+  /** Cities to name where nothing came from them: [name, latitude, longitude] of each, the largest first. */
+  know(cities) {
+    this._cities = cities;
+  }
+
+  /**
+   * Draw the names. `tone(id)` is the shade beneath a country's name; in the boxes `covered` stands something else.
+   */
+  draw(context, globe, dots, tone, covered = []) {
+    const taken = [...covered, ...dots.map((dot) => boxAround(dot.x, dot.y, radius(dot.requests)))];
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.font = `500 11px ${theme.sans}`;
     const named = globe.zoom >= PLACES_FROM ? this._places(context, globe, dots, taken) : [];
     if (globe.zoom >= COUNTRIES_FROM) this._countries(context, globe, taken, tone);
+    if (globe.zoom >= CITIES_FROM) this._others(context, globe, taken, new Set(named.map(([text]) => plain(text))));
     context.font = `500 11px ${theme.sans}`;
     context.textAlign = "left";
     context.strokeStyle = theme.sunken;
@@ -48,17 +64,40 @@ export class Names {
       if (!city || found.length === MOST) continue;
       const text = briefly(city);
       const width = this._width(context, text);
-      const away = radius(requests) + GAP;
-      const tries = [[x + away, y], [x - away - width, y], [x - width / 2, y - away - LINE / 2], [x - width / 2, y + away + LINE / 2]];
-      for (const [left, middle] of tries) {
-        const box = { west: left - 2, east: left + width + 2, top: middle - LINE / 2, bottom: middle + LINE / 2 };
-        if (!inside(box, globe) || taken.some((one) => overlap(one, box))) continue;
-        taken.push(box);
-        found.push([text, left, middle]);
-        break;
-      }
+      const at = beside(x, y, radius(requests) + GAP, width, globe, taken);
+      if (at) found.push([text, ...at]);
     }
     return found;
+  }
+
+  /** Draw cities without a dot; not those that are `named` already. */
+  _others(context, globe, taken, named) {
+    const { box } = globe;
+    let [tried, drawn] = [0, 0];
+    context.font = `400 11px ${theme.sans}`;
+    context.textAlign = "left";
+    context.strokeStyle = theme.sunken;
+    context.fillStyle = theme["text-2"];
+    context.lineWidth = 3;
+    for (const [name, lat, lon] of this._cities) {
+      if (!boxed(box, lat, lon)) continue;
+      tried += 1;
+      if (tried > TRIED_CITIES || drawn === MOST_CITIES) break;
+      const [x, y] = globe.project(lon, lat);
+      const spot = boxAround(x, y, CITY);
+      if (named.has(plain(name)) || !inside(spot, globe) || taken.some((one) => overlap(one, spot))) continue;
+      const text = briefly(name);
+      const at = beside(x, y, CITY + GAP, this._width(context, text), globe, taken);
+      if (!at) continue;
+      taken.push(spot);
+      drawn += 1;
+      context.beginPath();
+      context.arc(x, y, CITY, 0, 2 * Math.PI);
+      context.stroke();
+      context.fill();
+      context.strokeText(text, ...at);
+      context.fillText(text, ...at);
+    }
   }
 
   _countries(context, globe, taken, tone) {
@@ -89,6 +128,23 @@ export class Names {
     }
     return width;
   }
+}
+
+/** Where there is room for a name `width` wide beside a dot, [left, middle], which is taken then; null where is none. */
+function beside(x, y, away, width, globe, taken) {
+  const tries = [[x + away, y], [x - away - width, y], [x - width / 2, y - away - LINE / 2], [x - width / 2, y + away + LINE / 2]];
+  for (const [left, middle] of tries) {
+    const box = { west: left - 2, east: left + width + 2, top: middle - LINE / 2, bottom: middle + LINE / 2 };
+    if (!inside(box, globe) || taken.some((one) => overlap(one, box))) continue;
+    taken.push(box);
+    return [left, middle];
+  }
+  return null;
+}
+
+/** A name without its accents and in small letters: GeoIP databases write Malmo. */
+function plain(name) {
+  return name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
 /** A city's name as it fits on a map: GeoIP databases add the part of the town in brackets. */

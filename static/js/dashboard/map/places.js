@@ -13,8 +13,8 @@ export class LatestPlaces {
   }
 
   /**
-   * Start from the API's places, each with how many of the latest requests came from there. What the stream has told
-   * of single ones, their times and whether they failed, is kept.
+   * Start from the API's places, each with how many of the latest requests came from there and how many of these
+   * failed. When single ones came, which the stream has told, is kept.
    */
   load(places) {
     const known = new Map();
@@ -24,10 +24,12 @@ export class LatestPlaces {
       known.get(key).push(request);
     }
     this._requests = places
-      .flatMap(({ lat, lon, city, country, requests, latest }) => {
+      .flatMap(({ lat, lon, city, country, requests, errors, latest }) => {
         const place = { lat, lon, city, country, t: secondsOf(latest), error: false, live: false };
         const seen = (known.get(keyOf(place)) ?? []).slice(-requests);
-        return [...Array.from({ length: requests - seen.length }, () => place), ...seen];
+        const failed = seen.filter((one) => one.error).length;
+        const unseen = Array.from({ length: requests - seen.length }, (_, at) => ({ ...place, error: at < errors - failed }));
+        return [...unseen, ...seen];
       })
       .sort((a, b) => a.t - b.t)
       .slice(-MOST);

@@ -12,8 +12,9 @@ import { showDetail } from "./detail.js";
 import { Rows, soughtIn } from "./rows.js";
 
 const LARGE = "tail";
-/** How many rows there are in the panel as it usually is. */
+/** How many rows there are in the panel as it usually is, and at least; more where its neighbour is taller. */
 const FEW = 14;
+const ROW_PX = 28;
 /** How many requests are kept to seek in, and how many more each time that older ones are asked for. */
 const KEPT = 100;
 const STEP = 200;
@@ -39,6 +40,7 @@ export class Tail {
     this._csv = document.getElementById("tail-csv");
     this._views = viewsOf(document.getElementById("dashboard"));
     this._rows = new Rows(times);
+    this._few = FEW;
     this._events = [];
     this._shown = new Map();
     this._waiting = [];
@@ -53,6 +55,7 @@ export class Tail {
     this._other = false;
     this._said = { perSecond: null, sampled: false, stale: "" };
     this._listen();
+    new ResizeObserver(([{ contentRect }]) => this._room(contentRect.height)).observe(this._list.closest(".scroll"));
     address.follow(() => this._follow());
     this._resize();
   }
@@ -155,7 +158,7 @@ export class Tail {
   _draw(fresh) {
     this._arrived = this._waiting.length;
     const sought = this._sought ? this._events.filter((event) => soughtIn(event).includes(this._sought)) : this._events;
-    const shown = sought.slice(0, this._large ? MOST : FEW);
+    const shown = sought.slice(0, this._large ? MOST : this._few);
     const news = new Set(fresh <= TINTED ? this._events.slice(0, fresh) : []);
     const before = this._shown;
     this._shown = new Map(shown.map((event) => [event, before.get(event) ?? this._rows.made(event, news.has(event), this._large)]));
@@ -268,6 +271,15 @@ export class Tail {
       this._draw(0);
     }
     this._resize();
+  }
+
+  /** So many pixels are there for the rows. */
+  _room(height) {
+    if (this._large) return;
+    const few = Math.max(FEW, Math.floor(height / ROW_PX));
+    if (few === this._few) return;
+    this._few = few;
+    this._draw(0);
   }
 
   _resize() {

@@ -30,13 +30,16 @@ def locations(
         and (between is None or between[0] * 1000 <= one.event.ts_ms < between[1] * 1000)
         and matches(one, filters)
     ]
-    times: dict[tuple[float, float, str, str], list[int]] = {}
+    found: dict[tuple[float, float, str, str], list[Event]] = {}
     for event in hits[:limit]:
         place = event.place
         assert place.lat is not None
         assert place.lon is not None
-        times.setdefault((place.lat, place.lon, place.city, place.country), []).append(event.ts_ms)
-    places = [Located(*place, len(found), max(found)) for place, found in times.items()]
+        found.setdefault((place.lat, place.lon, place.city, place.country), []).append(event)
+    places = [
+        Located(*place, len(events), sum(one.error for one in events), max(one.ts_ms for one in events))
+        for place, events in found.items()
+    ]
     places.sort(key=lambda one: (-one.requests, -one.latest_ms, one[:4]))
     return Locations(places, to_the_end=len(hits) < limit and len(log) < most)
 

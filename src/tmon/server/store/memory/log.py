@@ -76,8 +76,7 @@ class Log:
 
     def outcomes(self, ids: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], Outcome]:
         """See Store.outcomes."""
-        found = {one: self._outcomes[one][1] for one in ids if one in self._outcomes}
-        return {one: msgspec.structs.replace(outcome, duplicate=True) for one, outcome in found.items()}
+        return {one: self._outcomes[one][1].again() for one in ids if one in self._outcomes}
 
     def append(self, envelope: Envelope) -> Outcome:
         """Append one envelope; see Store.append."""
@@ -85,7 +84,8 @@ class Log:
         if known := self.outcomes([identity]):
             return known[identity]
         taken = self._beyond(envelope)
-        outcome = outcome_of(envelope, len(envelope.events) - len(taken))
+        highest = None if envelope.stream is None else self._streams.get((envelope.wsid, envelope.stream))
+        outcome = outcome_of(envelope, len(envelope.events) - len(taken), highest)
         self._outcomes[identity] = (envelope.received_ms, outcome)
         day = envelope.received_ms // DAY_MS
         if envelope.size:

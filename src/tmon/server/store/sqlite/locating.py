@@ -16,9 +16,10 @@ IN_BOX = "b.place IN (SELECT id FROM log.places WHERE {inside})"
 OLDEST = "SELECT seq FROM log.events WHERE wsid = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
 
 LATEST = """
-SELECT p.lat, p.lon, p.city, p.country, sum(h.requests) AS requests, max(h.latest) AS latest
-FROM (SELECT place, count(*) AS requests, max(ts) AS latest FROM (
-    SELECT b.place, b.ts FROM log.events b WHERE {where} ORDER BY b.seq DESC LIMIT ?) GROUP BY place) h
+SELECT p.lat, p.lon, p.city, p.country, sum(h.requests) AS requests, sum(h.errors), max(h.latest) AS latest
+FROM (SELECT place, count(*) AS requests, sum(failed) AS errors, max(ts) AS latest FROM (
+    SELECT b.place, b.ts, b.flags & 4 <> 0 AS failed FROM log.events b
+    WHERE {where} ORDER BY b.seq DESC LIMIT ?) GROUP BY place) h
 JOIN log.places p ON p.id = h.place
 GROUP BY p.lat, p.lon, p.city, p.country ORDER BY requests DESC, latest DESC, p.lat, p.lon, p.city, p.country
 """

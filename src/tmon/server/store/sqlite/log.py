@@ -117,12 +117,12 @@ class Log:
             identity = (envelope.wsid, envelope.id)
             stored = known.get(identity)
             if stored is not None:
-                outcomes.append(
-                    stored if stored.duplicate else msgspec.structs.replace(stored, duplicate=True)
-                )
+                outcomes.append(stored if stored.duplicate else stored.again())
                 continue
-            taken = envelope.events if envelope.stream is None else self._beyond(envelope, envelope.stream)
-            outcome = outcome_of(envelope, len(envelope.events) - len(taken))
+            taken, highest = envelope.events, None
+            if envelope.stream is not None:
+                taken, highest = self._beyond(envelope, envelope.stream)
+            outcome = outcome_of(envelope, len(envelope.events) - len(taken), highest)
             appended.append(Appended(envelope, outcome, following, taken))
             following += 1 + len(taken)
             if envelope.payloads:
@@ -150,8 +150,8 @@ class Log:
         (value,) = self._db.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()
         return int(value)
 
-    def _beyond(self, envelope: Envelope, stream: str) -> list[Event]:
-        """The events beyond the stream's highest offset, which moves to the last of them."""
+    def _beyond(self, envelope: Envelope, stream: str) -> tuple[list[Event], int | None]:
+        """The events beyond the stream's highest offset, and that offset, which has moved to the last of them."""
         row = self._db.execute(
             "SELECT highest FROM streams WHERE wsid = ? AND stream = ?", (envelope.wsid, stream)
         ).fetchone()
@@ -166,7 +166,7 @@ class Log:
                 "INSERT INTO streams VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET highest = excluded.highest",
                 (envelope.wsid, stream, highest),
             )
-        return taken
+        return taken, None if highest < 0 else highest
 
     # -- buckets and days -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Makes parcels: sealed envelopes that know how many events they hold. Sealed once, sent as often as needed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from . import envelope
+from .dsn import Dsn
+from .run import plaintext, to_json
+
+# Below this zlib saves nothing worth its time.
+COMPRESS_FROM_BYTES: Final = 512
+
+
+class Parcel(NamedTuple):
+    """A sealed envelope, how many events it holds, and when it was sealed (Unix seconds)."""
+
+    envelope: bytes
+    events: int
+    sealed_at: float
+
+
+class Sealer:
+    """Seals and opens parcels for one web service. May be used from any thread."""
+
+    def __init__(self, dsn: Dsn) -> None:
+        self._cipher = envelope.cipher(dsn.key)
+        self._wsid = dsn.wsid
+
+    def seal(self, head: dict[str, object], events: Sequence[bytes]) -> Parcel:
+        """Seal encoded `events` under the books that `head` holds."""
+        content = plaintext(head, events)
+        codec = envelope.Codec.ZLIB if len(content) >= COMPRESS_FROM_BYTES else envelope.Codec.PLAIN
+        return Parcel(envelope.seal(content, self._cipher, self._wsid, codec=codec), len(events), time.time())
+
+    def open(self, parcel: Parcel) -> tuple[dict[str, Any], list[bytes]]:
+        """Return the head and the encoded events of a parcel. Raises EnvelopeError if another key sealed it."""
+        head: dict[str, Any] = json.loads(envelope.open_(parcel.envelope, self._cipher, self._wsid))
+        return head, [to_json(event) for event in head.pop("events")]
+
+    def halve(self, parcel: Parcel, number: Callable[[], int] | None = None) -> list[Parcel]:
+        """Return two parcels with the events of one that the server found too large.
+
+        They keep the books of the whole, which no server has seen; `number` gives each a number of its own.
+        Raises EnvelopeError like `open`.
+        """
+        head, events = self.open(parcel)
+        closes = head.pop("close", False)
+        middle = len(events) // 2
+        halves = []
+        for part, last in ((events[:middle], False), (events[middle:], True)):
+            books = {**head, "seq": number()} if number is not None else dict(head)
+            if closes and last:
+                books["close"] = True
+            halves.append(self.seal(books, part))
+        return halves
