@@ -32,7 +32,7 @@ from tmon.client_api import (
 )
 
 if TYPE_CHECKING:
-    from tmon.client_api.sender import Sender
+    from tmon.client_api.courier import Courier
 
     from .conftest import Scripted, ScriptedCollector
 
@@ -416,11 +416,11 @@ def test_a_batch_that_no_key_opens_is_parked_and_tried_again_each_hour(
 ) -> None:
     waits: list[float] = []
 
-    def no_time_passes(sender: Sender, seconds: float) -> bool:
+    def no_time_passes(courier: Courier, seconds: float) -> bool:
         waits.append(seconds)
         return True
 
-    monkeypatch.setattr("tmon.client_api.sender.Sender._pause", no_time_passes)
+    monkeypatch.setattr("tmon.client_api.courier.Courier._pause", no_time_passes)
     collector.script.extend([scripted(403), scripted(403)])
     told: list[Trouble] = []
     with Client(collector.dsn, batch_age_s=0, on_error=told.append) as client:

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from . import lifetime
 from .answer import Answer
 from .books import Books, Stats
+from .courier import Courier, Ending
 from .delivery import deliver, until
 from .dsn import Dsn
 from .errors import EnvelopeError, Refused, Undelivered
 from .outbox import Memory, Outbox
 from .parcel import Parcel, Sealer
 from .queue import Limits, Queue
-from .transport import Post, Reply
+from .transport import Post
 from .trouble import Herald, OnError
 from .workers import Workers
 
@@ -67,8 +68,7 @@ class Sender:
         self._connect = connect
         self._on_error = on_error
         self._make_spool = spool
-        self._closing = False
-        self._deadline = 0.0
+        self._ending = Ending()
         self._spool: Spool | None = None
         self._begin()
         lifetime.watch(self)
@@ -82,15 +82,14 @@ class Sender:
         self._books = Books(self._source)
         self._run = self._books.run
         self._herald = Herald(self._on_error)
-        self._transport = self._connect()
+        self._courier = Courier(self._connect(), self._herald, self._changed, self._ending)
         self._spool = None if self._make_spool is None else self._make_spool(self._herald, self._sealer)
         self._outbox: Outbox = Memory() if self._spool is None else self._spool
         sends = ("tmon-sender", self._work)
         spools = ("tmon-spooler", self._fill_spool)
         self._workers = Workers(sends) if self._spool is None else Workers(spools, sends)
         self._flush_to = 0
-        self._away = ""
-        self._farewell_made = self._hurried = False
+        self._farewell_made = False
         self._abandoned = self._all_sealed = self._all_sent = False
         # The spooler has put something into the spool since the other thread looked. A disk may be slow, so nobody
         # looks there while holding the lock that `put` needs.
@@ -102,7 +101,7 @@ class Sender:
         self._here()
         with self._changed:
             was_full = self._queue.fills_a_batch()
-            if self._closing:
+            if self._ending.begun:
                 reason = "closed"
             elif self._queue.put(event):
                 self._books.tracked += 1
@@ -124,7 +123,7 @@ class Sender:
             self._books.drop(reason)
             if not self._queue:
                 self._changed.notify_all()
-        if self._workers.incomplete and not self._closing:
+        if self._workers.incomplete and not self._ending.begun:
             self._workers.start()
         self._herald.tell(reason, f"events are dropped and counted as lost: {message}", 1)
 
@@ -163,7 +162,7 @@ class Sender:
         pause = until(None if timeout is None else time.monotonic() + timeout)
         count = len(events)
         with self._changed:
-            if self._closing:
+            if self._ending.begun:
                 raise ValueError("the client is closed")
             self._books.tracked += count
             self._books.in_flight += count
@@ -171,7 +170,7 @@ class Sender:
         outcome: Answer | str = "failed"
         try:
             sealed = self._sealer.seal(head, events).envelope
-            outcome = deliver(self._transport.post, sealed, pause=pause, on_failure=on_failure)
+            outcome = deliver(self._courier.transport.post, sealed, pause=pause, on_failure=on_failure)
         except Refused as refused:
             outcome = refused.answer
             raise
@@ -186,10 +185,8 @@ class Sender:
         """Take no more events and let the threads finish within `timeout` seconds, without waiting for it."""
         self._here()
         with self._changed:
-            if not self._closing:
-                self._closing = True
-                self._deadline = time.monotonic() + timeout
-                self._changed.notify_all()
+            self._end_within(timeout)
+            self._changed.notify_all()
 
     def forgotten(self, timeout: float) -> None:
         """Begin to close for a client that is gone.
@@ -197,14 +194,17 @@ class Sender:
         The garbage collector calls this in any thread, whatever locks that one holds, so it waits for none. If
         the threads cannot be told just now, they hear of it when they wake, or at the end of the process.
         """
-        if not self._closing:
-            self._deadline = time.monotonic() + timeout
-            self._closing = True
+        self._end_within(timeout)
         if self._changed.acquire(blocking=False):
             try:
                 self._changed.notify_all()
             finally:
                 self._changed.release()
+
+    def _end_within(self, timeout: float) -> None:
+        if not self._ending.begun:
+            self._ending.deadline = time.monotonic() + timeout
+            self._ending.begun = True
 
     def close(self, timeout: float) -> bool:
         """Deliver what is queued, say that the run ends, and stop; whether that worked in time."""
@@ -213,7 +213,7 @@ class Sender:
         if self._workers.here():
             return False
         finish = self._workers.finish if self._books.tracked else self._workers.join
-        ended = finish(self._deadline)
+        ended = finish(self._ending.deadline)
         self._herald.tell_rest(ending=True)
         return ended and not self._abandoned
 
@@ -238,7 +238,7 @@ class Sender:
     def _due(self) -> _Batch | None:
         """Take what is due, now; None if nothing is. The caller holds the lock."""
         due_in_s = self._due_in_s()
-        if self._closing:
+        if self._ending.begun:
             if self._farewell_made or not self._books.begun or (self._abandoned and self._spool is None):
                 return None
         elif due_in_s is None or due_in_s > 0:
@@ -246,7 +246,7 @@ class Sender:
         events = self._queue.take()
         self._books.in_flight += len(events)
         # The farewell to a spool is empty: it has to go in, and events may have no room there.
-        self._farewell_made = self._closing and not self._queue and (self._spool is None or not events)
+        self._farewell_made = self._ending.begun and not self._queue and (self._spool is None or not events)
         return _Batch(self._run.head(len(events), close=self._farewell_made), events)
 
     def _due_in_s(self) -> float | None:
@@ -271,7 +271,7 @@ class Sender:
         while True:
             with self._changed:
                 while (batch := self._due()) is None:
-                    if self._closing:
+                    if self._ending.begun:
                         break
                     self._changed.wait(self._due_in_s())
             if batch is None:
@@ -289,7 +289,11 @@ class Sender:
     def _keep(self, parcel: Parcel, *, must: bool) -> None:
         while not self._outbox.add(parcel, must=must):
             with self._changed:
-                left_s = self._deadline - FAREWELL_S - time.monotonic() if self._closing else LOOK_FOR_ROOM_S
+                left_s = (
+                    self._ending.deadline - FAREWELL_S - time.monotonic()
+                    if self._ending.begun
+                    else LOOK_FOR_ROOM_S
+                )
                 if left_s > 0:
                     self._changed.wait(min(left_s, LOOK_FOR_ROOM_S))
                     continue
@@ -306,7 +310,7 @@ class Sender:
         while (parcel := self._next()) is not None:
             self._decide(parcel)
             self._herald.tell_rest()
-        self._transport.close()
+        self._courier.transport.close()
         with self._changed:
             self._all_sent = True
             last = self._spool is None or self._all_sealed
@@ -322,7 +326,7 @@ class Sender:
                 ended = self._seal_next() if self._spool is None else self._wait_for_spooler(self._spool)
                 if ended:
                     return None
-            elif self._closing and time.monotonic() >= self._deadline:
+            elif self._ending.late:
                 self._abandon("the time to close was over")
             else:
                 return parcel
@@ -332,7 +336,7 @@ class Sender:
         """Wait for what is due and seal it; True when there is no more."""
         with self._changed:
             while (batch := self._due()) is None:
-                if self._closing:
+                if self._ending.begun:
                     return True
                 self._changed.wait(self._due_in_s())
         parcel = self._seal(batch)
@@ -343,8 +347,8 @@ class Sender:
     def _wait_for_spooler(self, spool: Spool) -> bool:
         """Wait until the spool has something; True when all of it is gone. Meanwhile deliver what others left."""
         self._herald.tell_rest()
-        late = self._closing and time.monotonic() >= self._deadline
-        if not late and spool.deliver_adopted(self._post):
+        late = self._ending.late
+        if not late and spool.deliver_adopted(self._courier.post):
             return False
         with self._changed:
             kept, self._kept = self._kept, False
@@ -362,26 +366,16 @@ class Sender:
             self._settle(parcel.events, "expired")
             return
         outcome: Answer | str = "failed"
-        # Nobody needs to hear that an empty envelope, which only carries the books, fell by the wayside.
-        matters = parcel.events > 0
         try:
-            outcome = deliver(
-                self._post,
-                parcel.envelope,
-                pause=self._pause,
-                on_failure=self._note_failure if matters else None,
-                on_parked=self._note_parked,
-            )
+            outcome = self._courier.carry(parcel)
         except Refused as refused:
             outcome = refused.answer
             if outcome.status == 413 and parcel.events > 1 and self._cut(parcel):
                 return
-            if matters:
-                self._herald.tell(
-                    f"refused_{outcome.status}",
-                    f"{parcel.events} events are lost: {refused}",
-                    parcel.events - min(outcome.rejected_count, parcel.events),
-                )
+            # Events that a 400 counts as rejected are told of as such.
+            lost = parcel.events - (outcome.rejected_count if outcome.status == 400 else 0)
+            if lost > 0:
+                self._herald.tell(f"refused_{outcome.status}", f"{lost} events are lost: {refused}", lost)
         except Undelivered as undelivered:
             self._abandon(str(undelivered))
             return
@@ -401,54 +395,12 @@ class Sender:
         with self._changed:
             return self._run.number()
 
-    def _post(self, sealed: bytes) -> Reply:
-        left_s = max(self._deadline - time.monotonic(), 0.1) if self._closing else None
-        return self._transport.post(sealed, timeout_s=left_s)
-
-    def _pause(self, seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        with self._changed:
-            while (now := time.monotonic()) < end:
-                if self._closing and not self._hurried:
-                    # Whatever wait was asked for, closing gets one try at once: the server may be back.
-                    self._hurried = True
-                    break
-                if self._closing and end > self._deadline:
-                    return False
-                self._changed.wait(end - now)
-            return not self._closing or time.monotonic() < self._deadline
-
-    def _note_failure(self, reason: str) -> None:
-        self._note("unreachable", f"events wait, trying again: {reason}")
-
-    def _note_parked(self, reason: str) -> None:
-        self._note("parked", f"events wait, trying again each hour: {reason}")
-
-    def _note(self, trouble: str, message: str) -> None:
-        with self._changed:
-            known, self._away = self._away == trouble, trouble
-        if not known:
-            self._herald.tell(trouble, message)
-
-    def _note_answer(self, answer: Answer, *, queued: bool) -> None:
-        with self._changed:
-            back, self._away = self._away, ""
-        if back:
-            self._herald.tell_back()
-        if answer.rejected_count and queued:
-            first = answer.rejected[0].error if answer.rejected else "no reason was given"
-            self._herald.tell(
-                "rejected",
-                f"the server rejects events, the first because: {first}",
-                answer.rejected_count,
-            )
-
     def _tell_failed(self, error: Exception, events: int) -> None:
         self._herald.tell("failed", f"a batch cannot be sent and is counted as lost: {error!r}", events)
 
     def _settle(self, count: int, outcome: Answer | str, *, queued: bool = True) -> None:
         if not isinstance(outcome, str):
-            self._note_answer(outcome, queued=queued)
+            self._courier.note_answer(outcome, queued=queued)
         with self._changed:
             self._books.settle(count, outcome, queued=queued)
             self._changed.notify_all()

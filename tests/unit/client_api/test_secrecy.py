@@ -167,7 +167,7 @@ def test_a_thread_that_dies_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         raise MemoryError
 
     monkeypatch.setattr(threading, "excepthook", hook)
-    monkeypatch.setattr("tmon.client_api.sender.Sender._pause", fails)
+    monkeypatch.setattr("tmon.client_api.courier.Courier._pause", fails)
     monkeypatch.setattr("tmon.client_api.sender.Sender._tell_failed", fails)
     client = Client(GOOD, batch_age_s=0)
     client.track(n=1)
