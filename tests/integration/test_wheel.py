@@ -117,6 +117,8 @@ def test_the_wheel_carries_what_a_server_needs_and_nothing_of_the_build(wheel: P
     ):
         assert f"tmon/_shipped/static/vendor/{name}" in names
     assert "tmon/_shipped/static/js/dashboard/main.js" in names
+    assert [name for name in names if name.startswith("tmon/_shipped/static/built/js/dashboard/main-")]
+    assert "tmon/_shipped/static/built/manifest.json" in names
     assert "tmon/_shipped/templates/dashboard.html" in names
     assert "tmon/py.typed" in names
     assert "tmon/client_api/LICENSE" in names

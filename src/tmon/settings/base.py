@@ -167,6 +167,8 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [shipped("static")]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = TMON.debug
+# The build puts a hash of the content into these names, so a browser need not ask again.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/built/.+-[0-9A-Z]{8}\.[a-z0-9]+$"
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

@@ -37,7 +37,7 @@ const REFUSED = new Set([401, 403, 404]);
 const WRONG = new Set([400, 414, 431]);
 
 const page = document.getElementById("dashboard");
-const { base, zone, vendor, release } = page.dataset;
+const { base, zone, vendor, worker, release } = page.dataset;
 /** A share link shows no single requests and nothing that is not public; the page has no panels for it. */
 const shared = page.dataset.shared !== undefined;
 const askAtOnce = asking(base);
@@ -93,7 +93,7 @@ class Dashboard {
     this._observe();
     onTheme(() => this._draw());
     new ResizeObserver(() => this._draw()).observe(document.getElementById("tiles"));
-    this._stream = new LiveStream(`${base}/data/live`, release, {
+    this._stream = new LiveStream(`${base}/data/live`, worker, release, {
       tick: (tick) => this._tick(tick),
       request: (event) => this._request(event),
       state: (state) => this._fresh(state),

@@ -11,18 +11,18 @@ const MUTE_MS = 4000;
 
 /**
  * Watches the stream at `url`: `tick(data)` and `request(data)` for what comes, `state(now)` twice a second as Feed says
- * it, and `again()` when it is back, also after nobody has seen the page. Is left while nobody sees the page. `release`
- * is the server's: pages of another one have another worker.
+ * it, and `again()` when it is back, also after nobody has seen the page. Is left while nobody sees the page. `worker`
+ * is the address of worker.js, and `release` the server's: pages of another one have another worker.
  */
 export class LiveStream {
-  constructor(url, release, { tick, request, state, again }) {
+  constructor(url, worker, release, { tick, request, state, again }) {
     this._url = url;
     this._hear = { tick, request };
     this._state = state;
     this._again = again;
     this._lost = false;
     this._own = null;
-    this._port = this._worker(release);
+    this._port = this._worker(worker, release);
     if (!this._port) this._alone();
     document.addEventListener("visibilitychange", () => this._seen());
     addEventListener("pagehide", () => this._leave());
@@ -37,10 +37,10 @@ export class LiveStream {
     else this._port.postMessage({ seen: this._url, reconnect: true });
   }
 
-  _worker(release) {
+  _worker(url, release) {
     if (!globalThis.SharedWorker) return null;
     try {
-      const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: `tmon ${release}` });
+      const worker = new SharedWorker(url, { type: "module", name: `tmon ${release}` });
       worker.addEventListener("error", () => this._alone());
       worker.port.addEventListener("message", ({ data }) => this._told(data));
       worker.port.start();

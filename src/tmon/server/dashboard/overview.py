@@ -7,11 +7,13 @@ The page holds no figures: its scripts (static/js) ask the JSON API for them, as
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from tmon.server.query import Questions, StoreError
@@ -80,7 +82,7 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
         context["latency"] = any(view.name == "latency" for view in views)
         context["keys"] = _keys(services.questions)
-        response = render(request, "dashboard.html", context)
+        response = _page(request, context)
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["TMon-Release"] = release()  # the wall asks for it: it stays open for weeks
     response.set_cookie(
@@ -93,6 +95,12 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         samesite="Lax",
     )
     return response
+
+
+@gzip_page
+def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """The page with the figures, compressed: it holds no secret but the form's token, which Django masks."""
+    return render(request, "dashboard.html", context)
 
 
 def _keys(questions: Questions) -> str:
