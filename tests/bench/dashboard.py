@@ -8,7 +8,8 @@ the page is never further behind than the largest of these, on which the verdict
 
 Memory is measured on a server whose caches are full. It is given batches, 20,000 events a second, until what it has
 beside mapped files has changed by less than one percent in twenty seconds, for a minute at most. Then page and streams
-are opened, and from a few seconds after that its largest memory counts until the end. What grows there is no cache.
+are opened and single events come, which fill other caches; once it is steady again, after two minutes at most, its
+largest memory counts until the end. What grows there is no cache.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import socket
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
@@ -30,7 +31,9 @@ from urllib.parse import quote
 import msgspec
 from tests.chromium import ARGUMENTS
 
-from . import load, sealed
+from tmon import load
+
+from . import sealed
 from .corpus import Corpus
 from .serving import HOST, Asker, Memory, Server, WebService, command, cpu_seconds
 from .table import Table, median, progress
@@ -43,21 +46,20 @@ RATE: Final = 1_000
 CONNECTIONS: Final = 16
 STREAMS: Final = 50
 UNREAD: Final = 10
-CALM_S: Final = 4.0
-"""After which the page has drawn itself."""
 SENDERS: Final = 4
 WARM_RATE: Final = 20_000
 """Connections on which the server gets batches while it warms up, and events a second: as many as its views can follow,
 so that it has no more at once than later."""
 WARM_MOST_S: Final = 60.0
+CALM_MOST_S: Final = 120.0
 STEADY_S: Final = 20.0
 STEADY: Final = 0.01
 """Warm is a server whose memory has changed by less than this share in so many seconds."""
 EACH_S: Final = 0.23
 """Between two comparisons, without the time of the API's answer."""
 CAUGHT_UP_S: Final = 20.0
-LONGER_S: Final = 8.0
-"""For which events arrive beyond the time that is measured: the page is opened meanwhile, and catches up."""
+LONGER_S: Final = 12.0
+"""For which events arrive beyond the times that are measured: the page is opened meanwhile, and catches up."""
 TARGET_CPU: Final = 0.25
 TARGET_LAG_S: Final = 1.0
 TARGET_GROWTH: Final = 0.03
@@ -90,6 +92,8 @@ class _Seen(NamedTuple):
     """How far the page was behind the API, each time they were compared."""
     memory: list[Memory]
     """The server's, from when everything was open."""
+    calm: bool
+    """Whether it was steady by then."""
 
 
 def measure(
@@ -110,7 +114,9 @@ def measure(
     batches = data / "warming.requests"
     sealed.batches(batches, service, corpus.requests(warming, now - 3_600, now - 60))
     singles = data / "dashboard.requests"
-    sealed.singles(singles, service, corpus.requests(int(RATE * (seconds + 60)), now - 60, now), form=False)
+    calm_s = min(CALM_MOST_S, seconds)
+    arriving_s = calm_s + seconds + LONGER_S
+    sealed.singles(singles, service, corpus.requests(int(RATE * arriving_s), now - 60, now), form=False)
     with Server(data) as server:
         empty = _own_bytes(server)
         warm = _warmed(server, batches)
@@ -120,13 +126,13 @@ def measure(
                 server.port,
                 singles,
                 connections=CONNECTIONS,
-                seconds=seconds + CALM_S + LONGER_S,
+                seconds=arriving_s,
                 rate=RATE,
             )
-            seen = _watched(chromium, server, service, seconds)
+            seen = _watched(chromium, server, service, seconds, calm_s)
             report = generator.report()
-    if report.refused:
-        raise RuntimeError(f"events were refused: {report.refused}")
+    if report.problems:
+        raise RuntimeError(f"events were not taken: {report.problems}")
     _fill(
         table, seen, report, f"{empty / 1e6:.0f} MB before the first event, {warm} before anything was open"
     )
@@ -137,21 +143,27 @@ def _warmed(server: Server, batches: Path) -> str:
     generator = load.start(
         server.port, batches, connections=SENDERS, seconds=WARM_MOST_S, rate=WARM_RATE / sealed.BATCH
     )
-    began = time.monotonic()
-    seen: list[tuple[float, int]] = []
-    steady = False
-    while generator.running and not steady:
-        time.sleep(1)
-        now, own = time.monotonic(), _own_bytes(server)
-        seen.append((now, own))
-        lately = [one for at, one in seen if at >= now - STEADY_S]
-        steady = now - began >= STEADY_S and max(lately) - min(lately) < STEADY * own
+    steady = _steady(server, WARM_MOST_S, lambda: generator.running)
     if steady:
         generator.stop()
     else:
         generator.report()
     server.wait_for_views()
     return f"{_own_bytes(server) / 1e6:.0f} MB {'warm' if steady else 'not yet quite warm'}"
+
+
+def _steady(server: Server, most_s: float, going_on: Callable[[], bool] = lambda: True) -> bool:
+    """Wait until the server's memory stays as it is; returns whether it did before `most_s` or the load ended."""
+    began = time.monotonic()
+    seen: list[tuple[float, int]] = []
+    while going_on() and time.monotonic() - began < most_s:
+        time.sleep(1)
+        now, own = time.monotonic(), _own_bytes(server)
+        seen.append((now, own))
+        lately = [one for at, one in seen if at >= now - STEADY_S]
+        if now - began >= STEADY_S and max(lately) - min(lately) < STEADY * own:
+            return True
+    return False
 
 
 def _fill(table: Table, seen: _Seen, report: load.Report, before: str) -> None:
@@ -184,7 +196,7 @@ def _fill(table: Table, seen: _Seen, report: load.Report, before: str) -> None:
         growth,
         TARGET_GROWTH,
         f"{growth:.1%}, {own[0] / 1e6:.0f} to {max(own) / 1e6:.0f} MB",
-        f"target {TARGET_GROWTH:.0%} or less; {before}",
+        f"target {TARGET_GROWTH:.0%} or less; {before}, then {'steady' if seen.calm else 'not yet quite steady'}",
     )
     table.add(
         "all of the server's memory, with mapped files", f"{max(one.rss for one in seen.memory) / 1e6:.0f} MB"
@@ -199,14 +211,14 @@ def log_in(page: Page, server: Server, path: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def _watched(chromium: str, server: Server, service: WebService, seconds: float) -> _Seen:
+def _watched(chromium: str, server: Server, service: WebService, seconds: float, calm_s: float) -> _Seen:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, contextlib.closing(Asker(server, service)) as asker:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         figure = _opened(page, server, service)
-        page.wait_for_timeout(1_000 * CALM_S)
+        calm = _steady(server, calm_s)
         figure.evaluate(NOTE_FIGURES)
         began, cpu, memory = time.monotonic(), chromium_cpu_s(), [server.memory() or Memory(1, 0)]
         server_s = server.cpu_s()
@@ -221,7 +233,7 @@ def _watched(chromium: str, server: Server, service: WebService, seconds: float)
         server_s = server.cpu_s() - server_s
         shown = _shown(page, told[-1].requests)
         browser.close()
-    return _Seen(took, page_s / took, all_s / took, server_s / took, behind_s(told, shown), memory)
+    return _Seen(took, page_s / took, all_s / took, server_s / took, behind_s(told, shown), memory, calm)
 
 
 def _opened(page: Page, server: Server, service: WebService) -> Locator:

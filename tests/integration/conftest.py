@@ -147,7 +147,7 @@ class ScriptedCollector:
         new = [event for event in events if event.get("offset", before + 1) > before]
         highest = self._highest[stream] = max([before, *(event.get("offset", -1) for event in new)])
         positions = {"repeated": len(events) - len(new)}
-        return new, positions if highest < 0 else {**positions, "highest_offset": highest}
+        return new, positions if events or highest < 0 else {**positions, "highest_offset": highest}
 
     def read(self, target: str) -> Scripted:
         """Answer a question: the latest events, or of the view `url` the keys that contain `search`."""

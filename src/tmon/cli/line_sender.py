@@ -57,6 +57,7 @@ class LineSender:
         self._position = 0
         self._settled = 0
         self._known = -1
+        self._asked = False
         self._batch: list[_Numbered] = []
         self._bytes = 0
         self._due_at = 0.0
@@ -192,6 +193,7 @@ class LineSender:
         """Send a batch, in halves where it is too large for something on the way."""
         events = [one.event for one in batch]
         try:
+            self._ask()
             answer = self._client.send_batch(
                 events, self._source.stream, self._timeout_s, on_failure=self._waits
             )
@@ -214,13 +216,16 @@ class LineSender:
             self._count_rejected(answer, batch, answer.rejected_count, "")
             self.accepted += answer.accepted
             self.before += answer.repeated
-        self._learn(answer.highest_offset)
 
-    def _learn(self, highest_offset: int | None) -> None:
-        """Note how far the server has this stream. Raises Failure if that is further than the file goes."""
-        if highest_offset is None:
+    def _ask(self) -> None:
+        """Ask once how far the server has this stream. Raises Failure if that is further than the file goes."""
+        if self._source.stream is None or self._asked:
             return
-        self._known = max(self._known, highest_offset)
+        answer = self._client.send_batch([], self._source.stream, self._timeout_s, on_failure=self._waits)
+        self._asked = True
+        if answer.highest_offset is None:
+            return
+        self._known = answer.highest_offset
         if self._source.is_file and self._known >= os.fstat(self._source.descriptor).st_size:
             raise Failure(
                 f"{self._source.name} is shorter than what was sent of it before, so it is another file that begins "

@@ -49,11 +49,15 @@ class Response(NamedTuple):
 
 
 def of_outcome(outcome: Outcome, *, stream: bool, debug: bool) -> Answer:
-    """What became of an envelope (CONTRACT section 3); `stream` if its events have positions."""
+    """What became of an envelope (CONTRACT section 3); `stream` if its events have positions.
+
+    Who sends an envelope of a stream without events asks how far the stream is stored: `highest_offset`.
+    """
     content: dict[str, Any] = {"status_code": outcome.status, "accepted": outcome.accepted}
     if stream:
         content["repeated"] = outcome.repeated
-        if outcome.highest_offset is not None:
+        asked = not (outcome.accepted or outcome.repeated or outcome.rejected_count)
+        if asked and outcome.highest_offset is not None:
             content["highest_offset"] = outcome.highest_offset
     content["rejected_count"] = outcome.rejected_count
     content["rejected"] = [{"index": index, "error": error} for index, error in outcome.rejected]
