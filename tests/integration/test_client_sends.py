@@ -724,7 +724,8 @@ def test_a_closed_client_sends_no_batch(client: Client) -> None:
 def test_the_secret_is_in_no_header_log_line_representation_or_error(
     collector: ScriptedCollector, scripted: type[Scripted], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
     collector.script.extend([scripted(503), scripted(reset=True), scripted(404), scripted(403)])
     client = Client(collector.dsn, batch_age_s=0)
     client.track(url="/")

@@ -71,7 +71,7 @@ def test_the_map_shows_where_requests_came_from_on_both_sides_of_the_antimeridia
             "city": "Suva",
             "country": "FJ",
             "requests": 3,
-            "errors": 0,
+            "errors": 1,
             "latest": utc(YESTERDAY + 3601),
         },
         {

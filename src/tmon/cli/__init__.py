@@ -59,20 +59,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def finished(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     """Run a command to its end and return its exit status; what goes wrong is one line on stderr."""
+    status = DONE
     try:
         status = run(arguments)
         if sys.stdout is not None:  # it was closed before we began
             sys.stdout.flush()
-        return status
     except KeyboardInterrupt:
-        return INTERRUPTED
+        status = INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        pass
     except Exception as error:  # noqa: BLE001 (whatever it is, people get one line)
         message, status = _explain(error)
         print(f"tmon: {message}", file=sys.stderr)
-        return status
+    _drop_unwritten()
+    return status
+
+
+def _drop_unwritten() -> None:
+    """Have Python not try once more, at its end, to write what could not be written: its exit status would be 120."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(error: Exception) -> tuple[str, int]:

@@ -122,7 +122,8 @@ def test_no_object_shows_it_and_no_client_can_be_copied() -> None:
 
 
 def test_no_log_line_of_any_library_shows_it(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
     client = Client(GOOD, batch_age_s=0)
     client.track(n=1, bad=object())
     client.track(n=2)
