@@ -23,10 +23,10 @@ from typing import Any
 
 import structlog
 
-from . import batches, corpus, dashboard, deletion, questions, serving, singles, soak, year
+from . import batches, corpus, dashboard, deletion, first_load, questions, serving, singles, soak, year
 from .table import Table, progress
 
-PARTS = ("singles", "several", "batches", "dashboard", "questions", "deletion")
+PARTS = ("singles", "several", "batches", "dashboard", "questions", "first-load", "deletion")
 ASKED_FOR = ("soak",)
 """Parts that run only where they are named."""
 
@@ -46,10 +46,11 @@ class Extent:
     calm_s: float
     watched_s: float
     warming: int
+    loads: int
 
 
-FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12, 250, 1_200_000)
-QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1, 3, 20_000)
+FULL = Extent(corpus.VISITORS, 3, 4, 1_200_000, 20, 15, (1_000_000, 5_000_000), 5, 12, 250, 1_200_000, 9)
+QUICK = Extent(10_000, 1, 0.5, 20_000, 1, 1, (5_000, 10_000), 1, 1, 3, 20_000, 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "soak" in parts:
             minutes = 0.1 if arguments.quick else arguments.minutes
             soak.measure(table, fresh("soak"), service, site, seconds=60 * minutes)
-        if "questions" in parts or "deletion" in parts:
+        if {"questions", "first-load", "deletion"} & set(parts):
             _years(table, fresh, service, site, extent, parts)
         table.print()
     return 0
@@ -135,11 +136,14 @@ def _years(
         if "questions" in parts:
             title = f"7. {size:,} events over {year.DAYS} days"
             questions.measure(table, title, data, service, askings=extent.askings, with_filter=first)
+        if "first-load" in parts and last:
+            title = f"8. The dashboard's first load in Chromium, {size:,} events stored, 1440 by 900"
+            first_load.measure(table, title, data, service, loads=extent.loads)
         if "deletion" in parts and last:
             deletion.measure(table, data, service, site, stored=size, deleted=size // 5, calm_s=extent.calm_s)
         shutil.rmtree(data)
     table.section(
-        "9. Filling those stores: events through the pipeline into the store, views on a second thread"
+        "10. Filling those stores: events through the pipeline into the store, views on a second thread"
     )
     for one in filled:
         each = (1e6 * seconds / one.events for seconds in (one.pipeline_s, one.append_s, one.views_s))

@@ -30,7 +30,7 @@ def measure(
     table: Table, data: Path, service: WebService, corpus: Corpus, *, stored: int, deleted: int, calm_s: float
 ) -> None:
     """Shorten the retention so that about `deleted` of the `stored` events of a year are due, and fill the section."""
-    table.section(f"8. Deleting expired events while {RATE} single events/s arrive")
+    table.section(f"9. Deleting expired events while {RATE} single events/s arrive")
     file = data / "deletion.requests"
     now = time.time()
     sealed.singles(file, service, corpus.requests(int(RATE * AT_MOST_S), now - 60, now), form=False)
