@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the dashboard takes to be complete in a browser that has never seen it.
 
-Complete is a page when every panel shows its keys and nothing it asked for (scripts, fonts, the map, questions) is under
-way any more, nor anything new for 0.4 s: from then on it asks once a second for what is new. Time runs from the start of
-the navigation, as the browser tells it. Each load is in a context of its own, whose cache is empty; the server has been
-asked the same before.
+Complete is a page when every panel shows its keys and nothing it asked for (scripts, fonts, the map, questions) is
+under way any more, nor anything new for 0.4 s: from then on it asks once a second for what is new. Time runs from the
+start of the navigation, as the browser tells it. Each load is in a context of its own, whose cache is empty; the server
+has been asked the same before.
 """
 
 from __future__ import annotations
