@@ -9,16 +9,15 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tmon.client_api import envelope
 from tmon.conformance import CHECKS
 
-TMON = [sys.executable, "-m", "tmon.cli"]
+from .kit_runs import TMON, KitRuns
+
 OWN = """
     import json, sys, tmon
     client = tmon.Client(source="kit")
@@ -48,72 +47,38 @@ BAD = """
             except OSError:
                 pass
 """
-CLIENTS: dict[str, Callable[[Path], list[str]]] = {
-    "client": lambda folder: [sys.executable, "-c", textwrap.dedent(OWN)],
-    "send": lambda folder: [*TMON, "send"],
-    "bad": lambda folder: [sys.executable, "-c", textwrap.dedent(BAD)],
-}
-Judged = Callable[[str], tuple[int, dict[str, dict[str, Any]], str]]
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
-    """The exit status, the findings by check and what was said about a client."""
-    folder = tmp_path_factory.mktemp("conformance")
-    running = {
-        name: subprocess.Popen(
-            [
-                *TMON,
-                "conformance",
-                "--json",
-                "--patience",
-                "4" if name == "bad" else "30",
-                "--",
-                *command(folder),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name, command in CLIENTS.items()
-    }
-    done: dict[str, tuple[int, dict[str, dict[str, Any]], str]] = {}
-
-    def of(name: str) -> tuple[int, dict[str, dict[str, Any]], str]:
-        if name not in done:
-            out, err = running[name].communicate(timeout=200)
-            assert out, err
-            done[name] = (running[name].returncode, {one["check"]: one for one in json.loads(out)}, err)
-        return done[name]
-
-    yield of
-    for process in running.values():
-        process.kill()
-        process.communicate()
+def runs() -> Iterator[KitRuns]:
+    with KitRuns() as started:
+        started.start("client", [sys.executable, "-c", textwrap.dedent(OWN)])
+        started.start("send", [*TMON, "send"])
+        started.start("bad", [sys.executable, "-c", textwrap.dedent(BAD)], patience_s=4)
+        yield started
 
 
 @pytest.mark.parametrize("name", ["client", "send"])
-def test_our_own_client_conforms(judged: Judged, name: str) -> None:
-    status, findings, said = judged(name)
-    assert {check: one["seen"] for check, one in findings.items() if one["verdict"] == "fail"} == {}
-    assert status == 0, said
-    assert list(findings) == list(CHECKS)
-    not_seen = {check for check, one in findings.items() if one["verdict"] == "not seen"}
-    assert not_seen == {"base64", "http-gzip", "gzip-answer", "stream"}
+def test_our_own_client_conforms(runs: KitRuns, name: str) -> None:
+    judged = runs.judged(name)
+    assert judged.with_verdict("fail") == {}
+    assert judged.status == 0, judged.said
+    assert list(judged.findings) == list(CHECKS)
+    assert set(judged.with_verdict("not seen")) == {"base64", "http-gzip", "gzip-answer", "stream"}
 
 
-def test_a_bad_client_is_told_each_of_its_mistakes_and_what_to_do(judged: Judged) -> None:
-    status, findings, said = judged("bad")
-    assert status == 1
-    failed = {check: one["seen"] for check, one in findings.items() if one["verdict"] == "fail"}
+def test_a_bad_client_is_told_each_of_its_mistakes_and_what_to_do(runs: KitRuns) -> None:
+    judged = runs.judged("bad")
+    assert judged.status == 1
+    failed = judged.with_verdict("fail")
     assert "lacks the prefix of the DSN, /kit" in failed["endpoint"]
     assert failed["secret"] == "it is in the header X-Secret, what it prints"
     assert failed["nonces"].startswith("000000000000000000000000 in ")
     assert "at most" in failed["batching"]
     assert failed["retry-after"].startswith("again after 0.0")
     assert "the bytes came 3 times" in failed["final-400"]
-    assert all(findings[check]["advice"] for check in failed)
-    assert "failed: endpoint, secret, nonces" in said
+    assert all(judged.findings[check]["advice"] for check in failed)
+    assert "failed: endpoint, secret, nonces" in judged.said
 
 
 def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None:

@@ -98,7 +98,7 @@ class Subject:
         self._number = feeder.number
         with self._endpoint.referee() as referee:
             referee.ended()
-            if in_order and status == 0 and not refusing:
+            if in_order and not refusing:
                 referee.record.ended_in_order.add(start)
         self._say(f"start {start}: {feeder.said}, exit status {status}")
 
