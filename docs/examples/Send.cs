@@ -120,20 +120,21 @@ static class Send
     {
         string text = line.Trim();
         JsonElement parsed = Parsed(text);
-        if (parsed.ValueKind != JsonValueKind.Object || !IsText(parsed)) return null;
+        if (parsed.ValueKind != JsonValueKind.Object || !IsSound(parsed)) return null;
         bool asItIs = parsed.TryGetProperty("ts", out _) || !parsed.EnumerateObject().Any();
         return asItIs ? text : "{\"ts\":" + JsonSerializer.Serialize(Now()) + "," + text.Substring(1);
     }
 
-    // Whether no text in it has half of a surrogate pair.
-    static bool IsText(JsonElement parsed)
+    // Whether it has neither half of a surrogate pair nor a number such as 1e999.
+    static bool IsSound(JsonElement parsed)
     {
         try
         {
-            return parsed.EnumerateObject().All(
-                one => one.Name != null && (one.Value.ValueKind != JsonValueKind.String || one.Value.GetString() != null));
+            return parsed.EnumerateObject().All(one => one.Name != null
+                && (one.Value.ValueKind != JsonValueKind.String || one.Value.GetString() != null)
+                && (one.Value.ValueKind != JsonValueKind.Number || !double.IsInfinity(one.Value.GetDouble())));
         }
-        catch (InvalidOperationException)
+        catch (Exception error) when (error is InvalidOperationException || error is FormatException)
         {
             return false;
         }

@@ -37,11 +37,11 @@ public class Send {
     // tmon+http://<secret>@<host>:<port><prefix>/<wsid>: the secret is cut out before anything else sees the address.
     static final Pattern DSN =
         Pattern.compile("(?i)tmon\\+(https?)://([0-9a-f]{64})@([^\\s@?#]+)/([1-9][0-9]{0,18})/?");
-    // What a JSON string escapes, halves of surrogate pairs only in pairs; a value that is no string; what follows it.
+    // What a JSON string escapes, halves of surrogate pairs only in pairs; a value that is no string, nor 1e999.
     static final Pattern ESCAPE = Pattern.compile("\\\\(?:[\"\\\\/bfnrt]|u(?:[0-9a-cefA-CEF][0-9a-fA-F]{3}"
         + "|[dD][0-7][0-9a-fA-F]{2}|[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}))");
     static final Pattern VALUE =
-        Pattern.compile("-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][-+]?\\d+)?|true|false|null");
+        Pattern.compile("-?(?:0|[1-9]\\d{0,18})(?:\\.\\d+)?(?:[eE][-+]?\\d{1,2})?|true|false|null");
     static final Pattern COLON = Pattern.compile("\\s*:\\s*"), NEXT = Pattern.compile("\\s*([,}])\\s*");
     static final SecureRandom RANDOM = new SecureRandom();
     static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1)

@@ -138,6 +138,13 @@ func asEvent(line []byte) json.RawMessage {
 	if decoder.Decode(&event) != nil || event == nil || decoder.More() {
 		return nil
 	}
+	for _, value := range event {
+		if number, is := value.(json.Number); is {
+			if _, err := number.Float64(); err != nil {
+				return nil // 1e999
+			}
+		}
+	}
 	if _, known := event["ts"]; !known {
 		event["ts"] = float64(time.Now().UnixMilli()) / 1000
 	}

@@ -90,13 +90,14 @@ async function deliver(events, more = {}) {
 }
 
 // The text of an event, with a time; null if the server would refuse the whole envelope for this line: for what is no
-// JSON object, and for halves of surrogate pairs. The text goes on as it is, since not every number fits JavaScript's.
+// JSON object, halves of surrogate pairs, and 1e999. The text goes on as it is: JavaScript's numbers are not exact.
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 function asEvent(line) {
   const text = line.trim();
   try {
     const event = JSON.parse(text);
     if (!text.startsWith("{") || LONE_SURROGATE.test(JSON.stringify(event))) return null;
+    if (Object.values(event).some((value) => typeof value === "number" && !Number.isFinite(value))) return null;
     if ("ts" in event || Object.keys(event).length === 0) return text;
     return `{"ts":${Date.now() / 1000},${text.slice(1)}`;
   } catch {

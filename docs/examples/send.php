@@ -110,13 +110,16 @@ function stop(string $message): never
     exit(1);
 }
 
-/** The text of an event, with a time; null for what is no JSON object, for which the whole envelope would be refused. */
+/** The text of an event, with a time; null for what the whole envelope would be refused for: no JSON object, or 1e999. */
 function as_event(string $line): ?string
 {
     $text = trim($line);
     $event = json_decode($text);
-    if (!is_object($event) || property_exists($event, 'ts') || !(array) $event) {
-        return is_object($event) ? $text : null;
+    if (!is_object($event) || json_encode($event) === false) {
+        return null;
+    }
+    if (property_exists($event, 'ts') || !(array) $event) {
+        return $text;
     }
     return '{"ts":' . json_encode(microtime(true)) . ',' . substr($text, 1);
 }

@@ -32,7 +32,7 @@ FILES = {
 }
 NEED_NOT = {"base64", "zlib", "http-gzip", "gzip-answer", "stream"}
 """What a client may do without, and some of them do."""
-GOOD, REJECTED, INVALID = 2_345, 3, 2
+GOOD, REJECTED, INVALID = 2_345, 3, 4
 
 
 class Ready(NamedTuple):
@@ -149,7 +149,9 @@ def lines(now: float) -> Iterator[str]:
     yield '{"ip": null, "useragent": null, "ts": "yesterday", "url": "/"}'
     yield '{"url": "/", "ip": null, "useragent": null'
     yield ""
-    yield '{"url": "/\\ud800 is half", "ip": null, "useragent": NaN}'
+    yield '{"url": "/", "ip": null, "useragent": null, "x": NaN}'
+    yield '{"url": "/", "ip": null, "useragent": null, "x": 1e999}'
+    yield '[{"url": "/", "ip": null, "useragent": null}]'
 
 
 @pytest.mark.parametrize("language", FILES)
