@@ -186,6 +186,7 @@ def test_an_example_conforms(ready: dict[str, Ready], runs: KitRuns, language: s
     judged = runs.judged(language)
     assert judged.with_verdict("fail") == {}
     assert set(judged.with_verdict("not seen")) <= NEED_NOT
+    assert "prompt" in judged.with_verdict("pass")
     assert judged.status == 0, judged.said
 
 

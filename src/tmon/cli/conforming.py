@@ -79,15 +79,22 @@ def judge_client(arguments: argparse.Namespace) -> int:
     door = Door(KEY, WSID, PREFIX)
     referee = Referee(door, fed=bool(command), patience_s=arguments.patience)
     terminal = Terminal()
-    with Endpoint(referee, door, arguments.port) as endpoint:
-        if command:
-            _run(command, endpoint, arguments.patience, terminal)
-        else:
-            _wait(endpoint, terminal)
+    with contextlib.ExitStack() as stack:
+        try:
+            endpoint = stack.enter_context(Endpoint(referee, door, arguments.port))
+        except OSError as error:
+            raise Failure(f"port {arguments.port} can't be listened on: {error.strerror}") from None
+        with contextlib.suppress(KeyboardInterrupt):
+            if command:
+                _run(command, endpoint, arguments.patience, terminal)
+            else:
+                _wait(endpoint, terminal)
         with endpoint.referee():
             findings = judge(endpoint.record)
     if arguments.json:
         print(json.dumps(_as_json(findings)))
+    elif not endpoint.record.requests:
+        raise Failure("nothing was sent to the endpoint: does the client use the DSN in TMON_DSN?")
     else:
         _show(findings)
     if not conforms(findings):
@@ -116,20 +123,16 @@ def _wait(endpoint: Any, terminal: Terminal) -> None:
         f"    tmon conformance --events | TMON_DSN='{endpoint.dsn}' COMMAND\n"
         "Ctrl-C ends it, and shows what was found."
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        said = ""
-        while True:
-            time.sleep(0.1)
-            with endpoint.referee() as referee:
-                referee.tick(time.monotonic())
-                if referee.main_done:
-                    referee.refuse()
-                if referee.quiet:
-                    return
-                now = _progress(referee)
-            if now != said:
-                terminal.progress(now, at_once=True)
-                said = now
+    quiet = False
+    while not quiet:
+        time.sleep(0.1)
+        with endpoint.referee() as referee:
+            referee.tick(time.monotonic())
+            if referee.main_done:
+                referee.refuse()
+            quiet = referee.quiet
+            terminal.progress(_progress(referee))
+    terminal.clear()
 
 
 def _progress(referee: Referee) -> str:

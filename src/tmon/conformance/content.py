@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 from . import offered
@@ -34,6 +35,7 @@ def judge_content(record: Record) -> Iterator[Finding]:
     yield _events(record)
     yield from _unchanged(record)
     yield _times(record)
+    yield _prompt(record)
     yield _batching(record)
     yield _limits(record)
     yield _large(record)
@@ -238,6 +240,19 @@ def _times(record: Record) -> Finding:
 
 
 # -- batches ----------------------------------------------------------------------------------------------------------
+
+
+def _prompt(record: Record) -> Finding:
+    took = record.first_alone_s
+    if took is None:
+        return not_seen("prompt", "no event was offered alone", FEED_IT)
+    if took == inf:
+        return not_seen(
+            "prompt",
+            "an event that was offered alone was not sent until others came",
+            "seal a batch, too, when its first event is a second old, unless all that you send are files",
+        )
+    return passed("prompt", f"after {took:.1f} s")
 
 
 def _batching(record: Record) -> Finding:

@@ -27,8 +27,6 @@ def why_not_base64(data: bytes) -> tuple[str, str]:
         return "the URL-safe alphabet (- and _)", advice
     if re.search(rb"[\r\n]", data):
         return "line breaks within the Base64", advice
-    if re.fullmatch(rb"[0-9a-fA-F]+", data) and len(data) % 2 == 0 and len(data) >= 2 * (2 + NONCE + TAG):
-        return "hex digits", advice
     if re.fullmatch(rb"[A-Za-z0-9+/]*", data) and len(data) % 4:
         return "no padding", advice
     foreign = re.search(rb"[^A-Za-z0-9+/=]", data)
@@ -60,6 +58,8 @@ def why_not_open(envelope: bytes, key: bytes, wsid: int, error: str) -> tuple[st
             "Base64 in a raw body",
             "the raw endpoint takes the bytes of the envelope; Base64 is for the form",
         )
+    if any(re.match(rb"010[01][0-9a-fA-F]{56}", digits) for digits in (envelope, base64.b64encode(envelope))):
+        return "hex digits", "the raw endpoint takes the bytes of the envelope, the form takes Base64"
     if len(envelope) < shortest:
         return error, "an envelope is header (2), nonce (12), ciphertext and tag (16)"
     return error, "an envelope begins with the bytes 01 00 (plain) or 01 01 (zlib)"

@@ -46,6 +46,7 @@ CHECKS: Final = {
     "unicode": Check("text arrives as it was given"),
     "values": Check("numbers, booleans and null arrive as they were given"),
     "times": Check("ts and sent_at are times that a server takes, and ts is not changed"),
+    "prompt": Check("an event that is offered alone does not wait for others", required=False),
     "batching": Check("where many events wait, an envelope holds several"),
     "limits": Check("no envelope is larger than a server takes"),
     "large": Check("megabytes of events arrive"),

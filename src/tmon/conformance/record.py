@@ -61,6 +61,10 @@ class Record:
     identities: set[Identity] = field(default_factory=set)
     offered: dict[int, set[int]] = field(default_factory=dict)
     """The events that the client was offered by the kit itself before the last step, by the number of its start."""
+    first_alone_s: float | None = None
+    """How long it took until an event arrived that was offered alone; infinite where others had to follow."""
+    patience_s: float = 0.0
+    """How long each step waits for what comes next."""
     starts: int = 0
     ended_in_order: set[int] = field(default_factory=set)
     """The starts of the client that got to the end of their input, by number, and had time to say so."""

@@ -19,6 +19,8 @@ from .secrecy import leaks_in
 
 QUIET_S: Final = 3.0
 """How long a client is watched after a 403."""
+UNDER_WAY_S: Final = 0.25
+"""What comes so soon after the first 403 was sent before it, by a client with several connections."""
 UNFIT: Final = 20
 """After so many envelopes with too few events for a step the client is taken for one that sends no others."""
 GOOD: Final = Reply(stores=True)
@@ -28,7 +30,7 @@ class Referee:
     """One session. `fed` says that the kit itself offers events to the client, and can offer large ones."""
 
     def __init__(self, door: Door, *, fed: bool, patience_s: float, steps: tuple[Step, ...] = MAIN) -> None:
-        self.record = Record()
+        self.record = Record(patience_s=patience_s)
         self.wants_large = False
         """Whether the large events are to be offered now."""
         self._door = door
@@ -110,7 +112,7 @@ class Referee:
         if self._refusing:
             if record.refused_from is None:
                 record.refused_from = request.at
-            else:
+            elif request.at - record.refused_from > UNDER_WAY_S:
                 record.requests_after_refusal += 1
         delivery = record.deliveries.get(received.id)
         if delivery is None:

@@ -31,7 +31,7 @@ def judge_retries(record: Record) -> Iterator[Finding]:
             if step.kind is not Kind.LARGE:
                 yield _not_met(step, record)
         elif step.kind is Kind.AGAIN:
-            yield _again(step, delivery)
+            yield _again(step, delivery, record.patience_s)
         elif step.kind is Kind.ONCE:
             yield _once(step, delivery)
         elif step.kind is Kind.NEVER:
@@ -48,13 +48,13 @@ def _not_met(step: Step, record: Record) -> Finding:
     return not_seen(step.name, "no envelope came for it", LATER)
 
 
-def _again(step: Step, delivery: Delivery) -> Finding:
+def _again(step: Step, delivery: Delivery, patience_s: float) -> Finding:
     came = len(delivery.arrivals)
     said = _said(delivery.arrivals[min(came, len(step.replies)) - 1])
     if delivery.resealed_as is not None:
         return failed(step.name, f"after {said} the same events came in another envelope", AGAIN)
     if came <= len(step.replies):
-        return failed(step.name, f"after {said} the bytes never came again", AGAIN)
+        return failed(step.name, f"after {said} the bytes did not come again within {patience_s:g} s", AGAIN)
     pauses = [_pause_s(one, two) for one, two in pairwise(delivery.arrivals[: len(step.replies) + 1])]
     if step.name == "backoff" and min(pauses) < HOT_S:
         return failed(

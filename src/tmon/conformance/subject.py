@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import IO, Final
 
 from . import offered
@@ -25,6 +27,8 @@ LOOK_S: Final = 0.02
 FIRST_WINDOW: Final = 200
 LAST_WINDOW: Final = 25_600
 SILENT_S: Final = 0.3
+ALONE_S: Final = 3.0
+"""How long a first event is left alone, to see whether it is sent without others."""
 AT_ONCE_BYTES: Final = 65_536
 MOST_STARTS: Final = 25
 MOST_EVENTS: Final = 500_000
@@ -77,6 +81,7 @@ class Subject:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that all that a shell or a tool started for it can be ended with it
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -90,8 +95,8 @@ class Subject:
             in_order = self._watch(process, feeder, refusing=refusing)
         finally:
             feeder.stop()
-            if process.poll() is None:
-                process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()
             feeder.join()
             listening.join(self._patience_s)
@@ -156,10 +161,11 @@ class _Feeder(threading.Thread):
         self._window = FIRST_WINDOW
         self._large: Iterator[int] | None = None
         self._seen = (0, 0)
-        self._moved_at = time.monotonic()
+        self._begun = self._moved_at = time.monotonic()
         self._stopping = threading.Event()
         with endpoint.referee() as referee:
             self._arrived_before = len(referee.record.identities)
+            self._alone = counted and referee.record.first_alone_s is None
             if counted:
                 referee.record.offered[start] = self._fed
         os.set_blocking(stdin.fileno(), False)
@@ -205,7 +211,16 @@ class _Feeder(threading.Thread):
     def _room(self, referee: Referee, now: float) -> int:
         """For how many more events there is room; the window grows where the client is silent of itself."""
         record = referee.record
-        waiting = len(self._fed) - (len(record.identities) - self._arrived_before)
+        arrived = len(record.identities) - self._arrived_before
+        waiting = len(self._fed) - arrived
+        if self._alone:
+            if arrived:
+                record.first_alone_s = now - self._begun
+            elif now - self._begun < ALONE_S:
+                return 1 - waiting
+            else:
+                record.first_alone_s = inf
+            self._alone = False
         seen = (len(record.identities), record.requests)
         if seen != self._seen or referee.waiting or record.refused_from is not None or waiting < self._window:
             self._seen, self._moved_at = seen, now
