@@ -22,6 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Route = Callable[[Scope, str], str]
 """The template of the route that was taken, told from the scope afterwards and from its `root_path` before."""
 
+FLUSH_S: Final = 5.0
 SAFE: Final = "/:@!$&'()*+,;=~-._%"
 
 
@@ -40,6 +41,9 @@ class AsgiMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._flushing(send))
+            return
         exchange = self._begun(scope)
         if exchange is None:
             await self._app(scope, receive, send)
@@ -55,6 +59,16 @@ class AsgiMiddleware:
             raise
         answer.end(aborted=exchange.status > 0)
 
+    def _flushing(self, send: Send) -> Send:
+        """Have what waits sent before the server hears that the application is done: uvicorn ends by a signal then."""
+
+        async def flush_and_send(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                await asyncio.to_thread(self._recorder.flush, FLUSH_S)
+            await send(message)
+
+        return flush_and_send
+
     def _begun(self, scope: Scope) -> Exchange | None:
         if scope["type"] != "http":
             return None
@@ -67,7 +81,7 @@ class AsgiMiddleware:
 
 def asked(recorder: Recorder, scope: Scope) -> Exchange:
     """What a request asks for, which begins now."""
-    forwarded_by = recorder.proxies.header.encode("latin-1", "replace")
+    forwarded_by = recorder.proxies.asgi_name
     host = referrer = forwarded = ""
     useragent = None
     for name, value in scope.get("headers", ()):

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, request, request_started
+from flask import Flask, request
 
 from .recorder import Exchange
 from .wsgi import EXCHANGE, WsgiMiddleware
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from tmon.client_api import Client
+
+REQUEST: Final = "werkzeug.request"
+"""Where werkzeug leaves its request in the environment."""
 
 
 def watch(app: Flask, client: Client | None = None, **settings: Any) -> None:
@@ -19,22 +24,18 @@ def watch(app: Flask, client: Client | None = None, **settings: Any) -> None:
 
     It is asked within the request, so that what extensions for logins keep there can be read.
     """
-    app.wsgi_app = WsgiMiddleware(app.wsgi_app, client, **settings)  # type: ignore[method-assign]  # as Flask says to
-    request_started.connect(_routed, app)
-    app.teardown_request(_ending)
+    middleware = WsgiMiddleware(app.wsgi_app, client, route=_route, **settings)
+    app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask says to
+    if settings.get("username") is not None:
+        app.teardown_request(_ask)
 
 
-def _routed(_: Flask, **__: Any) -> None:
-    exchange = _exchange()
-    if exchange is not None and request.url_rule is not None:
-        exchange.route = request.url_rule.rule
+def _route(environ: WSGIEnvironment) -> str:
+    rule = getattr(environ.get(REQUEST), "url_rule", None)
+    return rule.rule if rule is not None else ""
 
 
-def _ending(_: BaseException | None) -> None:
-    exchange = _exchange()
+def _ask(_: BaseException | None) -> None:
+    exchange: Exchange | None = request.environ.get(EXCHANGE)
     if exchange is not None:
         exchange.ask(request)
-
-
-def _exchange() -> Exchange | None:
-    return request.environ.get(EXCHANGE)

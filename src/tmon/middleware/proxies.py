@@ -30,25 +30,26 @@ class Proxies:
             raise ValueError("trusted_proxies is a list of networks, such as ['10.0.0.0/8', 'unix']")
         given = list(trusted)
         self.header = header.lower()
+        self.wsgi_name = f"HTTP_{header.upper().replace('-', '_')}"
+        self.asgi_name = self.header.encode("latin-1", "replace")
         self._networks = [ip_network(one) for one in given if one != UNIX]
         self._unix = UNIX in given
         self._any = bool(given)
-        self._is_trusted = lru_cache(maxsize=_ADDRESSES_KEPT)(self._trusts)
+        self._read = lru_cache(maxsize=_ADDRESSES_KEPT)(self._reading)
 
     def client(self, peer: str | None, forwarded: str) -> str | None:
         """The address that asked: `peer` is at the other end of the connection, `forwarded` is the header's value.
 
         None where it is not known: a trusted proxy says something that is no address.
         """
-        if not self._any or not self._is_trusted(peer or ""):
+        if not self._any:
+            return peer or None
+        if not self._read(peer or "")[1]:
             return peer or None
         known = peer or None
         for entry in reversed(self._entries(forwarded)):
-            address = _address(entry)
-            if address is None:
-                return None
-            known = str(address)
-            if not self._is_trusted(known):
+            known, is_trusted = self._read(entry)
+            if not is_trusted:
                 break
         return known
 
@@ -59,11 +60,14 @@ class Proxies:
             return [quoted or bare for quoted, bare in _FORWARDED_FOR.findall(forwarded)][-MOST_HOPS:]
         return forwarded.rsplit(",", MOST_HOPS)[-MOST_HOPS:]
 
-    def _trusts(self, address: str) -> bool:
-        if not address:
-            return self._unix
-        found = _address(address)
-        return found is not None and any(found in network for network in self._networks)
+    def _reading(self, entry: str) -> tuple[str | None, bool]:
+        """The address that an entry means, None for none, and whether that is trusted."""
+        if not entry:
+            return None, self._unix
+        address = _address(entry)
+        if address is None:
+            return None, False
+        return str(address), any(address in network for network in self._networks)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

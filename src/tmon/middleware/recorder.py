@@ -111,6 +111,12 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 (a mistake of ours is not to become the application's)
             self.failed(error, "a request could not be reported")
 
+    def flush(self, timeout_s: float) -> None:
+        """Have sent what waits, for at most so many seconds."""
+        client = self._client or self._found()
+        if client is not None:
+            client.flush(timeout_s)
+
     def failed(self, error: BaseException, what: str) -> None:
         """Count a request that is not reported by a mistake as lost."""
         client = self._client or self._found()

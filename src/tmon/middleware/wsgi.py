@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tmon.client_api import Client
 
+Route = Callable[["WSGIEnvironment"], str]
+"""The template of the route that was taken, told from the environment when the answer begins."""
 EXCHANGE: Final = "tmon.exchange"
 """Where the environment has the exchange, for what stands on this core and knows more."""
 FILE_WRAPPER: Final = "wsgi.file_wrapper"
@@ -23,10 +25,21 @@ SAFE: Final = "/:@!$&'()*+,;=~-._%"
 
 
 class WsgiMiddleware:
-    """Reports the requests of `app`. The settings are those of `Recorder`; `username` is given the environment."""
+    """Reports the requests of `app`.
 
-    def __init__(self, app: WSGIApplication, client: Client | None = None, **settings: Any) -> None:
+    The settings are those of `Recorder`; `username` is given the environment. `route` is for frameworks.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        client: Client | None = None,
+        *,
+        route: Route | None = None,
+        **settings: Any,
+    ) -> None:
         self._app = app
+        self._route = route
         self._recorder = Recorder(client, **settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -34,7 +47,7 @@ class WsgiMiddleware:
         exchange = self._begun(environ)
         if exchange is None:
             return self._app(environ, start_response)
-        answer = _Answer(exchange, environ)
+        answer = _Answer(self._recorder, exchange, environ, self._route)
         try:
             body = self._app(environ, answer.starting(start_response))
         except BaseException:
@@ -55,13 +68,12 @@ class WsgiMiddleware:
 
 def asked(recorder: Recorder, environ: WSGIEnvironment) -> Exchange:
     """What a request asks for, which begins now."""
-    forwarded = f"HTTP_{recorder.proxies.header.upper().replace('-', '_')}"
     return Exchange(
         recorder,
         environ.get("REQUEST_METHOD", ""),
         _url(environ),
         environ.get("REMOTE_ADDR"),
-        forwarded=environ.get(forwarded, ""),
+        forwarded=environ.get(recorder.proxies.wsgi_name, ""),
         host=environ.get("HTTP_HOST", ""),
         referrer=environ.get("HTTP_REFERER", ""),
         useragent=environ.get("HTTP_USER_AGENT"),
@@ -82,7 +94,11 @@ def _url(environ: WSGIEnvironment) -> str:
 class _Answer:
     """Follows one answer from its status to its last byte."""
 
-    def __init__(self, exchange: Exchange, environ: WSGIEnvironment) -> None:
+    def __init__(
+        self, recorder: Recorder, exchange: Exchange, environ: WSGIEnvironment, route: Route | None
+    ) -> None:
+        self._recorder = recorder
+        self._route = route
         self._exchange = exchange
         self._environ = environ
         self._length: int | None = None
@@ -99,6 +115,7 @@ class _Answer:
         ) -> Callable[[bytes], object]:
             self._exchange.status = int(status[:3]) if status[:3].isdecimal() else 0
             self._length = _length(headers)
+            self._tell_route()
             write = (
                 start_response(status, headers)
                 if exc_info is None
@@ -114,6 +131,14 @@ class _Answer:
 
         return start
 
+    def _tell_route(self) -> None:
+        if self._route is None:
+            return
+        try:
+            self._exchange.route = self._route(self._environ)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours is not to become the application's)
+            self._recorder.incomplete(error, "a route can't be told")
+
     def watched(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """The body, which is watched while the server sends it."""
         if body is self._file and self._file is not None:
@@ -127,9 +152,10 @@ class _Answer:
     def end(self, *, failed: bool = False, aborted: bool = False) -> None:
         """There is nothing more to come."""
         exchange = self._exchange
-        if not exchange.ended:
-            exchange.ask(self._environ)
-            exchange.end(failed=failed, aborted=aborted)
+        if exchange.ended:
+            return
+        exchange.ask(self._environ)
+        exchange.end(failed=failed, aborted=aborted)
 
     def _wrapping(self, wrapper: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         def wrapped(file: Any, *size: int) -> Iterable[bytes]:
