@@ -13,7 +13,8 @@ from tmon.cli import parser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT = "\n".join(
-    (DOCS / f"{name}.md").read_text("utf-8") for name in ("accounts", "sharing", "sending", "views", "doctor")
+    (DOCS / f"{name}.md").read_text("utf-8")
+    for name in ("accounts", "sharing", "sending-commands", "views", "doctor")
 )
 ELSEWHERE = {"serve", "core"}
 """Described by docs/serving.md, with a test of its own."""

@@ -18,7 +18,18 @@ from .errors import Failure, WrongUsage
 
 __all__ = ["Failure", "WrongUsage", "main", "parser"]
 
-GROUPS = ("serving", "core", "sending", "loading", "accounts", "webservices", "shares", "views", "doctor")
+GROUPS = (
+    "serving",
+    "core",
+    "sending",
+    "loading",
+    "conforming",
+    "accounts",
+    "webservices",
+    "shares",
+    "views",
+    "doctor",
+)
 """Modules of this room that have commands, in the order of `tmon --help`."""
 
 DONE, NOT_DONE, WRONG_USAGE = 0, 1, 2

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the client that is judged: starts it, offers it events by standard input, and starts it again where it ends.
+
+How many events wait with the client is bounded by a window, which grows while nothing comes: so clients that send each
+line, and clients that gather ten thousand, both get what makes them send, and neither is flooded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Final
+
+from . import offered
+from .endpoint import Endpoint
+from .referee import Referee
+from .secrecy import shows
+
+LOOK_S: Final = 0.02
+FIRST_WINDOW: Final = 200
+LAST_WINDOW: Final = 25_600
+SILENT_S: Final = 0.3
+AT_ONCE_BYTES: Final = 65_536
+MOST_STARTS: Final = 25
+MOST_EVENTS: Final = 500_000
+
+Say = Callable[[str], object]
+
+
+class Subject:
+    """The client: a command that reads JSON lines and sends them to TMON_DSN. `say` is told what goes on."""
+
+    def __init__(
+        self, command: Sequence[str], endpoint: Endpoint, key: bytes, *, patience_s: float, say: Say
+    ) -> None:
+        self._command = command
+        self._endpoint = endpoint
+        self._key = key
+        self._patience_s = patience_s
+        self._say = say
+        self._number = 0
+        self._environment = {**os.environ, "TMON_DSN": endpoint.dsn}
+        self._environment.pop("TMON_DSN_FILE", None)
+
+    def run(self) -> None:
+        """Run the whole script. Raises OSError where the command can't be started."""
+        for _ in range(MOST_STARTS):
+            before = self._progress()
+            self._once(refusing=False)
+            with self._endpoint.referee() as referee:
+                if referee.main_done:
+                    break
+            if self._progress() == before:
+                self._say("it ended without sending anything; no use in starting it again")
+                return
+        with self._endpoint.referee() as referee:
+            referee.refuse()
+        self._once(refusing=True)
+
+    def _progress(self) -> int:
+        with self._endpoint.referee() as referee:
+            return referee.record.requests
+
+    def _once(self, *, refusing: bool) -> None:
+        """One start of the client, to its end."""
+        with self._endpoint.referee() as referee:
+            referee.started()
+            start = referee.record.starts
+        process = subprocess.Popen(  # noqa: S603 (whoever runs the kit names the command)
+            self._command,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        listening = threading.Thread(target=self._listen, args=(process.stdout,), daemon=True)
+        listening.start()
+        feeder = _Feeder(
+            process.stdin, self._endpoint, self._number, start, self._patience_s, counted=not refusing
+        )
+        feeder.start()
+        try:
+            in_order = self._watch(process, feeder, refusing=refusing)
+        finally:
+            feeder.stop()
+            if process.poll() is None:
+                process.kill()
+            status = process.wait()
+            feeder.join()
+            listening.join(self._patience_s)
+        self._number = feeder.number
+        with self._endpoint.referee() as referee:
+            referee.ended()
+            if in_order and not refusing:
+                referee.record.ended_in_order.add(start)
+        self._say(f"start {start}: {feeder.said}, exit status {status}")
+
+    def _watch(self, process: subprocess.Popen[bytes], feeder: _Feeder, *, refusing: bool) -> bool:
+        """Wait until the script has no more for this start, end the input, and wait for the end; whether it came."""
+        while process.poll() is None and not feeder.exhausted:
+            time.sleep(LOOK_S)
+            with self._endpoint.referee() as referee:
+                referee.tick(time.monotonic())
+                if referee.quiet if refusing else referee.main_done:
+                    break
+        if process.poll() is not None:
+            return False
+        feeder.stop()
+        try:
+            process.wait(self._patience_s)
+        except subprocess.TimeoutExpired:
+            self._say(
+                f"it did not end within {self._patience_s:g} s after its input had ended, and was killed"
+            )
+            return False
+        return True
+
+    def _listen(self, output: IO[bytes]) -> None:
+        """Pass the client's output on, and look for the secret in it."""
+        for line in output:
+            self._say(f"| {line.decode('utf-8', 'replace').rstrip()}")
+            if shows(line, self._key):
+                with self._endpoint.referee() as referee:
+                    referee.record.leaks.append("what it prints")
+
+
+class _Feeder(threading.Thread):
+    """Writes events into the client's standard input, as fast as they are sent on."""
+
+    def __init__(
+        self,
+        stdin: IO[bytes],
+        endpoint: Endpoint,
+        number: int,
+        start: int,
+        patience_s: float,
+        *,
+        counted: bool,
+    ) -> None:
+        super().__init__(daemon=True)
+        self.number = number
+        self.exhausted = False
+        """Whether it waits in vain: the client has had all that it can have, and sends nothing."""
+        self._fed: set[int] = set()
+        self._pending = bytearray()
+        self._stdin = stdin
+        self._endpoint = endpoint
+        self._patience_s = patience_s
+        self._window = FIRST_WINDOW
+        self._large: Iterator[int] | None = None
+        self._seen = (0, 0)
+        self._moved_at = time.monotonic()
+        self._stopping = threading.Event()
+        with endpoint.referee() as referee:
+            self._arrived_before = len(referee.record.identities)
+            if counted:
+                referee.record.offered[start] = self._fed
+        os.set_blocking(stdin.fileno(), False)
+
+    @property
+    def said(self) -> str:
+        """How much was offered."""
+        return f"{len(self._fed):,} events offered"
+
+    def stop(self) -> None:
+        """End the client's input after the lines that are begun. Does not wait."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Feed until told to stop, or nobody reads."""
+        with contextlib.suppress(OSError), self._stdin as stdin:
+            while self._pending or not self._stopping.is_set():
+                if not self._stopping.is_set():
+                    self._gather()
+                if not self._pending:
+                    time.sleep(LOOK_S)
+                    continue
+                select.select([], [stdin], [], LOOK_S)
+                with contextlib.suppress(BlockingIOError):
+                    del self._pending[: os.write(stdin.fileno(), self._pending[:AT_ONCE_BYTES])]
+
+    def _gather(self) -> None:
+        """Take the next lines, as many as there is room for."""
+        with self._endpoint.referee() as referee:
+            room = self._room(referee, time.monotonic())
+            if referee.wants_large and self._large is None:
+                self._large = iter(range(offered.LARGE_FROM, offered.LARGE_FROM + offered.LARGE_EVENTS))
+        while len(self._pending) < AT_ONCE_BYTES:
+            number = next(self._large, None) if self._large is not None else None
+            if number is None:
+                if room <= 0 or self.number >= MOST_EVENTS:
+                    return
+                number, room = self.number, room - 1
+                self.number += 1
+            self._fed.add(number)
+            self._pending += offered.line(number).encode() + b"\n"
+
+    def _room(self, referee: Referee, now: float) -> int:
+        """For how many more events there is room; the window grows where the client is silent of itself."""
+        record = referee.record
+        waiting = len(self._fed) - (len(record.identities) - self._arrived_before)
+        seen = (len(record.identities), record.requests)
+        if seen != self._seen or referee.waiting or record.refused_from is not None or waiting < self._window:
+            self._seen, self._moved_at = seen, now
+        elif self._window < LAST_WINDOW and now - self._moved_at > SILENT_S:
+            self._window += waiting
+            self._moved_at = now
+        elif now - self._moved_at > self._patience_s:
+            self.exhausted = True
+        return self._window - waiting
