@@ -23,10 +23,22 @@ from typing import Any
 
 import structlog
 
-from . import batches, corpus, dashboard, deletion, first_load, questions, serving, singles, soak, year
+from . import (
+    batches,
+    corpus,
+    dashboard,
+    deletion,
+    first_load,
+    middleware,
+    questions,
+    serving,
+    singles,
+    soak,
+    year,
+)
 from .table import Table, progress
 
-PARTS = ("singles", "several", "batches", "dashboard", "questions", "first-load", "deletion")
+PARTS = ("singles", "several", "batches", "dashboard", "questions", "first-load", "deletion", "middleware")
 ASKED_FOR = ("soak",)
 """Parts that run only where they are named."""
 
@@ -113,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             soak.measure(table, fresh("soak"), service, site, seconds=60 * minutes)
         if {"questions", "first-load", "deletion"} & set(parts):
             _years(table, fresh, service, site, extent, parts)
+        if "middleware" in parts:
+            middleware.measure(table, requests=100 if arguments.quick else middleware.REQUESTS)
         table.print()
     return 0
 

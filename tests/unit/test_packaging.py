@@ -86,8 +86,17 @@ def test_the_client_imports_only_from_what_the_base_install_brings() -> None:
 
 def test_everything_that_is_imported_is_declared() -> None:
     package = CHECKOUT / "src" / "tmon"
+    middleware = set((package / "middleware").glob("*.py"))
 
-    assert imported_distributions([*package.rglob("*.py")]) <= declared("server", "sensor")
+    assert imported_distributions(sorted(set(package.rglob("*.py")) - middleware)) <= declared(
+        "server", "sensor"
+    )
+
+
+def test_the_middleware_of_a_framework_imports_that_framework_alone() -> None:
+    brings = {"django": {"asgiref", "django"}}
+    for module in (CHECKOUT / "src" / "tmon" / "middleware").glob("*.py"):
+        assert imported_distributions([module]) <= brings.get(module.stem, {module.stem})
 
 
 def test_the_lockfile_pins_every_package_by_hash_and_names_no_host() -> None:
@@ -106,7 +115,9 @@ def test_every_source_file_names_its_licence() -> None:
     for source in sorted(
         [*CHECKOUT.glob("src/**/*.py"), *CHECKOUT.glob("tests/**/*.py"), CHECKOUT / "setup.py"]
     ):
-        lesser = source == package / "__init__.py" or source.is_relative_to(package / "client_api")
+        lesser = source == package / "__init__.py" or any(
+            source.is_relative_to(package / room) for room in ("client_api", "middleware")
+        )
         expected = f"# SPDX-License-Identifier: {'LGPL' if lesser else 'GPL'}-3.0-or-later"
         text = source.read_text("utf-8")
         if text and text.splitlines()[0] != expected:

@@ -169,6 +169,19 @@ class Client:
         """
         self.track(**{**optional, "url": url, "ip": ip, "useragent": useragent})
 
+    def lose(self, reason: str, message: str) -> None:
+        """Count an event as lost under `reason` that could not even be made, and say so. Never raises.
+
+        For what tracks on behalf of a program, such as the middleware.
+        """
+        if self._sender is not None:
+            self._sender.drop(reason, message)
+
+    def tell(self, reason: str, message: str) -> None:
+        """Say that something goes wrong by which no event is lost. Never raises."""
+        if self._sender is not None:
+            self._sender.tell(reason, message)
+
     def send_batch(
         self,
         events: Iterable[Mapping[str, object]],

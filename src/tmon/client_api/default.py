@@ -43,6 +43,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_default.after_fork_in_child)
 
 
+def current() -> Client:
+    """Return the program's client, which is made from `TMON_DSN` if `init` was not called. Raises DsnError."""
+    return _default.get()
+
+
 def init(dsn: str | Dsn | None = None, **settings: Any) -> Client:
     """Make the program's client (see `Client` for the parameters) and return it; an earlier one is closed.
 

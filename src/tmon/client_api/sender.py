@@ -127,6 +127,10 @@ class Sender:
             self._workers.start()
         self._herald.tell(reason, f"events are dropped and counted as lost: {message}", 1)
 
+    def tell(self, reason: str, message: str) -> None:
+        """Say that something goes wrong by which no event is lost."""
+        self._herald.tell(reason, message)
+
     def flush(self, timeout: float) -> bool:
         """Send what is queued without waiting for more; whether all of it was decided in time."""
         self._here()

@@ -50,7 +50,14 @@ def test_every_reason_for_a_loss_is_described() -> None:
     reasons = {word for found in used for word in found if word}
     described = named_in_tables(section("What is lost"))
     assert reasons >= {"before_send", "not_encodable", "undelivered", "failed", "expired", "spool_full"}
-    assert described == reasons | {"queue_full", "closed", "too_large", "other", "refused_<status>"}
+    assert described == reasons | {
+        "queue_full",
+        "closed",
+        "too_large",
+        "middleware",
+        "other",
+        "refused_<status>",
+    }
 
 
 def test_what_it_shows_for_tests_runs(monkeypatch: pytest.MonkeyPatch) -> None:
