@@ -160,7 +160,8 @@ def _others_with(delivery: Delivery, record: Record) -> list[Delivery]:
 
 
 def _pause_s(one: Arrival, two: Arrival) -> float:
-    return two.at - (one.answered_at if one.answered_at is not None else one.at)
+    # The next request may be noted before the end of the answer that it follows.
+    return max(two.at - (one.answered_at if one.answered_at is not None else one.at), 0.0)
 
 
 def _seconds(pauses: list[float]) -> str:

@@ -8,10 +8,12 @@ line, and clients that gather ten thousand, both get what makes them send, and n
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -208,12 +210,22 @@ class _Feeder(threading.Thread):
             self._fed.add(number)
             self._pending += offered.line(number).encode() + b"\n"
 
+    def _unread(self) -> bool:
+        """Whether the client has not read what was offered: it may take seconds to start."""
+        try:
+            waiting = fcntl.ioctl(self._stdin.fileno(), termios.FIONREAD, bytes(4))
+        except (OSError, ValueError):
+            return False
+        return bool(self._pending) or any(waiting)
+
     def _room(self, referee: Referee, now: float) -> int:
         """For how many more events there is room; the window grows where the client is silent of itself."""
         record = referee.record
         arrived = len(record.identities) - self._arrived_before
         waiting = len(self._fed) - arrived
         if self._alone:
+            if self._unread() and now - self._moved_at < self._patience_s:
+                self._begun = now
             if arrived:
                 record.first_alone_s = now - self._begun
             elif now - self._begun < ALONE_S:

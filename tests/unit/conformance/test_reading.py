@@ -49,7 +49,8 @@ def form(data: str, wsid: str = str(DOOR.wsid)) -> Request:
 
 
 def sealed(content: bytes = EVENT, codec: Codec = Codec.PLAIN) -> bytes:
-    return envelope.seal(content, KEY, DOOR.wsid, codec=codec)
+    # The same bytes in each process: a parameter of a test is part of its name.
+    return envelope.seal(content, KEY, DOOR.wsid, codec=codec, nonce=NONCE)
 
 
 def status_of(one: Request) -> int:
@@ -145,7 +146,6 @@ def _opens_with(nonce: bytes, key: bytes, associated: bytes | None) -> bytes:
         (_opens_with(NONCE, KEY, b"\1\0" + b"9007199254740992"), "rounded as a floating-point number"),
         (_opens_with(NONCE, KEY.hex().encode()[:32], b"\1\0" + WSID), "the first 32 hex digits as the key"),
         (_opens_with(NONCE, KEY[::-1], b"\1\0" + WSID), "the key's bytes in reverse"),
-        (sealed()[:14] + sealed()[-16:] + sealed()[14:-16], "no key of this web service opens"),
         (base64.b64encode(sealed()), "Base64 in a raw body"),
         (sealed()[:20], "an envelope has at least 30 bytes"),
         (b"\2" + sealed()[1:], "version 2 is unknown"),
