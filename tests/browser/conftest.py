@@ -26,7 +26,8 @@ from tests.system_packages import program
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = CHECKOUT / "build" / "screenshots"
 PASSWORD: Final = "correct horse battery staple"
-PATIENCE_MS: Final = 15_000
+PATIENCE_MS: Final = 30_000
+"""The page itself waits ten seconds for an answer and asks again three later: a test has to outlast that twice."""
 MAKE_WEB_SERVICES: Final = """
 import json
 from tmon.settings import prepare
