@@ -110,12 +110,23 @@ def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None
     assert dsn.split("//")[1][:64] not in out + err.replace(dsn, "")
 
 
-def test_a_command_that_sends_nothing_is_told_so() -> None:
+def test_a_command_that_sends_nothing_or_elsewhere_is_told_so() -> None:
     done = subprocess.run(
         [*TMON, "conformance", "--patience", "2", "--", "true"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert "nothing was sent to the endpoint" in done.stderr
+    lost = "import os, urllib.request as u; u.urlopen('http://' + os.environ['TMON_DSN'].split('@')[1], b'x')"
+    done = subprocess.run(
+        [*TMON, "conformance", "--patience", "2", "--", sys.executable, "-c", lost],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("endpoint  fail      it asked for '/kit/9007199254740993'")
+    assert "not seen" not in done.stdout.rpartition("\n1 passed")[0]
+    assert "failed: endpoint; no envelope could be opened, so nothing else was seen" in done.stderr
     missing = subprocess.run(
         [*TMON, "conformance", "--", "./no-such-program"], capture_output=True, text=True, check=False
     )

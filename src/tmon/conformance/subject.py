@@ -62,15 +62,16 @@ class Subject:
                 if referee.main_done:
                     break
             if self._progress() == before:
-                self._say("it ended without sending anything; no use in starting it again")
+                self._say("it ended without sending anything that could be read, so it is not started again")
                 return
         with self._endpoint.referee() as referee:
             referee.refuse()
         self._once(refusing=True)
 
     def _progress(self) -> int:
+        """How many requests could be read."""
         with self._endpoint.referee() as referee:
-            return referee.record.requests
+            return referee.record.requests - len(referee.record.problems)
 
     def _once(self, *, refusing: bool) -> None:
         """One start of the client, to its end."""
