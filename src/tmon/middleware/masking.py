@@ -53,7 +53,8 @@ _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
 _PARTS = re.compile(r"[\[\]]+")
 _FILLING = re.compile(r"[-_.\s]+")
 NAMES_KEPT: Final = 2048
-"""How many names of parameters are remembered; strangers make them up."""
+LONGEST_KEPT: Final = 64
+"""How many names of parameters are remembered, and of how many characters: strangers make them up."""
 
 
 class Masking:
@@ -63,7 +64,6 @@ class Masking:
         kept = frozenset(map(_plain, keep))
         names = (SECRET_NAMES | frozenset(map(_plain, mask))) - kept
 
-        @lru_cache(maxsize=NAMES_KEPT)
         def is_secret(name: str) -> bool:
             parts = {_plain(part) for part in _PARTS.split(unquote_plus(name))}
             parts.add(_plain(unquote_plus(name)))
@@ -71,7 +71,8 @@ class Masking:
                 part in names or any(word in part for word in SECRET_WORDS) for part in parts
             )
 
-        self._is_secret = is_secret
+        remembered = lru_cache(maxsize=NAMES_KEPT)(is_secret)
+        self._is_secret = lambda name: (remembered if len(name) <= LONGEST_KEPT else is_secret)(name)
 
     def __call__(self, url: str) -> str:
         """The URL with `***` in place of each secret: in its query, its path and its user information.
