@@ -71,8 +71,8 @@ class Masking:
                 part in names or any(word in part for word in SECRET_WORDS) for part in parts
             )
 
-        remembered = lru_cache(maxsize=NAMES_KEPT)(is_secret)
-        self._is_secret = lambda name: (remembered if len(name) <= LONGEST_KEPT else is_secret)(name)
+        self._looked_at = is_secret
+        self._remembered = lru_cache(maxsize=NAMES_KEPT)(is_secret)
 
     def __call__(self, url: str) -> str:
         """The URL with `***` in place of each secret: in its query, its path and its user information.
@@ -93,6 +93,9 @@ class Masking:
             before, _, fragment = path.partition("#")
             return f"{before}#{_PARAMETER.sub(masked, fragment)}"
         return f"{path}{question}{_PARAMETER.sub(masked, query)}"
+
+    def _is_secret(self, name: str) -> bool:
+        return self._remembered(name) if len(name) <= LONGEST_KEPT else self._looked_at(name)
 
     def _outer(self, found: re.Match[str]) -> str:
         value = found[3]

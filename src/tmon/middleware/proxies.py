@@ -15,6 +15,7 @@ from typing import Final
 
 UNIX: Final = "unix"
 """In place of a network: whoever asks by a Unix socket, and so has no address."""
+NOBODY: Final = "-"
 MOST_HOPS: Final = 50
 LONGEST: Final = 100
 """Characters of an entry that are looked at. An address with brackets, a port and spaces around it has fewer."""
@@ -50,7 +51,7 @@ class Proxies:
             return peer or None
         known = peer or None
         for entry in reversed(self._entries(forwarded)):
-            known, is_trusted = self._read(entry[:LONGEST])
+            known, is_trusted = self._read(entry[:LONGEST] or NOBODY)
             if not is_trusted:
                 break
         return known

@@ -46,6 +46,7 @@ def test_nobody_is_trusted_unless_that_is_said() -> None:
 def test_a_unix_socket_can_be_trusted() -> None:
     assert Proxies(["unix"]).client("", "198.51.100.1") == "198.51.100.1"
     assert Proxies(["unix"]).client(None, "198.51.100.1") == "198.51.100.1"
+    assert Proxies(["unix"]).client(None, "198.51.100.1,") is None
 
 
 @pytest.mark.parametrize(
