@@ -8,6 +8,7 @@ import contextlib
 import json
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import Failure, WrongUsage
@@ -173,6 +174,8 @@ def _show(findings: list[Finding]) -> None:
         print(f"{finding.check:<{width}}  {finding.verdict:<8}  {finding.seen}")
         if finding.verdict is not Verdict.PASS and finding.advice:
             print(f"{'':<{width}}  {'':<8}  -> {finding.advice}")
+    count = Counter(finding.verdict for finding in findings)
+    print(f"{count[Verdict.PASS]} passed, {count[Verdict.FAIL]} failed, {count[Verdict.NOT_SEEN]} not seen")
 
 
 def _as_json(findings: list[Finding]) -> list[dict[str, Any]]:

@@ -222,7 +222,7 @@ def _times(record: Record) -> Finding:
                 hint = ": milliseconds?" if one.wall * 500 < sent_at < one.wall * 2000 else ""
                 return failed(
                     "times",
-                    f"sent_at is {sent_at}, now is {one.wall:.0f}{hint}",
+                    f"sent_at is {str(sent_at)[:40]}, now is {one.wall:.0f}{hint}",
                     "sent_at is when it was sealed, in Unix seconds",
                 )
         for event in one.received.events:

@@ -28,6 +28,8 @@ KNOWN: Final = frozenset(
     }
 )
 
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
 
 def fault_of(event: Any) -> str:
     """What is wrong with an event, "" if nothing is."""
@@ -42,7 +44,7 @@ def fault_of(event: Any) -> str:
             for name in ("session", "subject", "object")
             if not isinstance(event.get(name), str)
         ]
-        if event.get("state") not in {"start", "alive", "end"} and event.get("duration_s") is None:
+        if event.get("state") not in ("start", "alive", "end") and event.get("duration_s") is None:
             faults.append("state or duration_s: required")
     else:
         return f"kind: {str(kind)[:20]!a}, known are request and session"
@@ -64,15 +66,15 @@ def ts_fault(ts: object, wall: float) -> str:
             return f"{ts[:40]!a} is not ISO 8601"
         if moment.utcoffset() is None:
             return f"{ts[:40]!a} has no offset from UTC"
-        seconds = moment.timestamp()
+        seconds = (moment - _EPOCH).total_seconds()
     elif isinstance(ts, int | float) and not isinstance(ts, bool):
         seconds = ts
     else:
         return f"it is a {type(ts).__name__}"
     if seconds > wall + 600:
         hint = ": milliseconds?" if wall * 500 < seconds < wall * 2000 else ""
-        return f"{ts} is more than ten minutes ahead{hint}"
-    return f"{ts} is before 1990" if seconds < 631_152_000 else ""
+        return f"{str(ts)[:40]} is more than ten minutes ahead{hint}"
+    return f"{str(ts)[:40]} is before 1990" if seconds < 631_152_000 else ""
 
 
 def _request_field(event: dict[str, Any], name: str) -> str:

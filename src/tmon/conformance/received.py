@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -249,7 +250,7 @@ def _json(plaintext: bytes) -> Any:
             "encode the JSON as UTF-8, also where the platform's default is another",
         ) from None
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         text_again = json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError) as error:
         raise Problem(
@@ -272,6 +273,13 @@ def _json(plaintext: bytes) -> Any:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:20]} is beyond what a 64-bit floating-point number holds")
+    return number
 
 
 def _too_large(what: str) -> Problem:
