@@ -22,6 +22,7 @@ GROUPS = (
     "serving",
     "core",
     "sending",
+    "importing",
     "loading",
     "conforming",
     "accounts",
