@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tmon.client_api import envelope
 from tmon.conformance import CHECKS
 
 from .kit_runs import TMON, KitRuns
+from .server_process import until
 
 OWN = """
     import json, sys, tmon
@@ -108,6 +110,22 @@ def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None
     assert "not seen" in rows["calm-403"]
     assert "not seen, although required" in err
     assert dsn.split("//")[1][:64] not in out + err.replace(dsn, "")
+
+
+def test_whoever_ends_the_kit_ends_its_client_and_sees_what_was_found(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    script = f"echo $$ > {file}; exec sleep 300"
+    kit = subprocess.Popen(
+        [*TMON, "conformance", "--json", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: file.exists() and file.read_text().endswith("\n"), "the client has started")
+    kit.terminate()
+    out, _ = kit.communicate(timeout=30)
+    assert kit.returncode == 1
+    assert [one["check"] for one in json.loads(out)] == list(CHECKS)
+    assert not Path(f"/proc/{file.read_text().strip()}").exists()
 
 
 def test_a_command_that_sends_nothing_or_elsewhere_is_told_so() -> None:
