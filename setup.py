@@ -57,7 +57,7 @@ COPIES = {
     "uplot.css": "uplot/dist/uPlot.min.css",
     "inter-latin.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
     "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
-    "geist-mono-latin.woff2": "@fontsource-variable/geist-mono/files/geist-mono-latin-wght-normal.woff2",
+    "geist-mono-latin.woff2": "@fontsource/geist-mono/files/geist-mono-latin-400-normal.woff2",
 }
 BUILT = ROOT / "static" / "built"
 ENTRIES = (
@@ -78,9 +78,9 @@ LARGEST_CITIES = """
     process.stdout.write(JSON.stringify(listed));
 """
 """For Node: [name, latitude, longitude] of cities with at least 15,000 people, the largest first; no parts of them."""
-TOLERANCE = 0.12
-"""Degrees by which the borders of the whole map may be off: a third of a pixel where the world is 900 pixels wide."""
-COARSER = 14
+TOLERANCE = 0.15
+"""Degrees by which the borders of the whole map may be off: 0.4 pixels where the world is 900 pixels wide."""
+COARSER = 20
 """So much wider is the grid of the whole map's borders than that of world-atlas, which is 0.0036 degrees."""
 OWN_CODES = {
     "Indian Ocean Ter.": {"CX": (105, -11, 106, -10), "CC": (96, -13, 97, -11)},
@@ -113,7 +113,7 @@ BUNDLED_LICENCES = (
         "topojson-client",
         "world-atlas",
     ),
-    *("@fontsource-variable/inter", "@fontsource-variable/geist-mono"),
+    *("@fontsource-variable/inter", "@fontsource/geist-mono"),
 )
 SHIPPED = {
     "views": ROOT / "views",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TARGET_S: Final = 1.0
+TARGET_BYTES: Final = 250_000
 WATCHED_MS: Final = 3_000
 QUIET_MS: Final = 400.0
 
@@ -33,7 +34,7 @@ new MutationObserver(() => { window.panelsShown = performance.now(); })
 """
 ANSWERS: Final = """() => {
     const asked = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-        .map(one => [one.startTime, one.responseEnd, new URL(one.name).pathname]);
+        .map(one => [one.startTime, one.responseEnd, new URL(one.name).pathname, one.encodedBodySize]);
     return { asked, panels: window.panelsShown,
              busy: document.querySelectorAll('.panel-body[aria-busy="true"]').length };
 }"""
@@ -44,6 +45,10 @@ class _Load(NamedTuple):
     asked: int
     last: str
     """What was answered last."""
+    size: int
+    """Bytes of the page, its files and the answers, as they came: compressed."""
+    answers: int
+    """The part of them that is answers of the API."""
 
 
 def measure(
@@ -68,6 +73,14 @@ def measure(
         f"{slowest.seconds:.2f} s",
         f"median {median(times):.2f} s of {loads}; {slowest.asked} files and answers, the last {slowest.last}; "
         f"target {target_s:g} s",
+    )
+    largest = max(one.size for one in seen)
+    table.at_most(
+        "gzipped, page, files and answers",
+        largest,
+        TARGET_BYTES,
+        f"{largest / 1_000:.1f} KB",
+        f"{max(one.answers for one in seen) / 1_000:.1f} KB of it answers; target {TARGET_BYTES / 1_000:g} KB",
     )
 
 
@@ -99,9 +112,12 @@ def _loaded(page: Page, address: str) -> _Load:
     if answers["busy"]:
         raise RuntimeError(f"{answers['busy']} panels show nothing after {WATCHED_MS} ms")
     number, end_ms, last = 0, 0.0, ""
-    for started, ended, path in sorted(answers["asked"]):
+    size = of_answers = 0
+    for started, ended, path, bytes_ in sorted(answers["asked"]):
         if number and started > end_ms + QUIET_MS:
             break
         number += 1
+        size += bytes_
+        of_answers += bytes_ if "/data/" in path else 0
         end_ms, last = max((end_ms, last), (ended, path))
-    return _Load(max(end_ms, answers["panels"]) / 1_000, number, last)
+    return _Load(max(end_ms, answers["panels"]) / 1_000, number, last, size, of_answers)

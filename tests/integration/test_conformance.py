@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tmon.client_api import envelope
 from tmon.conformance import CHECKS
 
 from .kit_runs import TMON, KitRuns
+from .server_process import until
 
 OWN = """
     import json, sys, tmon
@@ -110,12 +112,39 @@ def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None
     assert dsn.split("//")[1][:64] not in out + err.replace(dsn, "")
 
 
-def test_a_command_that_sends_nothing_is_told_so() -> None:
+def test_whoever_ends_the_kit_ends_its_client_and_sees_what_was_found(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    script = f"echo $$ > {file}; exec sleep 300"
+    kit = subprocess.Popen(
+        [*TMON, "conformance", "--json", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: file.exists() and file.read_text().endswith("\n"), "the client has started")
+    kit.terminate()
+    out, _ = kit.communicate(timeout=30)
+    assert kit.returncode == 1
+    assert [one["check"] for one in json.loads(out)] == list(CHECKS)
+    assert not Path(f"/proc/{file.read_text().strip()}").exists()
+
+
+def test_a_command_that_sends_nothing_or_elsewhere_is_told_so() -> None:
     done = subprocess.run(
         [*TMON, "conformance", "--patience", "2", "--", "true"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert "nothing was sent to the endpoint" in done.stderr
+    lost = "import os, urllib.request as u; u.urlopen('http://' + os.environ['TMON_DSN'].split('@')[1], b'x')"
+    done = subprocess.run(
+        [*TMON, "conformance", "--patience", "2", "--", sys.executable, "-c", lost],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("endpoint  fail      it asked for '/kit/9007199254740993'")
+    assert "not seen" not in done.stdout.rpartition("\n1 passed")[0]
+    assert "failed: endpoint; no envelope could be opened, so nothing else was seen" in done.stderr
     missing = subprocess.run(
         [*TMON, "conformance", "--", "./no-such-program"], capture_output=True, text=True, check=False
     )

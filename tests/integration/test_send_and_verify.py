@@ -78,7 +78,7 @@ def test_an_event_without_a_time_gets_the_time_of_reading(collector: ScriptedCol
 
 def test_the_dsn_may_stand_on_the_command_line(collector: ScriptedCollector) -> None:
     run = _tmon("send", "--dsn", collector.dsn, input=_lines({"url": "/"}))
-    assert (run.returncode, run.stdout) == (0, "1 events accepted\n")
+    assert (run.returncode, run.stdout) == (0, "1 event accepted\n")
 
 
 def test_nothing_to_send_is_done_at_once(collector: ScriptedCollector) -> None:
@@ -117,7 +117,7 @@ def test_an_interrupt_while_waiting_sends_what_was_read(collector: ScriptedColle
         collector.wait_for(lambda: len(collector.stored) == 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (0, b"1 events accepted\n", b"")
+    assert (process.returncode, out, err) == (0, b"1 event accepted\n", b"")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_server_in_trouble_gets_the_lines_once_it_is_well(
 ) -> None:
     collector.script.append(scripted(503))
     run = _tmon("send", dsn=collector.dsn, input=_lines({"n": 1}))
-    assert (run.returncode, run.stdout, run.stderr) == (0, "1 events accepted\n", "")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "1 event accepted\n", "")
 
 
 def test_a_server_that_refuses_the_sender_ends_it_with_the_reason(
@@ -245,9 +245,9 @@ def test_a_terminal_shows_how_far_it_is(collector: ScriptedCollector) -> None:
     os.close(theirs)
     shown = os.read(ours, 65536)
     os.close(ours)
-    assert b"1 events accepted" in shown
+    assert b"1 event accepted" in shown
     assert shown.endswith(b"\r\x1b[K")
-    assert out == b"1 events accepted\n"
+    assert out == b"1 event accepted\n"
 
 
 # --- tmon send: a file that is sent again
@@ -273,7 +273,7 @@ def test_of_a_file_that_has_grown_the_new_lines_are_sent(
     with file.open("ab") as out:
         out.write(b'\n{"n": 3}\n')
     grown = _tmon("send", str(file), dsn=collector.dsn)
-    assert grown.stdout == "1 events accepted, 2 lines were sent before\n"
+    assert grown.stdout == "1 event accepted, 2 lines were sent before\n"
     assert [event["n"] for event in collector.stored] == [1, 2, 3]
 
 
@@ -294,7 +294,7 @@ def test_a_last_line_that_is_still_written_is_sent_once_it_is_complete(
 def test_files_that_begin_alike_are_two_files(collector: ScriptedCollector, tmp_path: Path) -> None:
     for name in ("monday", "tuesday"):
         (tmp_path / name).write_bytes(b'{"n": 1}\n')
-        assert _tmon("send", str(tmp_path / name), dsn=collector.dsn).stdout == "1 events accepted\n"
+        assert _tmon("send", str(tmp_path / name), dsn=collector.dsn).stdout == "1 event accepted\n"
     assert len({document["stream"] for document in collector.documents if document["events"]}) == 2
 
 
@@ -329,7 +329,7 @@ def test_standard_input_with_a_name_is_sent_once(collector: ScriptedCollector) -
     lines = _lines({"n": 1}, {"n": 2})
     assert _tmon("send", "--stream", "backfill", dsn=collector.dsn, input=lines).returncode == 0
     again = _tmon("send", "--stream", "backfill", dsn=collector.dsn, input=lines + b'{"n": 3}\n')
-    assert again.stdout == "1 events accepted, 2 lines were sent before\n"
+    assert again.stdout == "1 event accepted, 2 lines were sent before\n"
     assert [event["n"] for event in collector.stored] == [1, 2, 3]
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +17,7 @@ from .errors import Failure, WrongUsage
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from tmon.conformance import Finding, Referee
+    from tmon.conformance import Endpoint, Finding, Referee
 
 KEY: Final = bytes.fromhex("00c0ffee5eedb0a710adf00dfee1600dcafe00facade0b57ac1e5ca1ab1edead")
 WSID: Final = 9_007_199_254_740_993
@@ -85,11 +87,14 @@ def judge_client(arguments: argparse.Namespace) -> int:
             endpoint = stack.enter_context(Endpoint(referee, door, arguments.port))
         except OSError as error:
             raise Failure(f"port {arguments.port} can't be listened on: {error.strerror}") from None
-        with contextlib.suppress(KeyboardInterrupt):
-            if command:
-                _run(command, endpoint, arguments.patience, terminal)
-            else:
-                _wait(endpoint, terminal)
+        ending = threading.Event()
+        # Whoever ends the kit ends the client with it, which would try to reach the endpoint for ever.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ending.set())
+        if command:
+            _run(command, endpoint, arguments.patience, terminal, ending)
+        else:
+            _wait(endpoint, terminal, ending)
         with endpoint.referee():
             findings = judge(endpoint.record)
     if arguments.json:
@@ -97,26 +102,28 @@ def judge_client(arguments: argparse.Namespace) -> int:
     elif not endpoint.record.requests:
         raise Failure("nothing was sent to the endpoint: does the client use the DSN in TMON_DSN?")
     else:
-        _show(findings)
+        _show(findings, opened=bool(endpoint.record.deliveries))
     if not conforms(findings):
-        raise Failure(_problem(findings))
+        raise Failure(_problem(findings, opened=bool(endpoint.record.deliveries)))
     return 0
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
 
 
-def _run(command: list[str], endpoint: Any, patience_s: float, terminal: Terminal) -> None:
+def _run(
+    command: list[str], endpoint: Endpoint, patience_s: float, terminal: Terminal, ending: threading.Event
+) -> None:
     from tmon.conformance import Subject
 
-    subject = Subject(command, endpoint, KEY, patience_s=patience_s, say=terminal.note)
+    subject = Subject(command, endpoint, KEY, patience_s=patience_s, say=terminal.note, ending=ending)
     try:
         subject.run()
     except OSError as error:
         raise WrongUsage(f"{command[0]} can't be started: {error.strerror}") from None
 
 
-def _wait(endpoint: Any, terminal: Terminal) -> None:
+def _wait(endpoint: Endpoint, terminal: Terminal, ending: threading.Event) -> None:
     """Say where to send, and wait for the end of the script or Ctrl-C."""
     print(f"TMON_DSN={endpoint.dsn}", flush=True)
     terminal.note(
@@ -125,8 +132,7 @@ def _wait(endpoint: Any, terminal: Terminal) -> None:
         "Ctrl-C ends it, and shows what was found."
     )
     quiet = False
-    while not quiet:
-        time.sleep(0.1)
+    while not quiet and not ending.wait(0.1):
         with endpoint.referee() as referee:
             referee.tick(time.monotonic())
             if referee.main_done:
@@ -166,9 +172,11 @@ def _show_events(count: int) -> None:
             sys.stdout.write(f"{line(number)}\n")
 
 
-def _show(findings: list[Finding]) -> None:
+def _show(findings: list[Finding], *, opened: bool) -> None:
     from tmon.conformance import Verdict
 
+    if not opened:
+        findings = [one for one in findings if one.verdict is not Verdict.NOT_SEEN]
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
         print(f"{finding.check:<{width}}  {finding.verdict:<8}  {finding.seen}")
@@ -194,12 +202,14 @@ def _as_json(findings: list[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def _problem(findings: list[Finding]) -> str:
+def _problem(findings: list[Finding], *, opened: bool) -> str:
     from tmon.conformance import CHECKS, Verdict
 
     failed = [one.check for one in findings if one.verdict is Verdict.FAIL]
     unseen = [one.check for one in findings if one.verdict is Verdict.NOT_SEEN and CHECKS[one.check].required]
     parts = [f"failed: {', '.join(failed)}"] if failed else []
+    if not opened:
+        return f"{parts[0]}; no envelope could be opened, so nothing else was seen"
     parts += [f"not seen, although required: {', '.join(unseen)}"] if unseen else []
     return "; ".join(parts)
 

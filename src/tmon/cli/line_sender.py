@@ -70,7 +70,7 @@ class LineSender:
     def result(self) -> str:
         """What became of the lines, in one line."""
         before = f", {self.before:,} lines were sent before" if self.before else ""
-        return f"{self.accepted:,} events accepted{before}"
+        return f"{_events(self.accepted)} accepted{before}"
 
     @property
     def problem(self) -> str:
@@ -237,7 +237,7 @@ class LineSender:
         self._terminal.progress(f"{ending}waiting: {reason}", at_once=True)
 
     def _show(self) -> None:
-        text = f"{self.accepted:,} events accepted"
+        text = f"{_events(self.accepted)} accepted"
         if self.before:
             text += f", {self.before:,} sent before"
         if self._source.is_file:
@@ -265,6 +265,10 @@ class LineSender:
             return
         more = "further lines like these are counted, not listed"
         self._terminal.note(f"line {number}: {error}" if self._reported <= REPORTED_LINES else more)
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"
 
 
 def _give_offset(event: dict[str, object], offset: int) -> None:

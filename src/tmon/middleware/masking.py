@@ -53,7 +53,8 @@ _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
 _PARTS = re.compile(r"[\[\]]+")
 _FILLING = re.compile(r"[-_.\s]+")
 NAMES_KEPT: Final = 2048
-"""How many names of parameters are remembered; strangers make them up."""
+LONGEST_KEPT: Final = 64
+"""How many names of parameters are remembered, and of how many characters: strangers make them up."""
 
 
 class Masking:
@@ -63,7 +64,6 @@ class Masking:
         kept = frozenset(map(_plain, keep))
         names = (SECRET_NAMES | frozenset(map(_plain, mask))) - kept
 
-        @lru_cache(maxsize=NAMES_KEPT)
         def is_secret(name: str) -> bool:
             parts = {_plain(part) for part in _PARTS.split(unquote_plus(name))}
             parts.add(_plain(unquote_plus(name)))
@@ -71,7 +71,8 @@ class Masking:
                 part in names or any(word in part for word in SECRET_WORDS) for part in parts
             )
 
-        self._is_secret = is_secret
+        self._looked_at = is_secret
+        self._remembered = lru_cache(maxsize=NAMES_KEPT)(is_secret)
 
     def __call__(self, url: str) -> str:
         """The URL with `***` in place of each secret: in its query, its path and its user information.
@@ -92,6 +93,9 @@ class Masking:
             before, _, fragment = path.partition("#")
             return f"{before}#{_PARAMETER.sub(masked, fragment)}"
         return f"{path}{question}{_PARAMETER.sub(masked, query)}"
+
+    def _is_secret(self, name: str) -> bool:
+        return self._remembered(name) if len(name) <= LONGEST_KEPT else self._looked_at(name)
 
     def _outer(self, found: re.Match[str]) -> str:
         value = found[3]

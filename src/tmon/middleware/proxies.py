@@ -15,7 +15,10 @@ from typing import Final
 
 UNIX: Final = "unix"
 """In place of a network: whoever asks by a Unix socket, and so has no address."""
+NOBODY: Final = "-"
 MOST_HOPS: Final = 50
+LONGEST: Final = 100
+"""Characters of an entry that are looked at. An address with brackets, a port and spaces around it has fewer."""
 _ADDRESSES_KEPT: Final = 4096
 
 # RFC 7239, section 4: elements between commas, pairs between semicolons, a value bare or quoted.
@@ -44,11 +47,11 @@ class Proxies:
         """
         if not self._any:
             return peer or None
-        if not self._read(peer or "")[1]:
+        if not self._read((peer or "")[:LONGEST])[1]:
             return peer or None
         known = peer or None
         for entry in reversed(self._entries(forwarded)):
-            known, is_trusted = self._read(entry)
+            known, is_trusted = self._read(entry[:LONGEST] or NOBODY)
             if not is_trusted:
                 break
         return known

@@ -40,6 +40,11 @@ def test_the_values_of_secrets_are_masked(url: str, masked: str) -> None:
     assert Masking()(url) == masked
 
 
+def test_names_of_any_length_are_looked_at() -> None:
+    long = "x" * 5000
+    assert Masking()(f"/?{long}token=abc&{long}=1") == f"/?{long}token=***&{long}=1"
+
+
 def test_further_names_are_masked_and_harmless_ones_kept() -> None:
     masked = Masking(mask=["e-mail"], keep=["code", "token_count"])
     assert (

@@ -30,6 +30,8 @@ TRUSTED = ["10.0.0.0/8", "2001:db8::/32"]
         ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
         ("2001:db8::5", "198.51.100.1", "198.51.100.1"),
         ("", "198.51.100.1", None),
+        ("10.0.0.1", "x" * 8000, None),
+        ("10.0.0.1", "," * 8000, None),
     ],
 )
 def test_the_client_is_the_last_that_is_not_trusted(peer: str, forwarded: str, client: str | None) -> None:
@@ -44,6 +46,7 @@ def test_nobody_is_trusted_unless_that_is_said() -> None:
 def test_a_unix_socket_can_be_trusted() -> None:
     assert Proxies(["unix"]).client("", "198.51.100.1") == "198.51.100.1"
     assert Proxies(["unix"]).client(None, "198.51.100.1") == "198.51.100.1"
+    assert Proxies(["unix"]).client(None, "198.51.100.1,") is None
 
 
 @pytest.mark.parametrize(
