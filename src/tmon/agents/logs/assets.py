@@ -8,32 +8,10 @@ from typing import Final
 
 from .rules import ASSET, Event, Rule, Skip
 
-ENDINGS: Final = tuple(
-    [
-        "css",
-        "js",
-        "mjs",
-        "map",
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "svg",
-        "webp",
-        "avif",
-        "ico",
-        "bmp",
-        "tif",
-        "tiff",
-        "cur",
-        "apng",
-        "woff",
-        "woff2",
-        "ttf",
-        "otf",
-        "eot",
-        "webmanifest",
-    ]
+ENDINGS: Final = (
+    *("css", "js", "mjs", "map", "webmanifest"),
+    *("png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "bmp", "tif", "tiff", "cur", "apng"),
+    *("woff", "woff2", "ttf", "otf", "eot"),
 )
 """Style, scripts, pictures and fonts. Documents, sound and video are what people come for."""
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What happens to an event between a line and the server: a plain list of rules, an event in, an event out.
 
-A rule may change the event that it is given. It raises Skip to leave it out, with one of SKIPPED, which is counted. They go
-in this order, so that filters see whose request it was, and names are found before queries are taken away: `clients`,
-`usernames`, `filters`, `assets`, `queries`. `clients` always has its place, with no proxies too: it takes out
-`forwarded_for`, which is no field of the server's.
+A rule may change the event that it is given. It raises Skip to leave it out, with one of SKIPPED, which is counted.
+They go in this order, so that filters see whose request it was, and names are found before queries are taken away:
+`clients`, `usernames`, `filters`, `assets`, `queries`. `clients` always has its place, with no proxies too: it takes
+out `forwarded_for`, which is no field of the server's.
 """
 
 from __future__ import annotations

@@ -52,13 +52,14 @@ DIRECTIVES: Final = {
 }
 """What directives mean; names in braces in lower case."""
 
+_PATTERNS: Final = {"t": r"\[[^\]]{1,64}\]", "v": r'[^/\s":]*', "V": r'[^/\s":]*'}
 _LETTERS: Final = "aABbCDeEfhHiIklLmnoOpPqrRsStTuUvVX^"
 _DIRECTIVE: Final = re.compile(r"%(?:!?\d{3}(?:,\d{3})*)?[<>]?(?:\{([^}]{0,200})\})?(\^t[io]|.)", re.DOTALL)
 
 
 def parser_of(text: str) -> Callable[[tzinfo], LayoutParser]:
     """What makes parsers of lines that this string describes. Raises BadString."""
-    text = text.replace('\\"', '"').replace("\\t", "\t").replace("\\n", "")
+    text = text.replace('\\"', '"').replace("\\t", "\t").replace("\\n", "").replace("%U%q", "%U")
     pieces: list[Variable | str] = []
     literal = ""
     position = 0
@@ -82,8 +83,7 @@ def _variable(match: re.Match[str]) -> Variable:
     if letter[0] not in _LETTERS:
         raise BadString(f"{match[0]} is no directive of Apache's")
     if argument is None:
-        pattern = r"\[[^\]]{1,64}\]" if letter == "t" else None
-        return Variable(match[0], DIRECTIVES.get(letter, "nothing"), pattern)
+        return Variable(match[0], DIRECTIVES.get(letter, "nothing"), _PATTERNS.get(letter))
     name = "{" + argument.lower() + "}" + letter
     if letter == "t" and name not in DIRECTIVES:
         return _stamp(match[0], argument)

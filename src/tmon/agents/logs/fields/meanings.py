@@ -68,7 +68,10 @@ class Meanings:
         return event
 
     def client(self, event: Event, text: str) -> None:
-        """Whose address it is, with a port or not; a host name is no address."""
+        """Whose address it is, with a port or not; a host name is no address. Of several the last is the nearest."""
+        if "," in text:
+            event["forwarded_for"] = text
+            text = text.rpartition(",")[2].strip()
         event["ip"] = self._addresses[text]
         port = port_of(text)
         if port is not None:

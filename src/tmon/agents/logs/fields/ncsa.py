@@ -80,8 +80,8 @@ class Line:
                 return None, "-", ""
             raise unlike(text)
         client, ident, user, stamp, iso = start.groups()
-        if " " in user and self._addresses[client] is None and self._addresses[ident] is not None:
-            raise Unparsed(OTHER)  # the site's name is first
+        if " " in user and self._addresses[client] is None:
+            raise Unparsed(OTHER)  # something else stands before the address
         request, state, sent, end = _request(text, start.end())
         rest = text[end:]
         if self._common and rest[:2] == ' "':

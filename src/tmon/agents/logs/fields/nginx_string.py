@@ -51,6 +51,10 @@ VARIABLES: Final = {
 
 _PATTERNS: Final = {
     "time_local": r"\d{1,2}/[A-Za-z]{3}/\d{4}:[0-9:.]{8,18}(?: [+-]\d{4})?",
+    "host": r'[^/\s"]*',
+    "http_host": r'[^/\s"]*',
+    "server_name": r'[^/\s":]*',
+    "scheme": "[a-z]*",
     "upstream_response_time": r"[0-9.,: -]{1,400}?(?=[^0-9.,: -]|\s|$)",
 }
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w{1,64})\}|(\w{1,64}))")
@@ -61,6 +65,7 @@ def parser_of(text: str) -> Callable[[tzinfo], LayoutParser | KeyedParser]:
     """What makes parsers of lines that this string describes. Raises BadString."""
     if text.lstrip().startswith("{") and not text.lstrip().startswith("{$"):
         return _keyed(text)
+    text = re.sub(r"\$(uri|document_uri)(\$is_args\$|\?\$)(args|query_string)\b", "$request_uri", text)
     pieces: list[Variable | str] = []
     position = 0
     for match in _VARIABLE.finditer(text):

@@ -48,7 +48,7 @@ def layout_of(pieces: Sequence[Variable | str]) -> Layout:
         after = pieces[index + 1] if index + 1 < len(pieces) else ""
         if isinstance(piece, str):
             made.append(re.sub(r"(?:\\[ \t]|\\\t)+", r"[ \\t]+", re.escape(piece)))
-        elif isinstance(before, Variable):
+        elif isinstance(before, Variable) and before.pattern is None:
             raise BadString(f"{before.shown} and {piece.shown} have nothing between them")
         else:
             pattern = f"({piece.pattern})" if piece.pattern else _pattern(before, after)
