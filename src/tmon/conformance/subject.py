@@ -29,7 +29,7 @@ LOOK_S: Final = 0.02
 FIRST_WINDOW: Final = 200
 LAST_WINDOW: Final = 25_600
 SILENT_S: Final = 0.3
-ALONE_S: Final = 3.0
+ALONE_S: Final = 5.0
 """How long a first event is left alone, to see whether it is sent without others."""
 AT_ONCE_BYTES: Final = 65_536
 MOST_STARTS: Final = 25
