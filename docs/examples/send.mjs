@@ -110,8 +110,10 @@ function flush() {
   clearTimeout(timer);
   const events = batch;
   [batch, bytes, timer] = [[], 0, undefined];
-  books.sent += events.length;
-  return (last = last.then(() => events.length && deliver(events)));
+  return (last = last.then(() => {
+    books.sent += events.length;
+    return events.length && deliver(events);
+  }));
 }
 
 async function* lines() {

@@ -68,5 +68,5 @@ class KitRuns:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         for process in self._running.values():
-            process.kill()
+            process.terminate()  # and not kill: it ends its client
             process.communicate()

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +17,7 @@ from .errors import Failure, WrongUsage
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from tmon.conformance import Finding, Referee
+    from tmon.conformance import Endpoint, Finding, Referee
 
 KEY: Final = bytes.fromhex("00c0ffee5eedb0a710adf00dfee1600dcafe00facade0b57ac1e5ca1ab1edead")
 WSID: Final = 9_007_199_254_740_993
@@ -85,11 +87,14 @@ def judge_client(arguments: argparse.Namespace) -> int:
             endpoint = stack.enter_context(Endpoint(referee, door, arguments.port))
         except OSError as error:
             raise Failure(f"port {arguments.port} can't be listened on: {error.strerror}") from None
-        with contextlib.suppress(KeyboardInterrupt):
-            if command:
-                _run(command, endpoint, arguments.patience, terminal)
-            else:
-                _wait(endpoint, terminal)
+        ending = threading.Event()
+        # Whoever ends the kit ends the client with it, which would try to reach the endpoint for ever.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ending.set())
+        if command:
+            _run(command, endpoint, arguments.patience, terminal, ending)
+        else:
+            _wait(endpoint, terminal, ending)
         with endpoint.referee():
             findings = judge(endpoint.record)
     if arguments.json:
@@ -106,17 +111,19 @@ def judge_client(arguments: argparse.Namespace) -> int:
 # -- running ----------------------------------------------------------------------------------------------------------
 
 
-def _run(command: list[str], endpoint: Any, patience_s: float, terminal: Terminal) -> None:
+def _run(
+    command: list[str], endpoint: Endpoint, patience_s: float, terminal: Terminal, ending: threading.Event
+) -> None:
     from tmon.conformance import Subject
 
-    subject = Subject(command, endpoint, KEY, patience_s=patience_s, say=terminal.note)
+    subject = Subject(command, endpoint, KEY, patience_s=patience_s, say=terminal.note, ending=ending)
     try:
         subject.run()
     except OSError as error:
         raise WrongUsage(f"{command[0]} can't be started: {error.strerror}") from None
 
 
-def _wait(endpoint: Any, terminal: Terminal) -> None:
+def _wait(endpoint: Endpoint, terminal: Terminal, ending: threading.Event) -> None:
     """Say where to send, and wait for the end of the script or Ctrl-C."""
     print(f"TMON_DSN={endpoint.dsn}", flush=True)
     terminal.note(
@@ -125,8 +132,7 @@ def _wait(endpoint: Any, terminal: Terminal) -> None:
         "Ctrl-C ends it, and shows what was found."
     )
     quiet = False
-    while not quiet:
-        time.sleep(0.1)
+    while not quiet and not ending.wait(0.1):
         with endpoint.referee() as referee:
             referee.tick(time.monotonic())
             if referee.main_done:

@@ -29,7 +29,7 @@ LOOK_S: Final = 0.02
 FIRST_WINDOW: Final = 200
 LAST_WINDOW: Final = 25_600
 SILENT_S: Final = 0.3
-ALONE_S: Final = 3.0
+ALONE_S: Final = 5.0
 """How long a first event is left alone, to see whether it is sent without others."""
 AT_ONCE_BYTES: Final = 65_536
 MOST_STARTS: Final = 25
@@ -39,11 +39,21 @@ Say = Callable[[str], object]
 
 
 class Subject:
-    """The client: a command that reads JSON lines and sends them to TMON_DSN. `say` is told what goes on."""
+    """The client: a command that reads JSON lines and sends them to TMON_DSN. `say` is told what goes on, and
+    `ending` is set by whoever wants an early end.
+    """
 
     def __init__(
-        self, command: Sequence[str], endpoint: Endpoint, key: bytes, *, patience_s: float, say: Say
+        self,
+        command: Sequence[str],
+        endpoint: Endpoint,
+        key: bytes,
+        *,
+        patience_s: float,
+        say: Say,
+        ending: threading.Event,
     ) -> None:
+        self._ending = ending
         self._command = command
         self._endpoint = endpoint
         self._key = key
@@ -58,6 +68,8 @@ class Subject:
         for _ in range(MOST_STARTS):
             before = self._progress()
             self._once(refusing=False)
+            if self._ending.is_set():
+                return
             with self._endpoint.referee() as referee:
                 if referee.main_done:
                     break
@@ -112,8 +124,7 @@ class Subject:
 
     def _watch(self, process: subprocess.Popen[bytes], feeder: _Feeder, *, refusing: bool) -> bool:
         """Wait until the script has no more for this start, end the input, and wait for the end; whether it came."""
-        while process.poll() is None and not feeder.exhausted:
-            time.sleep(LOOK_S)
+        while process.poll() is None and not feeder.exhausted and not self._ending.wait(LOOK_S):
             with self._endpoint.referee() as referee:
                 referee.tick(time.monotonic())
                 if referee.quiet if refusing else referee.main_done:
@@ -121,18 +132,16 @@ class Subject:
         if process.poll() is not None:
             return False
         feeder.stop()
-        try:
-            process.wait(self._patience_s)
-        except subprocess.TimeoutExpired:
-            self._say(
-                f"it did not end within {self._patience_s:g} s after its input had ended, and was killed"
-            )
-            return False
-        return True
+        deadline = time.monotonic() + self._patience_s
+        while process.poll() is None and not self._ending.wait(LOOK_S):
+            if time.monotonic() > deadline:
+                self._say(f"it did not end within {self._patience_s:g} s of its input, and was killed")
+                return False
+        return not self._ending.is_set()
 
     def _listen(self, output: IO[bytes]) -> None:
         """Pass the client's output on, and look for the secret in it."""
-        for line in output:
+        for line in iter(lambda: output.readline(AT_ONCE_BYTES), b""):
             self._say(f"| {line.decode('utf-8', 'replace').rstrip()}")
             if shows(line, self._key):
                 with self._endpoint.referee() as referee:

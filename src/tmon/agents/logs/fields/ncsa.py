@@ -18,6 +18,7 @@ from .numbers import size, status
 from .request import put_request
 from .text import text_of, unescaped, unlike
 from .times import Times
+from .unparsed import OTHER, Unparsed
 
 QUOTED: Final = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 """Text in quotes; those inside it are escaped."""
@@ -26,7 +27,9 @@ _USUAL: Final = re.compile(
     r'(\S+) (\S+) (\S+) \[([^]]{20,40})\] "([A-Z]+) (/[^\s"\\]*) HTTP/[0-9.]+" ([1-9][0-9][0-9]) ([0-9]{1,12}|-) '
     r'"([^"\\]*)" "([^"\\]*)"(?= |$)'
 )
-_START: Final = re.compile(r"(\S+) (\S+) (.{1,256}?) \[([^][]{1,64})\] (?=\")")
+_START: Final = re.compile(
+    r"(\S+) (\S+) (.{1,256}?) (?:\[([^][]{1,64})\]|([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.,Z+-]{5,28})) (?=\")"
+)
 _REQUEST: Final = re.compile(QUOTED + r"\s+([0-9]{3}|-)\s+([0-9]+|-)(?=\s|$)", re.DOTALL)
 _AFTER_REQUEST: Final = re.compile(r'"\s+([0-9]{3}|-)\s+([0-9]+|-)(?=\s|$)')
 _TEXT: Final = re.compile(r"\s+" + QUOTED + r"(?=\s|$)", re.DOTALL)
@@ -38,7 +41,7 @@ class Line:
     stateful = False
 
     def __init__(self, zone: tzinfo, *, common: bool = False) -> None:
-        """`common`: nothing is read behind the size."""
+        """`common`: lines that go on with text in quotes are of another format."""
         self._times = Times(zone)
         self._known = self._times.known
         self._addresses = Addresses()
@@ -76,13 +79,18 @@ class Line:
             if text.startswith("#"):
                 return None, "-", ""
             raise unlike(text)
-        client, ident, user, stamp = start.groups()
+        client, ident, user, stamp, iso = start.groups()
+        if " " in user and self._addresses[client] is None:
+            raise Unparsed(OTHER)  # something else stands before the address
         request, state, sent, end = _request(text, start.end())
+        rest = text[end:]
+        if self._common and rest[:2] == ' "':
+            raise Unparsed(OTHER)
         event: dict[str, object] = {
             "url": "",
             "ip": self._addresses[client],
             "useragent": None,
-            "ts": self._times.clf(stamp),
+            "ts": self._times.clf(stamp) if iso is None else self._times.iso(iso),
         }
         number = status(state)
         if number is not None:
@@ -92,7 +100,6 @@ class Line:
         if amount is not None:
             event["bytes"] = amount
         put_user(event, user)
-        rest = text[end:]
         return event, ident, rest if self._common else _put_texts(event, rest)
 
 

@@ -27,7 +27,7 @@ def put_request(event: dict[str, object], text: str) -> None:
     if "\\" in text:
         text = unescaped(text)
     method, _, rest = text.strip(" ").partition(" ")
-    if not rest:
+    if not rest.strip(" -"):
         raise _none_at_all(method)
     target, _, version = rest.rpartition(" ")
     versioned = version.startswith("HTTP/") and bool(target)

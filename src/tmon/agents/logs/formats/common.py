@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apache's `common`: address, identity, user, [time], "request", status, size; what follows is not read."""
+"""Apache's `common`: address, identity, user, [time], "request", status, size; nothing in quotes follows."""
 
 from __future__ import annotations
 

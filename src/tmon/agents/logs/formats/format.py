@@ -14,11 +14,12 @@ Two things to know beyond the event of docs/events.md:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Protocol
 
 from tmon.agents.logs.fields.unparsed import REASONS, Unparsed
+from tmon.agents.logs.fields.wrapping import prefix_of
 
 __all__ = ["REASONS", "Event", "Format", "Parser", "Unparsed"]
 
@@ -62,3 +63,23 @@ class Format:
     def parser(self, zone: tzinfo = UTC) -> Parser:
         """A new parser, for one file. `zone`: that of times which don't name theirs."""
         return self.make(zone)
+
+    def wrapped(self) -> Format:
+        """This format inside of syslog, the journal, or what a container's runtime puts before a line."""
+        return replace(
+            self,
+            name=f"wrapped+{self.name}",
+            title=f"{self.title}, wrapped",
+            make=lambda zone: _Wrapped(self.parser(zone)),
+        )
+
+
+class _Wrapped:
+    """Takes what is known off the start of a line; lines without it are read as they are."""
+
+    def __init__(self, inner: Parser) -> None:
+        self._inner = inner
+        self.stateful = inner.stateful
+
+    def parse(self, line: bytes) -> Event | None:
+        return self._inner.parse(line[prefix_of(line) :])
