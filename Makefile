@@ -57,7 +57,7 @@ $(READY): pyproject.toml setup.py package.json package-lock.json
 	@if [ -n "$${TMON_BUILD_WITHOUT_GEOIP:-}" ]; then \
 	    echo "WITHOUT GeoIP data if there is none yet: TMON_BUILD_WITHOUT_GEOIP is set" >&2; \
 	fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,sensor,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,sensor,logs,dev]'
 	@touch $@
 
 # Scripts and style sheets are bundled again when one has changed.

@@ -92,7 +92,7 @@ def test_a_real_log_has_the_totals_that_awk_tells(
         assert {row["key"]: row["requests"] for row in rows if not row.get("other")} == dict(
             told.most_common(len(rows) - any(row.get("other") for row in rows))
         )
-    days = server.ask(service, "requests/day/5", **PERIOD)["results"]
+    days = server.ask(service, "requests/day/10", **PERIOD)["results"]
     assert {point["t"][8:10]: point["requests"] for point in days if point["requests"]} == dict(
         Counter(awk(day, log))
     )

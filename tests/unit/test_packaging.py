@@ -89,7 +89,7 @@ def test_everything_that_is_imported_is_declared() -> None:
     middleware = set((package / "middleware").glob("*.py"))
 
     assert imported_distributions(sorted(set(package.rglob("*.py")) - middleware)) <= declared(
-        "server", "sensor"
+        "server", "sensor", "logs"
     )
 
 
@@ -143,7 +143,11 @@ def test_all_extras_together_are_what_make_installs() -> None:
     made = re.search(r"--editable '\.\[([a-z,]+)\]'", (CHECKOUT / "Makefile").read_text("utf-8"))
 
     assert made is not None
-    assert set(made[1].split(",")) == set(project["optional-dependencies"]) == {"server", "sensor", "dev"}
+    assert (
+        set(made[1].split(","))
+        == set(project["optional-dependencies"])
+        == {"server", "sensor", "logs", "dev"}
+    )
 
 
 def test_a_checkout_reads_the_shipped_directories_in_place() -> None:
