@@ -132,7 +132,7 @@ def test_no_file_is_forgotten(logs: Path) -> None:
 
 
 FACT = re.compile(
-    r'^results\["s01-parse"\]\["[^"]+"\]\[(\d+)\]\.Evt\.(?:Parsed|Meta)\["(\w+)"\] == (".*")$', re.M
+    r'^results\["s01-parse"\]\["[^"]+"\]\[(\d+)\]\.Evt\.(?:Parsed|Meta)\["(\w+)"\] == (".*")$', re.MULTILINE
 )
 FIELDS = {"http_verb": "method", "http_status": "status", "http_user_agent": "useragent"}
 
