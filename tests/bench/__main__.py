@@ -30,6 +30,7 @@ from . import (
     deletion,
     first_load,
     middleware,
+    parsing,
     questions,
     serving,
     singles,
@@ -38,7 +39,17 @@ from . import (
 )
 from .table import Table, progress
 
-PARTS = ("singles", "several", "batches", "dashboard", "questions", "first-load", "deletion", "middleware")
+PARTS = (
+    "singles",
+    "several",
+    "batches",
+    "dashboard",
+    "questions",
+    "first-load",
+    "deletion",
+    "middleware",
+    "parsing",
+)
 ASKED_FOR = ("soak",)
 """Parts that run only where they are named."""
 
@@ -127,6 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _years(table, fresh, service, site, extent, parts)
         if "middleware" in parts:
             middleware.measure(table, requests=100 if arguments.quick else middleware.REQUESTS)
+        if "parsing" in parts:
+            parsing.measure(table, site, lines=2_000 if arguments.quick else parsing.LINES)
         table.print()
     return 0
 

@@ -175,7 +175,7 @@ def test_seconds_of_w3c_have_a_point_and_milliseconds_of_iis_none() -> None:
         ("haproxy", "192.0.2.7:1 [10/Oct/2025:13:55:36.655] in/1: Connection closed", "no request"),
         (
             "haproxy",
-            '192.0.2.7:1 [10/Oct/2025:13:55:36] in in/<NOSRV> -1/-1/-1/-1/0 400 0 - - CR-- 1/1/0/0/0 0/0 "<BADREQ>"',
+            '192.0.2.7:1 [10/Oct/2025:13:55:36.655] in in/<NOSRV> -1/-1/-1/-1/0 400 0 - - CR-- 1/1/0/0/0 0/0 "<BAD>"',
             "not HTTP",
         ),
         (

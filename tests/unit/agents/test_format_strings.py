@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,6 +212,22 @@ def test_lines_that_are_no_event_have_a_reason(line: str, reason: str) -> None:
         custom('%h %t "%r" %>s').parser().parse(line.encode())
 
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "[$time_local] $scheme://$host$request_uri $status",
+        '$host:$server_port "$http_user_agent" $upstream_response_time [$time_local] "$request"',
+        '%v:%p %h %{%d/%b/%Y}t %{%T}t "%r" "%{User-Agent}i" %D|%T',
+    ],
+)
+@pytest.mark.parametrize("filler", ["a", '"', " ", "\\", ":", "[", "0", "/", "a:", '" ', "10/Oct/2025:"])
+def test_the_longest_line_takes_no_longer_than_its_length_says(string: str, filler: str) -> None:
+    parser = custom(string).parser()
+    for start in ("", "www.example.com:443 ", "[10/Oct/2025:13:55:36 +0200] http://"):
+        with suppress(Unparsed):
+            parser.parse((start + filler * (60_000 // len(filler))).encode())
 
 
 PIECES = st.sampled_from(

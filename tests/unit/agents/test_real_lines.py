@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tmon.agents.logs.formats import Event, Parser, Undetected, Unparsed, detect, named
+from tmon.agents.logs.formats import Event, Parser, Undetected, Unparsed, custom, detect, named
 
 READ = {
     "awstats_testglobal.log": ("combined", 56),
@@ -117,6 +117,18 @@ def test_an_access_logs_format_is_detected_and_its_requests_are_read(name: str, 
     found = detect(lines)
 
     assert (found.name, len(read(found.parser(), lines))) == READ[name]
+
+
+def test_formats_of_ones_own_are_read_by_their_strings(logs: Path) -> None:
+    nginx = custom(
+        '$host $remote_addr [$time_local] "$request" $status $bytes_sent "$http_referer" "$http_user_agent"'
+    )
+    apache = custom('%h %l %u [%{%B - %d, %Y:%T}t] "%r" %>s %b')
+
+    (event,) = read(apache.parser(), lines_of(logs / "matomo_custom_regex_custom_date.log"))
+    assert (event["ip"], event["ts"], event["bytes"]) == ("1.2.3.4", 1_328_892_127, 368)
+    with pytest.raises(Unparsed, match="no request"):
+        nginx.parser().parse(lines_of(logs / "awstats_testnginx.log")[1])
 
 
 @pytest.mark.parametrize("name", NO_ACCESS_LOGS)

@@ -52,7 +52,7 @@ DIRECTIVES: Final = {
 }
 """What directives mean; names in braces in lower case."""
 
-_PATTERNS: Final = {"t": r"\[[^\]]{1,64}\]", "v": r'[^/\s":]*', "V": r'[^/\s":]*'}
+_PATTERNS: Final = {"t": r"\[[^\]]{1,64}\]", "v": r'[^/\s":]{0,255}', "V": r'[^/\s":]{0,255}'}
 _LETTERS: Final = "aABbCDeEfhHiIklLmnoOpPqrRsStTuUvVX^"
 _DIRECTIVE: Final = re.compile(r"%(?:!?\d{3}(?:,\d{3})*)?[<>]?(?:\{([^}]{0,200})\})?(\^t[io]|.)", re.DOTALL)
 

@@ -51,10 +51,10 @@ VARIABLES: Final = {
 
 _PATTERNS: Final = {
     "time_local": r"\d{1,2}/[A-Za-z]{3}/\d{4}:[0-9:.]{8,18}(?: [+-]\d{4})?",
-    "host": r'[^/\s"]*',
-    "http_host": r'[^/\s"]*',
-    "server_name": r'[^/\s":]*',
-    "scheme": "[a-z]*",
+    "host": r'[^/\s"]{0,255}',
+    "http_host": r'[^/\s"]{0,255}',
+    "server_name": r'[^/\s":]{0,255}',
+    "scheme": "[a-z]{0,16}",
     "upstream_response_time": r"[0-9.,: -]{1,400}?(?=[^0-9.,: -]|\s|$)",
 }
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w{1,64})\}|(\w{1,64}))")

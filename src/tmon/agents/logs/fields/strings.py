@@ -47,7 +47,7 @@ def layout_of(pieces: Sequence[Variable | str]) -> Layout:
         before = pieces[index - 1] if index else ""
         after = pieces[index + 1] if index + 1 < len(pieces) else ""
         if isinstance(piece, str):
-            made.append(re.sub(r"(?:\\[ \t]|\\\t)+", r"[ \\t]+", re.escape(piece)))
+            made.append(re.sub(r"(?:\\[ \t]|\\\t)+", r"[ \\t]++", re.escape(piece)))
         elif isinstance(before, Variable) and before.pattern is None:
             raise BadString(f"{before.shown} and {piece.shown} have nothing between them")
         else:
@@ -68,7 +68,7 @@ def checked(variables: Sequence[Variable]) -> None:
 
 
 def _pattern(before: Variable | str, after: Variable | str) -> str:
-    """The pattern of text that ends where what is after it begins."""
+    """The pattern of text that ends where what is after it begins. It gives nothing back, so a line is read once."""
     if isinstance(after, Variable):
         return "(.*)"  # is refused when its turn comes
     if after.startswith('"') and isinstance(before, str) and before.endswith('"'):
@@ -77,7 +77,7 @@ def _pattern(before: Variable | str, after: Variable | str) -> str:
         return _IN_BRACKETS
     if not after:
         return "(.*)"
-    return r"(\S*)" if after[0].isspace() else f"([^{re.escape(after[0])}]*)"
+    return r"(\S*+)" if after[0].isspace() else f"([^{re.escape(after[0])}]*+)"
 
 
 def quoted_lines(text: str) -> str:

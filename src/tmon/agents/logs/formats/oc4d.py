@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The log of a server of learning modules: `info:`, address, [time], "request", status; usually inside the journal.
 
-What follows is a user's name where ` user=` says one.
+Behind the dash a user's name may stand. What follows the status and a size is not read; a rule finds names elsewhere.
 """
 
 from __future__ import annotations

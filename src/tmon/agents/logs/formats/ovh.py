@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The combined format with the site's name where identd's answer would stand, as hosters such as OVH write it."""
+"""The combined format with the site's name where identd's answer would stand, as OVH and lighttpd write it.
+
+A name has a dot: what has none may be identd's answer after all.
+"""
 
 from __future__ import annotations
 

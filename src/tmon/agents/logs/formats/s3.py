@@ -18,7 +18,7 @@ LAYOUT: Final = Layout(
     stamped(),
     " ",
     Field("client"),
-    r" \S+ \S+ [A-Z0-9.]+\.[A-Z0-9_.]+ \S+ ",
+    r" \S+ \S+ [A-Z0-9]{2,16}\.[A-Z0-9_.]{1,64} \S+ ",
     Field("request", f"(?:{QUOTED}|-)"),
     " ",
     Field("status"),
