@@ -104,6 +104,7 @@ def test_a_real_log_has_the_totals_that_awk_tells(
         "why_rejected": {},
         "unparsed": {},
         "directives": 0,
+        "skipped": {},
         "unended": 0,
     }
     assert requests(server, service) == 10_000
@@ -148,6 +149,7 @@ def test_a_log_is_imported_again_and_again_while_it_grows_line_by_line(
                 "why_rejected": {},
                 "unparsed": {},
                 "directives": 0,
+                "skipped": {},
                 "unended": 1,
             }
             file.truncate(file.tell() - 30)
@@ -221,6 +223,34 @@ def test_one_file_that_cannot_be_read_keeps_no_other_from_being_imported(
     counted = {row["key"]: row["requests"] for row in rows}
     assert counted["/"] == 20
     assert 0 < counted["/cut"] < 2_000
+
+
+def test_rules_leave_out_and_change_what_they_describe(
+    server: ServerProcess, service: WebService, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(
+        lines(5, "/shop?page=2&session=abc")
+        + lines(4, "/style.css")
+        + lines(3, "/internal/x")
+        + lines(2, "/who?user=ann")
+    )
+    rules = ("--without-assets", "--without-path", "/internal/*", "--drop-parameter", "session")
+    total = imported(server, service, log, *rules, "--username-from", "url", "[?&]user=([^&]+)")
+    assert (total["accepted"], total["skipped"]) == (7, {"static asset": 4, "path filtered": 3})
+    events = server.ask(service, "events", limit=100)["results"]
+    assert Counter((event["url"], event.get("username")) for event in events) == {
+        ("/shop?page=2", None): 5,
+        ("/who?user=ann", "ann"): 2,
+    }
+    wrong = run(server, service, log, "--only-status", "many")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_a_format_string_is_taken(server: ServerProcess, service: WebService, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b'[17/May/2015:10:00:00 +0000] 203.0.113.7 "GET /a HTTP/1.1" 200\n' * 3)
+    written = '[$time_local] $remote_addr "$request" $status'
+    assert imported(server, service, tmp_path / "log", "--format", written)["accepted"] == 3
 
 
 def test_wrong_usage_is_told(server: ServerProcess, service: WebService, tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from tmon.client_api import Client, DeliveryError, DsnError
 
-from . import verifying
+from . import log_rules, verifying
 from .errors import Failure, WrongUsage
 from .groups import add_group
 from .terminal import Terminal
@@ -21,6 +22,7 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from tmon.agents.logs.formats import Format
     from tmon.agents.logs.importing import Import
+    from tmon.agents.logs.rules import Rule
 
 SAMPLES: Final = 1_000
 """Lines that are not understood and are kept as samples, at most."""
@@ -65,6 +67,7 @@ def register(subparsers: Any) -> None:
         help="how long to keep trying when the server is away (default: 60)",
     )
     logs.add_argument("--json", action="store_true", help="print JSON")
+    log_rules.add_options(logs)
     logs.set_defaults(run=import_logs)
 
 
@@ -77,6 +80,7 @@ def import_logs(arguments: argparse.Namespace) -> int:
     except DsnError as error:
         raise WrongUsage(str(error)) from None
     format_ = _format(arguments.format)
+    rules = log_rules.rules_of(arguments)
     if arguments.files.count("-") > 1:
         raise WrongUsage("the standard input can be read once")
     problems: list[str] = []
@@ -89,7 +93,7 @@ def import_logs(arguments: argparse.Namespace) -> int:
         stack.callback(client.close)
         stack.callback(terminal.clear)
         for name in _oldest_first(arguments.files, format_, arguments.timezone, problems):
-            one, problem = _import(name, client, format_, arguments, samples, terminal)
+            one, problem = _import(name, client, format_, rules, arguments, samples, terminal)
             if problem:
                 problems.append(problem)
             if one is not None:
@@ -112,6 +116,7 @@ def _import(
     name: str,
     client: Client,
     format_: Format | None,
+    rules: Sequence[Rule],
     arguments: argparse.Namespace,
     samples: _Samples,
     terminal: Terminal,
@@ -132,6 +137,7 @@ def _import(
             client,
             format_=format_,
             zone=arguments.timezone,
+            rules=rules,
             timeout_s=arguments.timeout,
             unended=arguments.unended,
             on_unparsed=samples.add,

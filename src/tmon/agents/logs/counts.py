@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Counts:
-    """lines = accepted + before + rejected + unparsed + directives + unended."""
+    """lines = accepted + before + rejected + unparsed + directives + skipped + unended."""
 
     lines: int = 0
     accepted: int = 0
@@ -20,6 +20,8 @@ class Counts:
     """By reason."""
     directives: int = 0
     """Comments and empty lines, which are no events."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Left out by rules, by reason."""
     unended: int = 0
     """A last line without its end, which may still be written."""
     why_rejected: Counter[str] = field(default_factory=Counter)
@@ -33,6 +35,7 @@ class Counts:
         self.rejected += other.rejected
         self.unparsed += other.unparsed
         self.directives += other.directives
+        self.skipped += other.skipped
         self.unended += other.unended
         self.why_rejected += other.why_rejected
 
@@ -47,6 +50,8 @@ class Counts:
             parts.append(f"{self.unparsed.total():,} not understood{_reasons(self.unparsed)}")
         if self.directives:
             parts.append(f"{self.directives:,} that are no requests")
+        if self.skipped:
+            parts.append(f"{self.skipped.total():,} left out{_reasons(self.skipped)}")
         if self.unended:
             parts.append(f"{self.unended:,} without its end, which may still be written")
         return ", ".join(parts)
@@ -61,6 +66,7 @@ class Counts:
             "why_rejected": dict(self.why_rejected),
             "unparsed": dict(self.unparsed),
             "directives": self.directives,
+            "skipped": dict(self.skipped),
             "unended": self.unended,
         }
 

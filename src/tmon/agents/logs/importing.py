@@ -7,7 +7,7 @@ even parsed. While a batch is on its way the next one is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from itertools import chain
@@ -15,9 +15,11 @@ from typing import Final, NamedTuple
 
 from tmon.client_api import Answer, Client, NotEncodable, Refused
 
+from .clients import clients
 from .counts import Counts
 from .formats import LOOKED_AT, Event, Format, Parser, Unparsed, detect
 from .reading import MAX_LINE_BYTES, Line, Log
+from .rules import Rule, Skip, applied
 from .segments import Segments
 
 BATCH_EVENTS: Final = 4_000
@@ -39,7 +41,8 @@ class _Batch(NamedTuple):
 class Import:
     """One log on its way to the server.
 
-    `format_` is what its lines are in, detected from its first lines where that is None. `timeout_s` is how long to go
+    `format_` is what its lines are in, detected from its first lines where that is None. `rules` change or leave out
+    what they describe. `timeout_s` is how long to go
     on trying when the server is away; `on_failure` hears why it does. `on_progress` is called now and then.
     """
 
@@ -50,6 +53,7 @@ class Import:
         *,
         format_: Format | None = None,
         zone: tzinfo = UTC,
+        rules: Sequence[Rule] = (clients(),),
         timeout_s: float = 30.0,
         unended: bool = False,
         on_unparsed: OnUnparsed | None = None,
@@ -61,6 +65,7 @@ class Import:
         self.format = format_
         self._client = client
         self._zone = zone
+        self._rules = rules
         self._timeout_s = timeout_s
         self._unended = unended
         self._on_unparsed = on_unparsed
@@ -114,6 +119,11 @@ class Import:
         if line.offset <= self._known:
             counts.before += 1
             return
+        try:
+            event = applied(self._rules, event)
+        except Skip as skip:
+            counts.skipped[skip.reason] += 1
+            return
         event["offset"] = line.offset
         self._events.append(event)
         self._bytes += len(line.content)
@@ -138,7 +148,6 @@ class Import:
         if event is None:
             self.counts.directives += 1
             return None
-        event.pop("forwarded_for", None)
         return event
 
     # -- sending ------------------------------------------------------------------------------------------------------
