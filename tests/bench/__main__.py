@@ -29,6 +29,7 @@ from . import (
     dashboard,
     deletion,
     first_load,
+    importing,
     middleware,
     parsing,
     questions,
@@ -49,6 +50,7 @@ PARTS = (
     "deletion",
     "middleware",
     "parsing",
+    "importing",
 )
 ASKED_FOR = ("soak",)
 """Parts that run only where they are named."""
@@ -140,6 +142,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             middleware.measure(table, requests=100 if arguments.quick else middleware.REQUESTS)
         if "parsing" in parts:
             parsing.measure(table, site, lines=2_000 if arguments.quick else parsing.LINES)
+        if "importing" in parts:
+            importing.measure(
+                table,
+                fresh("importing"),
+                service,
+                site,
+                lines=2_000 if arguments.quick else importing.LINES,
+            )
         table.print()
     return 0
 

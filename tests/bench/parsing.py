@@ -31,7 +31,7 @@ def measure(table: Table, corpus: Corpus, *, lines: int) -> None:
     """Parse `lines` lines of each format, the combined one several times, and fill the section."""
     progress("lines of logs")
     table.section(f"12. Lines of logs into events, one thread, {lines:,} lines")
-    given = _combined(corpus, lines)
+    given = combined(corpus, lines)
     best = max(_rate(named("combined"), given) for _ in range(_TURNS))
     size = sum(map(len, given)) / len(given)
     table.at_least(
@@ -56,7 +56,8 @@ def _rate(tried: Format, lines: Sequence[bytes]) -> float:
     return len(lines) / took
 
 
-def _combined(corpus: Corpus, count: int) -> list[bytes]:
+def combined(corpus: Corpus, count: int) -> list[bytes]:
+    """Requests of a day of the corpus as a combined log."""
     lines = []
     for request in corpus.requests(count, _START - 86_400, _START):
         moment = datetime.fromtimestamp(request["ts"], UTC)
