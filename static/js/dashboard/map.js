@@ -389,7 +389,19 @@ export class WorldMap {
   _tell_about() {
     say(this._about, this.places.count ? this._latest() : this._nothing());
     this._describe();
-    if (performance.now() - (this._tabulated_at ?? -Infinity) < TABLE_MS) return;
+    this._tabulate();
+  }
+
+  /** Bring the tables up to date, now or when TABLE_MS since the last time are over: nothing may come after this. */
+  _tabulate() {
+    if (this._tabulating) return;
+    const wait = (this._tabulated_at ?? -Infinity) + TABLE_MS - performance.now();
+    this._tabulating = wait > 0 ? setTimeout(() => this._refresh_tables(), wait) : null;
+    if (wait <= 0) this._refresh_tables();
+  }
+
+  _refresh_tables() {
+    this._tabulating = null;
     this._tabulated_at = performance.now();
     this._table.refresh();
   }
