@@ -19,7 +19,7 @@ MAX_EVENT_BYTES: Final = 256 * 1024
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1
 
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_text = json.encoder.encode_basestring  # json's own, in C where there is one; it leaves what is not ASCII
 
 
 def encode(event: Mapping[str, object]) -> bytes:
@@ -28,29 +28,16 @@ def encode(event: Mapping[str, object]) -> bytes:
     Values are strings, numbers, booleans, None, or times with a time zone, which become ISO 8601.
     Raises NotEncodable for anything else, with the reason `not_encodable`, and for events over 256 KiB with
     `too_large`. The message names the field, never its value.
+
+    Nothing is nested, so each value is written as it is looked at: json would look at all of them once more.
     """
-    times: dict[str, object] = {}
+    pairs = []
     for name, value in event.items():
         if not isinstance(name, str):
             raise NotEncodable(f"the name of a field is a {type(name).__name__}, not a string")
-        if value is None or isinstance(value, str):
-            continue
-        if isinstance(value, int):
-            if not _MIN_INTEGER <= value <= _MAX_INTEGER:
-                raise NotEncodable(f"{name!a} is an integer that does not fit 64 bits")
-        elif isinstance(value, float):
-            if not math.isfinite(value):
-                raise NotEncodable(f"{name!a} is {value}, which JSON cannot hold")
-        elif isinstance(value, dt.datetime):
-            if value.utcoffset() is None:
-                raise NotEncodable(f"{name!a} is a time without a time zone")
-            times[name] = value.isoformat()
-        else:
-            raise NotEncodable(
-                f"{name!a} is a {type(value).__name__}; values are strings, numbers and booleans"
-            )
+        pairs.append(f"{_text(name)}:{_text(value) if type(value) is str else _written(name, value)}")
     try:
-        encoded = _to_json({**event, **times} if times else event).encode("utf-8")
+        encoded = f"{{{','.join(pairs)}}}".encode()
     except UnicodeEncodeError:
         encoded = None
     if encoded is None:
@@ -60,3 +47,26 @@ def encode(event: Mapping[str, object]) -> bytes:
             f"the event has {len(encoded)} bytes, allowed are {MAX_EVENT_BYTES}", reason="too_large"
         )
     return encoded
+
+
+def _written(name: str, value: object) -> str:
+    """A value other than a plain string. Of derived types it is the value that counts, not how they print."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+            raise NotEncodable(f"{name!a} is an integer that does not fit 64 bits")
+        return int.__repr__(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotEncodable(f"{name!a} is {value}, which JSON cannot hold")
+        return float.__repr__(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dt.datetime):
+        if value.utcoffset() is None:
+            raise NotEncodable(f"{name!a} is a time without a time zone")
+        return _text(value.isoformat())
+    raise NotEncodable(f"{name!a} is a {type(value).__name__}; values are strings, numbers and booleans")

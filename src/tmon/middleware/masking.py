@@ -48,6 +48,8 @@ SECRET_WORDS: Final = (
 """A name that contains one of them holds a secret, too."""
 
 _PARAMETER = re.compile(r"(^|[&;#?])([^=&;#?]*)=([^&;#]+)")
+_NAMES = re.compile(r"[&?]([^=&?]*)=")
+_HIDING = re.compile(r"[@;#%]")
 _PATH_PARAMETER = re.compile(r"(;)([^=;/]*)=([^;/]+)")
 _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
 _PARTS = re.compile(r"[\[\]]+")
@@ -79,6 +81,11 @@ class Masking:
 
         That goes for a URL that is the value of a parameter, too, but not for one in that again.
         """
+        if "=" not in url and "@" not in url:
+            return url
+        # Most URLs have no secret and nothing that hides one; to see that takes a fifth of the time.
+        if not _HIDING.search(url) and not any(map(self._is_secret, _NAMES.findall(url))):
+            return url
         return self._without(url, self._outer)
 
     def _without(self, url: str, masked: Callable[[re.Match[str]], str]) -> str:

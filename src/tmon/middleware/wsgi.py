@@ -101,7 +101,7 @@ class _Answer:
         self._route = route
         self._exchange = exchange
         self._environ = environ
-        self._length: int | None = None
+        self._headers: list[tuple[str, str]] = []
         self._file: object = None
         wrapper = environ.get(FILE_WRAPPER)
         if wrapper is not None:
@@ -114,7 +114,7 @@ class _Answer:
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
             self._exchange.status = int(status[:3]) if status[:3].isdecimal() else 0
-            self._length = _length(headers)
+            self._headers = headers
             self._tell_route()
             write = (
                 start_response(status, headers)
@@ -165,7 +165,7 @@ class _Answer:
         return wrapped
 
     def _closed(self) -> None:
-        self._exchange.bytes = self._length or 0
+        self._exchange.bytes = _length(self._headers)
         self.end()
 
 
@@ -234,8 +234,9 @@ class _File:
             self._closed()
 
 
-def _length(headers: list[tuple[str, str]]) -> int | None:
+def _length(headers: list[tuple[str, str]]) -> int:
+    """The size of an answer that the system sends, as its headers have it."""
     for name, value in headers:
         if name.lower() == "content-length" and value.strip().isdecimal():
             return int(value)
-    return None
+    return 0
