@@ -11,39 +11,32 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
-from tmon.client_api import Answer, Client, NotEncodable, Refused
+from tmon.client_api import Client
 
 from .clients import clients
 from .counts import Counts
-from .formats import LOOKED_AT, Event, Format, Parser, Unparsed, detect
-from .reading import MAX_LINE_BYTES, Line, Log
-from .rules import Rule, Skip, applied
+from .delivery import Delivery
+from .events import Events, OnUnparsed
+from .formats import LOOKED_AT, Event, Format, detect
+from .reading import Line, Log
+from .rules import Rule
 from .segments import Segments
 
 BATCH_EVENTS: Final = 4_000
 BATCH_BYTES: Final = 2 * 1024 * 1024
 """Of lines; as events they are about twice as long, and the server takes 8 MiB."""
-TOO_LONG: Final = "too long"
 SHOWN_EVERY: Final = 1_000
 """Lines between two looks at the progress."""
-
-OnUnparsed = Callable[[int, bytes, str], None]
-"""Is told of each line that is not understood: its number, its content, the reason."""
-
-
-class _Batch(NamedTuple):
-    stream: str
-    events: list[Event]
 
 
 class Import:
     """One log on its way to the server.
 
     `format_` is what its lines are in, detected from its first lines where that is None. `rules` change or leave out
-    what they describe. `timeout_s` is how long to go
-    on trying when the server is away; `on_failure` hears why it does. `on_progress` is called now and then.
+    what they describe. `timeout_s` is how long to go on trying when the server is away; `on_failure` hears why it does.
+    `on_progress` is called now and then.
     """
 
     def __init__(
@@ -63,13 +56,11 @@ class Import:
         self.log = log
         self.counts = Counts()
         self.format = format_
-        self._client = client
+        self._delivery = Delivery(client, timeout_s, on_failure)
         self._zone = zone
         self._rules = rules
-        self._timeout_s = timeout_s
         self._unended = unended
         self._on_unparsed = on_unparsed
-        self._on_failure = on_failure
         self._on_progress = on_progress
         self._segments = Segments()
         self._stream = ""
@@ -91,15 +82,15 @@ class Import:
                 return
             self.format = detect([line.content for line in first], self._zone)
             lines = chain(first, lines)
-        parser = self.format.parser(self._zone)
+        events = Events(self.format.parser(self._zone), self._rules, self.counts, self._on_unparsed)
         with ThreadPoolExecutor(1, "tmon-import") as sender:
             self._sender = sender
             for line in lines:
-                self._take(line, parser)
+                self._take(line, events)
             self._send()
             self._wait()
 
-    def _take(self, line: Line, parser: Parser) -> None:
+    def _take(self, line: Line, events: Events) -> None:
         counts = self.counts
         counts.lines += 1
         if counts.lines % SHOWN_EVERY == 0 and self._on_progress is not None:
@@ -110,45 +101,13 @@ class Import:
         stream = self._segments.stream_of(line.content)
         if stream != self._stream:
             self._begin(stream)
-        if line.offset <= self._known and not parser.stateful:
-            counts.before += 1
-            return
-        event = self._parsed(line, parser)
+        event = events.of(line, self._known)
         if event is None:
             return
-        if line.offset <= self._known:
-            counts.before += 1
-            return
-        try:
-            event = applied(self._rules, event)
-        except Skip as skip:
-            counts.skipped[skip.reason] += 1
-            return
-        event["offset"] = line.offset
         self._events.append(event)
         self._bytes += len(line.content)
         if len(self._events) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
             self._send()
-
-    def _parsed(self, line: Line, parser: Parser) -> Event | None:
-        content = line.content
-        try:
-            if len(content) >= MAX_LINE_BYTES:
-                raise Unparsed(TOO_LONG)
-            # Where a file was cut to nothing while its writer stood at its end, zeros fill what is missing.
-            event = parser.parse(content.lstrip(b"\0"))
-        except Unparsed as unparsed:
-            if line.offset > self._known:
-                self.counts.unparsed[unparsed.reason] += 1
-                if self._on_unparsed is not None:
-                    self._on_unparsed(self.counts.lines, content, unparsed.reason)
-            else:
-                self.counts.before += 1
-            return None
-        if event is None:
-            self.counts.directives += 1
-            return None
-        return event
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -157,18 +116,14 @@ class Import:
         self._send()
         self._wait()
         self._stream = stream
-        answer = self._client.send_batch([], stream, self._timeout_s, on_failure=self._on_failure)
-        self._known = -1 if answer.highest_offset is None else answer.highest_offset
+        self._known = self._delivery.known(stream)
 
     def _send(self) -> None:
-        """Have the batch sent, once the one before it is decided about.
-
-        Were that lost and this one stored, the server would take what is lost for counted.
-        """
+        """Have the batch sent, once the one before it is decided about."""
         if not self._events:
             return
         self._wait()
-        self._under_way = self._sender.submit(self._deliver, self._stream, self._events)
+        self._under_way = self._sender.submit(self._delivery.deliver, self._stream, self._events, self.counts)
         self._events, self._bytes = [], 0
 
     def _wait(self) -> None:
@@ -176,39 +131,6 @@ class Import:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
-
-    def _deliver(self, stream: str, events: list[Event]) -> None:
-        """Send a batch, in halves where it is too large."""
-        try:
-            answer = self._client.send_batch(events, stream, self._timeout_s, on_failure=self._on_failure)
-        except (NotEncodable, ValueError) as error:
-            self._halves(stream, events, str(error))
-        except Refused as refused:
-            answer = refused.answer
-            if answer.status == 413:
-                self._halves(stream, events, "too large")
-            elif answer.status == 400 and answer.rejected_count:
-                self._count(answer, len(events))
-            else:
-                raise
-        else:
-            self._count(answer, answer.rejected_count)
-
-    def _halves(self, stream: str, events: list[Event], why: str) -> None:
-        if len(events) == 1:
-            self.counts.rejected += 1
-            self.counts.why_rejected[why] += 1
-            return
-        middle = len(events) // 2
-        self._deliver(stream, events[:middle])
-        self._deliver(stream, events[middle:])
-
-    def _count(self, answer: Answer, rejected: int) -> None:
-        self.counts.accepted += answer.accepted
-        self.counts.before += answer.repeated
-        self.counts.rejected += rejected
-        for one in answer.rejected:
-            self.counts.why_rejected[one.error] += 1
 
 
 def _some(lines: Iterator[Line], most: int) -> Iterator[Line]:

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends events of logs, each batch as a part of its stream, and counts what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tmon.client_api import Answer, Client, NotEncodable, Refused
+
+from .counts import Counts
+from .formats import Event
+
+
+class Delivery:
+    """Sends batches one after the other, for at most `timeout_s` seconds each; `on_failure` hears of failed attempts.
+
+    A batch must not be sent before the one before it is decided about: were that lost and this one stored, the server
+    would take what is lost for counted.
+    """
+
+    def __init__(
+        self, client: Client, timeout_s: float, on_failure: Callable[[str], None] | None = None
+    ) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+        self._on_failure = on_failure
+
+    def known(self, stream: str) -> int:
+        """The offset up to which the server has a stream; -1 for nothing. Raises DeliveryError."""
+        answer = self._client.send_batch([], stream, self._timeout_s, on_failure=self._on_failure)
+        return -1 if answer.highest_offset is None else answer.highest_offset
+
+    def deliver(self, stream: str, events: Sequence[Event], counts: Counts) -> None:
+        """Send a batch, in halves where it is too large. Raises DeliveryError; what was sent by then is counted."""
+        try:
+            answer = self._client.send_batch(events, stream, self._timeout_s, on_failure=self._on_failure)
+        except (NotEncodable, ValueError) as error:
+            self._halves(stream, events, counts, str(error))
+        except Refused as refused:
+            answer = refused.answer
+            if answer.status == 413:
+                self._halves(stream, events, counts, "too large")
+            elif answer.status == 400 and answer.rejected_count:
+                _count(answer, len(events), counts)
+            else:
+                raise
+        else:
+            _count(answer, answer.rejected_count, counts)
+
+    def _halves(self, stream: str, events: Sequence[Event], counts: Counts, why: str) -> None:
+        if len(events) == 1:
+            counts.rejected += 1
+            counts.why_rejected[why] += 1
+            return
+        middle = len(events) // 2
+        self.deliver(stream, events[:middle], counts)
+        self.deliver(stream, events[middle:], counts)
+
+
+def _count(answer: Answer, rejected: int, counts: Counts) -> None:
+    counts.accepted += answer.accepted
+    counts.before += answer.repeated
+    counts.rejected += rejected
+    for one in answer.rejected:
+        counts.why_rejected[one.error] += 1
