@@ -23,6 +23,7 @@ GROUPS = (
     "core",
     "sending",
     "importing",
+    "agents",
     "loading",
     "conforming",
     "accounts",

@@ -5,28 +5,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
 
 from tmon.client_api import Client, DeliveryError, DsnError
 
-from . import log_rules, verifying
+from . import log_options, log_rules, verifying
 from .errors import Failure, WrongUsage
 from .groups import add_group
+from .log_samples import Samples
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from tmon.agents.logs.formats import Format
     from tmon.agents.logs.importing import Import
     from tmon.agents.logs.rules import Rule
-
-SAMPLES: Final = 1_000
-"""Lines that are not understood and are kept as samples, at most."""
-SAMPLE_BYTES: Final = 4_096
 
 
 def register(subparsers: Any) -> None:
@@ -40,24 +36,11 @@ def register(subparsers: Any) -> None:
         "rotated, compressed or has grown, adds what is new.",
     )
     logs.add_argument("files", metavar="FILE", nargs="+", help="logs, in any order; - is the standard input")
-    logs.add_argument("--dsn", metavar="DSN", help=verifying.DSN_HELP)
-    logs.add_argument("--format", metavar="NAME", help="what the lines are in (default: told from the first)")
-    logs.add_argument(
-        "--timezone",
-        metavar="ZONE",
-        type=_zone,
-        default=UTC,
-        help="zone of times that name none, such as Europe/Vienna (default: UTC)",
-    )
+    log_options.add_to(logs)
     logs.add_argument(
         "--unended",
         action="store_true",
         help="also take a last line that has no end (by default it is left, since it may still be written)",
-    )
-    logs.add_argument(
-        "--samples",
-        metavar="FILE",
-        help=f"write lines that are not understood into this new file, {SAMPLES:,} at most",
     )
     logs.add_argument(
         "--timeout",
@@ -67,7 +50,7 @@ def register(subparsers: Any) -> None:
         help="how long to keep trying when the server is away (default: 60)",
     )
     logs.add_argument("--json", action="store_true", help="print JSON")
-    log_rules.add_options(logs)
+    log_rules.add_to(logs)
     logs.set_defaults(run=import_logs)
 
 
@@ -79,7 +62,7 @@ def import_logs(arguments: argparse.Namespace) -> int:
         dsn = verifying.chosen_dsn(arguments.dsn)
     except DsnError as error:
         raise WrongUsage(str(error)) from None
-    format_ = _format(arguments.format)
+    format_ = log_options.format_of(arguments)
     rules = log_rules.rules_of(arguments)
     if arguments.files.count("-") > 1:
         raise WrongUsage("the standard input can be read once")
@@ -88,7 +71,8 @@ def import_logs(arguments: argparse.Namespace) -> int:
     total = Counts()
     terminal = Terminal()
     with ExitStack() as stack:
-        samples = _Samples(arguments.samples, stack)
+        samples = Samples(arguments.samples)
+        stack.callback(samples.close)
         client = Client(dsn)
         stack.callback(client.close)
         stack.callback(terminal.clear)
@@ -118,7 +102,7 @@ def _import(
     format_: Format | None,
     rules: Sequence[Rule],
     arguments: argparse.Namespace,
-    samples: _Samples,
+    samples: Samples,
     terminal: Terminal,
 ) -> tuple[Import | None, str]:
     """Import one file; returns what was done, and what keeps it from being a success."""
@@ -173,24 +157,6 @@ class _Progress:
         self._terminal.progress(text)
 
 
-class _Samples:
-    """Keeps lines that are not understood, for whoever wants to know why; only the owner may read them."""
-
-    def __init__(self, path: str | None, stack: ExitStack) -> None:
-        self._left = SAMPLES
-        self._file: BinaryIO | None = None
-        if path is not None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._file = stack.enter_context(os.fdopen(os.open(path, flags, 0o600), "wb"))
-
-    def add(self, number: int, content: bytes, reason: str) -> None:
-        """Keep a line, as long as there is room."""
-        if self._file is not None and self._left > 0:
-            self._left -= 1
-            shown = content[:SAMPLE_BYTES].decode("utf-8", "backslashreplace")
-            self._file.write(f"line {number}, {reason}: {shown!a}\n".encode())
-
-
 def _oldest_first(names: list[str], format_: Format | None, zone: tzinfo, problems: list[str]) -> list[str]:
     """The files by the time of their first request: days close in order, and late lines have no visitors.
 
@@ -208,23 +174,3 @@ def _oldest_first(names: list[str], format_: Format | None, zone: tzinfo, proble
         else:
             dated.append((began, len(dated), name))
     return [name for _, _, name in sorted(dated)]
-
-
-def _format(name: str | None) -> Format | None:
-    from tmon.agents.logs.formats import Unknown, custom, named
-
-    if name is None:
-        return None
-    try:
-        return custom(name) if "$" in name or "%" in name else named(name)
-    except Unknown as error:
-        raise WrongUsage(str(error)) from None
-
-
-def _zone(text: str) -> tzinfo:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time zone") from None

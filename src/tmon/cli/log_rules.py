@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tmon.agents.logs.rules import Rule
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Add them; those that take a value can be given several times."""
     group = parser.add_argument_group("rules", "what is changed or left out before it is sent")
 

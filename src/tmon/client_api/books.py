@@ -41,10 +41,10 @@ class Books:
         """Whether there is anything that the server should hear of."""
         return self.queued > 0 or self.run.envelopes > 0 or self.run.unreported_since is not None
 
-    def drop(self, reason: str) -> None:
-        """Count one event that was tracked and cannot even be queued."""
-        self.tracked += 1
-        self.run.drop(reason)
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count events that were tracked and cannot even be queued."""
+        self.tracked += count
+        self.run.drop(reason, count)
 
     def settle(self, count: int, outcome: Answer | str, *, queued: bool = True) -> int:
         """Count what became of the `count` events of an envelope: an answer, or the word for their loss.

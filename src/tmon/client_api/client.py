@@ -169,13 +169,13 @@ class Client:
         """
         self.track(**{**optional, "url": url, "ip": ip, "useragent": useragent})
 
-    def lose(self, reason: str, message: str) -> None:
-        """Count an event as lost under `reason` that could not even be made, and say so. Never raises.
+    def lose(self, reason: str, message: str, count: int = 1) -> None:
+        """Count events as lost under `reason` that could not even be made, and say so. Never raises.
 
-        For what tracks on behalf of a program, such as the middleware.
+        For what tracks on behalf of a program, such as the middleware and the agents.
         """
         if self._sender is not None:
-            self._sender.drop(reason, message)
+            self._sender.drop(reason, message, count)
 
     def tell(self, reason: str, message: str) -> None:
         """Say that something goes wrong by which no event is lost. Never raises."""

@@ -116,16 +116,16 @@ class Sender:
         elif self._workers.incomplete:
             self._workers.start()
 
-    def drop(self, reason: str, message: str) -> None:
-        """Count an event as lost that cannot even be queued."""
+    def drop(self, reason: str, message: str, count: int = 1) -> None:
+        """Count events as lost that cannot even be queued."""
         self._here()
         with self._changed:
-            self._books.drop(reason)
+            self._books.drop(reason, count)
             if not self._queue:
                 self._changed.notify_all()
         if self._workers.incomplete and not self._ending.begun:
             self._workers.start()
-        self._herald.tell(reason, f"events are dropped and counted as lost: {message}", 1)
+        self._herald.tell(reason, f"events are dropped and counted as lost: {message}", count)
 
     def tell(self, reason: str, message: str) -> None:
         """Say that something goes wrong by which no event is lost."""

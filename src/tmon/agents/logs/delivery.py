@@ -22,18 +22,18 @@ class Delivery:
         self, client: Client, timeout_s: float, on_failure: Callable[[str], None] | None = None
     ) -> None:
         self._client = client
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._on_failure = on_failure
 
     def known(self, stream: str) -> int:
         """The offset up to which the server has a stream; -1 for nothing. Raises DeliveryError."""
-        answer = self._client.send_batch([], stream, self._timeout_s, on_failure=self._on_failure)
+        answer = self._client.send_batch([], stream, self.timeout_s, on_failure=self._on_failure)
         return -1 if answer.highest_offset is None else answer.highest_offset
 
     def deliver(self, stream: str, events: Sequence[Event], counts: Counts) -> None:
         """Send a batch, in halves where it is too large. Raises DeliveryError; what was sent by then is counted."""
         try:
-            answer = self._client.send_batch(events, stream, self._timeout_s, on_failure=self._on_failure)
+            answer = self._client.send_batch(events, stream, self.timeout_s, on_failure=self._on_failure)
         except (NotEncodable, ValueError) as error:
             self._halves(stream, events, counts, str(error))
         except Refused as refused:

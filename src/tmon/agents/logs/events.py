@@ -8,35 +8,33 @@ from typing import Final
 
 from .counts import Counts
 from .formats import Event, Parser, Unparsed
-from .reading import MAX_LINE_BYTES, Line
+from .lines import MAX_LINE_BYTES, Line
 from .rules import Rule, Skip, applied
 
 TOO_LONG: Final = "too long"
 
-OnUnparsed = Callable[[int, bytes, str], None]
-"""Is told of each line that is not understood: its number, its content, the reason."""
+OnUnparsed = Callable[[Line, str], None]
+"""Is told of each line that is not understood, and the reason."""
 
 
 class Events:
     """Is given a log's lines in their order. `rules` change or leave out what they describe."""
 
-    def __init__(
-        self, parser: Parser, rules: Sequence[Rule], counts: Counts, on_unparsed: OnUnparsed | None = None
-    ) -> None:
+    def __init__(self, parser: Parser, rules: Sequence[Rule], on_unparsed: OnUnparsed | None = None) -> None:
+        self.stateful = parser.stateful
+        """Whether what a line means depends on those before it."""
         self._parser = parser
         self._rules = rules
-        self._counts = counts
         self._on_unparsed = on_unparsed
 
-    def of(self, line: Line, known: int) -> Event | None:
-        """The event of a line, with its offset; None where there is none to send.
+    def of(self, line: Line, known: int, counts: Counts) -> Event | None:
+        """The event of a line, with its offset; None where there is none to send, and `counts` then says why.
 
         Up to the offset `known` the server has decided about all lines: they are only counted.
         """
-        counts = self._counts
         if line.offset <= known:
             counts.before += 1
-            if self._parser.stateful:
+            if self.stateful:
                 self._read(line)
             return None
         try:
@@ -48,7 +46,7 @@ class Events:
         except Unparsed as unparsed:
             counts.unparsed[unparsed.reason] += 1
             if self._on_unparsed is not None:
-                self._on_unparsed(counts.lines, line.content, unparsed.reason)
+                self._on_unparsed(line, unparsed.reason)
             return None
         except Skip as skip:
             counts.skipped[skip.reason] += 1

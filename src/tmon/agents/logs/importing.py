@@ -20,7 +20,8 @@ from .counts import Counts
 from .delivery import Delivery
 from .events import Events, OnUnparsed
 from .formats import LOOKED_AT, Event, Format, detect
-from .reading import Line, Log
+from .lines import Line
+from .reading import Log
 from .rules import Rule
 from .segments import Segments
 
@@ -82,7 +83,7 @@ class Import:
                 return
             self.format = detect([line.content for line in first], self._zone)
             lines = chain(first, lines)
-        events = Events(self.format.parser(self._zone), self._rules, self.counts, self._on_unparsed)
+        events = Events(self.format.parser(self._zone), self._rules, self._on_unparsed)
         with ThreadPoolExecutor(1, "tmon-import") as sender:
             self._sender = sender
             for line in lines:
@@ -101,7 +102,7 @@ class Import:
         stream = self._segments.stream_of(line.content)
         if stream != self._stream:
             self._begin(stream)
-        event = events.of(line, self._known)
+        event = events.of(line, self._known, counts)
         if event is None:
             return
         self._events.append(event)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, NamedTuple, Self
+from typing import Any, BinaryIO, Final, Self
+
+from .lines import Line, Lines
 
 STDIN: Final = "-"
 CHUNK: Final = 256 * 1024
-MAX_LINE_BYTES: Final = 1024 * 1024
-"""What is longer is cut there, so that memory stays bounded; no web server writes such lines."""
 MAGIC_BYTES: Final = 6
 DAMAGED: Final = (EOFError, OSError, zlib.error, lzma.LZMAError)
 """What reading compressed content raises where that is cut short or damaged."""
@@ -26,15 +26,6 @@ DAMAGED: Final = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 class Unreadable(Exception):
     """A log cannot be opened, or not read to its end. The message says why."""
-
-
-class Line(NamedTuple):
-    """A line without its line feed. `offset` is where it begins, in bytes of the uncompressed content."""
-
-    offset: int
-    content: bytes
-    ended: bool = True
-    """Whether there was a line feed, and not just the end of the content."""
 
 
 class Log:
@@ -52,11 +43,12 @@ class Log:
             peeked = _peek(self._file)
         except OSError as error:
             raise Unreadable(f"{self.name} can't be read: {error.strerror or error}") from None
-        self.compression = _compression(peeked)
+        self.compression = compression_of(peeked)
         self.size = os.fstat(self._file.fileno()).st_size
         """In bytes, as it lies there; 0 for a pipe."""
         self.may_grow = name != STDIN and not self.compression
         """Whether a last line without a line feed may still be written."""
+        self._lines = Lines()
         self._read = _reading(self.compression, BufferedReader(_Peeked(peeked, self._file), CHUNK), self.name)
 
     @property
@@ -67,22 +59,17 @@ class Log:
         except OSError:
             return 0
 
+    @property
+    def content_bytes(self) -> int:
+        """How much of the uncompressed content was read."""
+        return self._lines.reached
+
     def lines(self) -> Iterator[Line]:
         """All lines. Where the content is damaged, those before that; `damage` says so."""
-        begin = dropped = 0
-        pending = b""
         while chunk := self._chunk():
-            first, *others = chunk.split(b"\n")
-            pending += first
-            for other in others:
-                yield Line(begin, pending[:MAX_LINE_BYTES])
-                begin += len(pending) + dropped + 1
-                pending, dropped = other, 0
-            if len(pending) > MAX_LINE_BYTES:
-                dropped += len(pending) - MAX_LINE_BYTES
-                pending = pending[:MAX_LINE_BYTES]
-        if pending:
-            yield Line(begin, pending, ended=False)
+            yield from self._lines.of(chunk)
+        if last := self._lines.last():
+            yield last
 
     def _chunk(self) -> bytes:
         try:
@@ -141,7 +128,7 @@ def _peek(file: BinaryIO) -> bytes:
     return peeked
 
 
-def _compression(beginning: bytes) -> str:
+def compression_of(beginning: bytes) -> str:
     """By the content, since rotated logs have all kinds of names; "" for none."""
     for name, magic in (
         ("gzip", b"\x1f\x8b"),

@@ -32,6 +32,11 @@ class Segments:
         self._lines = 0
         self._stream = ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether all that follows belongs to one stream."""
+        return self._lines == LAST
+
     def stream_of(self, line: bytes) -> str:
         """The stream of the next line, which is given without its line feed."""
         if self._lines == LAST:

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows logs: finds them, reads what is added to them, and goes with them through rotation.
+
+It looks at the files again and again, since not every file system says when one has changed. A file is known by its
+identity, so one that is renamed is read to its end under its new name, while its successor is followed already.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tmon.client_api import Client, DeliveryError
+
+from .backlog import Backlog, Earlier, Rescue, Whole
+from .copies import is_archive
+from .counts import Counts
+from .course import Course, Reading
+from .delivery import Delivery
+from .formats import Undetected
+from .tail import Cut, Identity, Tail
+
+LOOK_S: Final = 1.0
+"""Between two looks for files."""
+QUIET_S: Final = 600.0
+"""How long a file that has no place among the followed ones any more is kept open after its last line: who writes it
+may be told late to open its successor."""
+SETTLED_S: Final = 2.0
+"""How long a compressed file is left alone after it was changed."""
+ATTEMPT_S: Final = 5.0
+LONGEST_WAIT_S: Final = 30.0
+"""Between two attempts while the server is away."""
+ALIVE_S: Final = 300.0
+"""Between two signs of life while no line comes."""
+WRITTEN_S: Final = 10.0
+"""A log that got a line so short a time ago is taken to be just written."""
+
+Tell = Callable[[str], None]
+
+
+class Following:
+    """Follows the files that `patterns` name: paths, in which * ? and [] stand for what they do in a shell.
+
+    `reading` says how lines are understood, `poll_s` how often files are read. `tell` hears what people should know,
+    from more than one thread.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str], client: Client, reading: Reading, *, poll_s: float, tell: Tell
+    ) -> None:
+        self.counts = Counts()
+        """Of the files that are not followed any more."""
+        self._patterns = patterns
+        self._client = client
+        self._reading = reading
+        self._poll_s = poll_s
+        self._tell = tell
+        self._delivery = Delivery(client, ATTEMPT_S)
+        self._backlog = Backlog(client, reading, Delivery(client, ATTEMPT_S), tell)
+        self._courses: dict[Identity, _Followed] = {}
+        self._archives: dict[Identity, tuple[int, int]] = {}
+        self._told: dict[str, str] = {}
+        self._look_at = self._sent_at = self._retry_at = 0.0
+        self._failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until `stop` is set. What has not been sent by then is sent when it is run again."""
+        self._backlog.start()
+        try:
+            while not stop.is_set():
+                if not self._turn():
+                    stop.wait(self._poll_s)
+        finally:
+            self._backlog.stop()
+            for followed in self._courses.values():
+                followed.course.tail.close()
+
+    @property
+    def total(self) -> Counts:
+        """What became of the lines so far."""
+        total = Counts()
+        for counts in (
+            self.counts,
+            self._backlog.counts,
+            *(one.course.counts for one in self._courses.values()),
+        ):
+            total.add(counts)
+        return total
+
+    @property
+    def paths(self) -> list[str]:
+        """The files that are followed."""
+        return sorted(followed.course.tail.path for followed in self._courses.values())
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> bool:
+        """Look for files, and read each; whether there may be more at once."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._look(now)
+        more = False
+        for followed in list(self._courses.values()):
+            more |= self._read(followed, now)
+        if now >= max(self._sent_at + ALIVE_S, self._retry_at):
+            self._deliver(lambda: self._client.send_batch([], timeout=ATTEMPT_S))
+        return more
+
+    def _look(self, now: float) -> None:
+        here: set[Identity] = set()
+        for pattern in self._patterns:
+            for path in _paths(pattern):
+                try:
+                    status = Path(path).stat()
+                    identity = Identity(status.st_dev, status.st_ino)
+                    here.add(identity)
+                    if identity in self._courses:
+                        self._courses[identity].course.tail.path = path
+                    else:
+                        self._meet(path, identity, status)
+                    self._told.pop(path, None)
+                except OSError as error:
+                    self._complain(path, f"{path} can't be read: {error.strerror or error}")
+        for identity, followed in list(self._courses.items()):
+            if identity in here:
+                followed.left_at = None
+            elif followed.left_at is None:
+                followed.left_at = now
+            elif now - max(followed.left_at, followed.grew_at) > QUIET_S:
+                self._leave(identity, followed)
+
+    def _meet(self, path: str, identity: Identity, status: os.stat_result) -> None:
+        """A file is there that is not followed yet."""
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(0, "it is a folder; name the files in it, as in /var/log/nginx/*.log")
+        if stat.S_ISREG(status.st_mode) and is_archive(path):
+            version = (status.st_size, status.st_mtime_ns)
+            if self._archives.get(identity) != version and time.time() - status.st_mtime > SETTLED_S:
+                self._archives[identity] = version
+                self._backlog.add(Whole(path))
+            return
+        tail = Tail(path)
+        self._courses[tail.identity] = _Followed(Course(tail, self._reading, self._delivery))
+        self._backlog.add(Earlier(path, self._is_followed))
+
+    def _is_followed(self, path: str) -> bool:
+        try:
+            status = Path(path).stat()
+        except OSError:
+            return False
+        return Identity(status.st_dev, status.st_ino) in self._courses
+
+    def _leave(self, identity: Identity, followed: _Followed) -> None:
+        """Nobody writes this file any more."""
+        course = followed.course
+        if self._deliver(course.finish):
+            self.counts.add(course.counts)
+            course.tail.close()
+            del self._courses[identity]
+
+    # -- lines ----------------------------------------------------------------------------------------------------
+
+    def _read(self, followed: _Followed, now: float) -> bool:
+        course = followed.course
+        try:
+            if now < max(self._retry_at, followed.retry_at):
+                course.tail.check()
+                return False
+            before = course.tail.reached
+            self._deliver(course.advance)
+            if course.tail.reached > before:
+                followed.grew_at = time.monotonic()
+            return course.tail.size > course.tail.reached and now >= self._retry_at
+        except Undetected as error:
+            followed.retry_at = now + LONGEST_WAIT_S
+            self._complain(course.tail.path, f"{course.tail.path}: {error}")
+        except Cut:
+            self._cut(followed)
+            return True
+        except OSError as error:
+            # Perhaps the file system was taken away; where the file comes back, the server knows how far it was read.
+            self._complain(course.tail.path, f"{course.tail.path} can't be read: {error.strerror or error}")
+            self.counts.add(course.counts)
+            course.tail.close()
+            del self._courses[course.tail.identity]
+        return False
+
+    def _cut(self, followed: _Followed) -> None:
+        """A file was cut to nothing: read it from its new beginning, and what was lost to that from a copy."""
+        course = followed.course
+        tail = course.tail
+        if course.streams:
+            rescue = Rescue(
+                tail.path,
+                course.streams,
+                seen=tail.size,
+                delivered=course.delivered,
+                lines=course.counts.lines,
+                written=tail.size > course.delivered or time.monotonic() - followed.grew_at < WRITTEN_S,
+                lose=self._lose,
+            )
+            self._backlog.add(rescue)
+        self._backlog.add(Earlier(tail.path, self._is_followed))
+        self.counts.add(course.counts)
+        tail.rewind()
+        followed.course = Course(tail, self._reading, self._delivery)
+
+    def _lose(self, count: int, message: str) -> None:
+        self._client.lose("truncated", message, count)
+
+    # -- the server -----------------------------------------------------------------------------------------------
+
+    def _deliver(self, act: Callable[[], object]) -> bool:
+        """Do something that takes the server, unless it returns False; whether it could be done."""
+        try:
+            if act() is False:
+                return True
+        except DeliveryError as error:
+            self._failures += 1
+            wait_s = min(2.0 ** (self._failures - 1), LONGEST_WAIT_S)
+            self._retry_at = time.monotonic() + wait_s
+            self._complain("", f"nothing can be sent: {error}; trying again")
+            return False
+        if self._failures:
+            self._failures = 0
+            self._told.pop("", None)
+            self._tell("the server is there again")
+        self._sent_at = time.monotonic()
+        return True
+
+    def _complain(self, about: str, message: str) -> None:
+        """Tell of a problem once, until it is another one."""
+        if self._told.get(about) != message:
+            self._told[about] = message
+            self._tell(message)
+
+
+class _Followed:
+    """A course, and when what happened to it; times are monotonic."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+        self.grew_at = time.monotonic()
+        self.left_at: float | None = None
+        self.retry_at = 0.0
+
+
+def _paths(pattern: str) -> list[str]:
+    """What a pattern names; also a file whose name looks like a pattern."""
+    if os.path.lexists(pattern) or not glob.has_magic(pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern))  # noqa: PTH207 (a pattern, which may begin anywhere, is no path)
