@@ -10,18 +10,19 @@ import subprocess
 import pytest
 
 
-def program(name: str, package: str) -> str:
-    """The path of a program, whose Debian package is installed if it is missing, apt-get is there and this is root.
+def program(name: str, package: str, folder: str | None = None) -> str:
+    """The path of a program, on the PATH or in a `folder` that is not.
 
-    Skips the test where that is not so, or fails.
+    Its Debian package is installed if it is missing, apt-get is there and this is root. Skips the test where that is
+    not so, or fails.
     """
-    found = shutil.which(name)
+    found = shutil.which(name, path=folder)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         # A package that starts a server of its own must not: nobody would stop it.
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         for arguments in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", package]):
             subprocess.run(["apt-get", *arguments], env=environ, capture_output=True, check=False)
-        found = shutil.which(name)
+        found = shutil.which(name, path=folder)
     if found is None:
         pytest.skip(f"{name} is not installed: apt-get install {package} runs these tests")
     return found

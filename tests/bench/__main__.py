@@ -29,6 +29,7 @@ from . import (
     dashboard,
     deletion,
     first_load,
+    following,
     importing,
     middleware,
     parsing,
@@ -51,6 +52,7 @@ PARTS = (
     "middleware",
     "parsing",
     "importing",
+    "following",
 )
 ASKED_FOR = ("soak",)
 """Parts that run only where they are named."""
@@ -150,6 +152,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 site,
                 lines=2_000 if arguments.quick else importing.LINES,
             )
+        if "following" in parts:
+            seconds = 2.0 if arguments.quick else following.SECONDS
+            following.measure(table, fresh("following"), service, site, seconds=seconds)
         table.print()
     return 0
 

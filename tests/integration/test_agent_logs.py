@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import pytest
+from tests.system_packages import program
 
 from .server_process import ServerProcess, WebService, until
 
@@ -85,8 +86,17 @@ class Agent:
 
 
 @pytest.fixture
-def agent(server: ServerProcess, service: WebService, tmp_path: Path) -> Any:
-    return lambda *arguments: Agent(server, service, tmp_path / "said", *arguments)
+def agent(server: ServerProcess, service: WebService, tmp_path: Path) -> Iterator[Any]:
+    """Starts agents; none outlives the test."""
+    started = []
+
+    def start(*arguments: str | Path) -> Agent:
+        started.append(Agent(server, service, tmp_path / "said", *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
 
 
 def line(path: str) -> bytes:
@@ -203,7 +213,7 @@ def test_what_was_rotated_while_no_agent_was_there_is_made_up_for(
     server: ServerProcess, service: WebService, agent: Any, tmp_path: Path
 ) -> None:
     log = tmp_path / "access.log"
-    append(tmp_path / "access.log.9", "/never-seen")
+    append(tmp_path / "access.log.9", "/from-before-the-first-agent")
     append(log, "/1")
     with agent(log):
         until_counted(server, service, "/1")
@@ -268,6 +278,77 @@ def test_the_server_may_be_away_and_the_agent_killed(
         server.start()
         until_counted(server, service, "/1", "/2", "/3")
         until(lambda: "the server is there again" in running.said, "it says so")
+
+
+class JournalFiles:
+    """A journal as systemd writes it, with entries of our making."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir()
+        self._remote = program("systemd-journal-remote", "systemd-journal-remote", "/lib/systemd")
+        program("journalctl", "systemd")
+        self._numbers = count()
+
+    def write(self, *messages: bytes, unit: str = "web.service") -> None:
+        """Add entries; each is a second younger than the one before."""
+        exported = b""
+        for message in messages:
+            at = next(self._numbers)
+            fields = {
+                "__REALTIME_TIMESTAMP": 1_795_000_000_000_000 + at * 1_000_000,
+                "__MONOTONIC_TIMESTAMP": 1_000_000 + at * 1_000_000,
+                "_BOOT_ID": "0123456789abcdef0123456789abcdef",
+                "_SYSTEMD_UNIT": unit,
+            }
+            exported += b"".join(f"{name}={value}\n".encode() for name, value in fields.items())
+            exported += b"MESSAGE\n" + len(message).to_bytes(8, "little") + message + b"\n\n"
+        command = [self._remote, "--output", str(self.directory / "web.journal"), "-"]
+        subprocess.run(command, input=exported, check=True, capture_output=True)
+
+
+def test_the_journal_is_followed_by_unit(
+    server: ServerProcess, service: WebService, agent: Any, tmp_path: Path
+) -> None:
+    journal = JournalFiles(tmp_path / "journal")
+    following = ("--journal", "web", "--journal-directory", journal.directory)
+    journal.write(line("/1").strip())
+    journal.write(line("/of-another").strip(), unit="other.service")
+    with agent(*following):
+        until_counted(server, service, "/1")
+        journal.write(line("/2").strip(), b"Listening on port 80", b"\xff\x00", line("/\xe9").strip())
+        until_counted(server, service, "/1", "/2", "/\xe9")
+    journal.write(line("/3").strip())
+    running = agent(*following)
+    until_counted(server, service, "/1", "/2", "/\xe9", "/3")
+    running.kill()
+    with agent(*following, "--format", "combined"):
+        journal.write(line("/4").strip())
+        until_counted(server, service, "/1", "/2", "/\xe9", "/3", "/4")
+
+
+def test_wrong_usage_is_told(server: ServerProcess, service: WebService, tmp_path: Path) -> None:
+    def told(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*TMON, *arguments],
+            env={**os.environ, "TMON_DSN": server.dsn(service)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    assert told() == (2, "tmon: name a FILE to follow, or a unit by --journal\n")
+    status, said = told("x.log", "--poll", "0")
+    assert (status, "a number of seconds from 0.05 to 60" in said) == (2, True)
+    status, said = told("--journal", "--help-me")
+    assert status == 2
+    (tmp_path / "taken").write_text("a file of somebody's")
+    assert told("x.log", "--samples", str(tmp_path / "taken")) == (
+        1,
+        f"tmon: {tmp_path / 'taken'} holds something else than samples\n",
+    )
 
 
 def test_torture(server: ServerProcess, service: WebService, agent: Any, tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Final
 
 from tmon.client_api import Client, DsnError
 
 from . import log_options, log_rules, verifying
-from .errors import WrongUsage
+from .errors import Failure, WrongUsage
 from .groups import add_group
 from .log_samples import Samples
+from .terminal import Terminal
 
-CLOSE_S = 5.0
+CLOSE_S: Final = 5.0
+"""For what is still on its way at the end."""
 
 
 def register(subparsers: Any) -> None:
@@ -31,8 +34,18 @@ def register(subparsers: Any) -> None:
     logs.add_argument(
         "files",
         metavar="FILE",
-        nargs="+",
+        nargs="*",
         help="logs, or patterns such as '/var/log/nginx/*.log' (in quotes, so that new files are found as well)",
+    )
+    logs.add_argument(
+        "--journal",
+        metavar="UNIT",
+        action="append",
+        default=[],
+        help="follow what this systemd unit writes into the journal; can be given several times",
+    )
+    logs.add_argument(
+        "--journal-directory", metavar="DIR", help="where the journal lies (default: the one of this machine)"
     )
     log_options.add_to(logs)
     logs.add_argument(
@@ -48,35 +61,58 @@ def register(subparsers: Any) -> None:
 
 def follow_logs(arguments: argparse.Namespace) -> int:
     """Run `tmon agent logs` until a signal ends it."""
-    from tmon.agents.logs.course import Reading
+    from tmon.agents.logs.delivery import ATTEMPT_S, Delivery
     from tmon.agents.logs.following import Following
+    from tmon.agents.logs.journal import Journal, Unusable
+    from tmon.agents.logs.understanding import Understanding
 
-    from .terminal import Terminal
-
+    if not arguments.files and not arguments.journal:
+        raise WrongUsage("name a FILE to follow, or a unit by --journal")
     try:
         dsn = verifying.chosen_dsn(arguments.dsn)
     except DsnError as error:
         raise WrongUsage(str(error)) from None
-    reading = Reading(log_options.format_of(arguments), arguments.timezone, log_rules.rules_of(arguments))
+    format_, rules = log_options.format_of(arguments), log_rules.rules_of(arguments)
     terminal = Terminal()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    samples = Samples(arguments.samples)
-    client = Client(dsn, timeout_s=10.0)
-    try:
+    with ExitStack() as stack:
+        samples = Samples(arguments.samples)
+        stack.callback(samples.close)
+        client = Client(dsn, timeout_s=ATTEMPT_S)
+        stack.callback(client.close, CLOSE_S)
+        understanding = Understanding(format_, arguments.timezone, rules, samples.add)
         following = Following(
-            arguments.files,
-            client,
-            reading._replace(on_unparsed=samples.add),
-            poll_s=arguments.poll,
-            tell=terminal.note,
+            arguments.files, client, understanding, poll_s=arguments.poll, tell=terminal.note
         )
-        following.run(stop)
-        terminal.note(following.total.told())
-    finally:
-        client.close(CLOSE_S)
-        samples.close()
+        try:
+            journals = [
+                Journal(
+                    unit,
+                    understanding,
+                    Delivery(client, ATTEMPT_S),
+                    directory=arguments.journal_directory,
+                    poll_s=arguments.poll,
+                    tell=terminal.note,
+                )
+                for unit in arguments.journal
+            ]
+        except Unusable as error:
+            raise Failure(str(error)) from None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        threads = [threading.Thread(target=journal.run, args=(stop,)) for journal in journals]
+        for thread in threads:
+            thread.start()
+        try:
+            following.run(stop)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        total = following.total
+        for journal in journals:
+            total.add(journal.counts)
+        terminal.note(total.told())
     return 0
 
 

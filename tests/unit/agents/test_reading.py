@@ -68,7 +68,7 @@ def test_of_what_is_cut_short_the_beginning_is_read_and_the_rest_is_told(
 def test_a_line_without_end_has_its_beginning_read_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("tmon.agents.logs.lines.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(reading, "CHUNK", 300)
     lines, _ = read(tmp_path / "log", b"x" * 5_000 + b"\nshort\n" + b"y" * 1_100)
     assert [(line.offset, len(line.content), line.ended) for line in lines] == [

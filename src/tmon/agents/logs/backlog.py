@@ -14,11 +14,11 @@ from tmon.client_api import Client, DeliveryError
 
 from .copies import Version, age_s, copy_of, rotated, streams_of, version_of
 from .counts import Counts
-from .course import Reading
 from .delivery import Delivery
 from .formats import Undetected
 from .importing import Import
 from .reading import Log, Unreadable
+from .understanding import Understanding
 
 AGAIN_S: Final = 2.0
 """Between attempts at what is not ready, or while the server is away."""
@@ -44,12 +44,12 @@ class Task(Protocol):
 class Backlog:
     """Works off its tasks one by one. `counts` is what became of the lines; `tell` hears what people should know."""
 
-    def __init__(self, client: Client, reading: Reading, delivery: Delivery, tell: Tell) -> None:
+    def __init__(self, client: Client, understanding: Understanding, delivery: Delivery, tell: Tell) -> None:
         self.counts = Counts()
         self.delivery = delivery
         self.tell = tell
         self._client = client
-        self._reading = reading
+        self._understanding = understanding
         self._tasks: deque[tuple[float, float, Task]] = deque()
         self._changed = threading.Condition()
         self._finished: set[Version | None] = set()
@@ -85,17 +85,17 @@ class Backlog:
 
         Raises Unreadable, Undetected, and DeliveryError.
         """
-        reading = self._reading
+        how = self._understanding
         version = version_of(path)
         with Log(path) as log:
             one = Import(
                 log,
                 self._client,
-                format_=reading.format,
-                zone=reading.zone,
-                rules=reading.rules,
+                format_=how.format,
+                zone=how.zone,
+                rules=how.rules,
                 timeout_s=self.delivery.timeout_s,
-                on_unparsed=reading.on_unparsed,
+                on_unparsed=how.on_unparsed,
                 on_progress=self._go_on,
             )
             try:
@@ -114,27 +114,34 @@ class Backlog:
         if self._stopping:
             raise Stopped
 
+    def turn(self) -> None:
+        """Attempt the task that is due first; it has to be there."""
+        with self._changed:
+            _, until, task = self._tasks[0]
+        try:
+            done = task.attempt(self, last=time.monotonic() >= until)
+        except DeliveryError:
+            # The followed files tell of it; patience is for files, not for the server.
+            done, until = False, time.monotonic() + PATIENCE_S
+        with self._changed:
+            self._tasks.popleft()
+            if not done:
+                self._tasks.append((time.monotonic() + AGAIN_S, until, task))
+
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._stopping and not (self._tasks and self._tasks[0][0] <= time.monotonic()):
-                    due = self._tasks[0][0] - time.monotonic() if self._tasks else None
-                    self._changed.wait(due)
-                if self._stopping:
-                    return
-                _, until, task = self._tasks[0]
-            now = time.monotonic()
-            try:
-                done = task.attempt(self, last=now >= until)
-            except Stopped:
-                return
-            except DeliveryError:
-                # The followed files tell of it; patience is for files, not for the server.
-                done, until = False, time.monotonic() + PATIENCE_S
-            with self._changed:
-                self._tasks.popleft()
-                if not done:
-                    self._tasks.append((time.monotonic() + AGAIN_S, until, task))
+        with contextlib.suppress(Stopped):
+            while self._wait():
+                self.turn()
+
+    def _wait(self) -> bool:
+        """Wait until a task is due; False if it is time to end."""
+        with self._changed:
+            while not self._stopping:
+                wait_s = self._tasks[0][0] - time.monotonic() if self._tasks else None
+                if wait_s is not None and wait_s <= 0:
+                    return True
+                self._changed.wait(wait_s)
+        return False
 
 
 class Whole:

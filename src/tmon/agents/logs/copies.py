@@ -17,7 +17,10 @@ from .segments import LAST, Segments
 
 LOOKED_AT: Final = 50
 """Files beside a log that are looked into, at most; the latest."""
-_COMPRESSED: Final = re.compile(r"\.(?:gz|bz2|xz|zst)$")
+_MARK: Final = r"[.\-_](?:\d[\dT:.\-_]*|old|prev)"
+"""A number, a date, or a word for what was before."""
+_DATE: Final = r"\d{4}[.\-_]?\d\d[.\-_]?\d\d(?:[T.\-_]?\d\d)*"
+_COMPRESSED: Final = r"(?:\.(?:gz|bz2|xz|zst))"
 
 
 def rotated(path: str) -> list[str]:
@@ -66,7 +69,7 @@ def is_archive(path: str) -> bool:
     """Whether this is compressed, or about to become so. Raises OSError."""
     with Path(path).open("rb", buffering=0) as file:
         beginning = file.read(MAGIC_BYTES)
-    return bool(compression_of(beginning) if beginning else _COMPRESSED.search(path))
+    return bool(compression_of(beginning) if beginning else re.search(f"{_COMPRESSED}$", path))
 
 
 def streams_of(path: str) -> list[str]:
@@ -98,11 +101,12 @@ def copy_of(path: str, streams: Sequence[str]) -> str | None:
 
 
 def _like(name: str) -> Callable[[str], bool]:
+    """Whether another name is this one with the marks of rotation; `access-api.log` is none of `access.log`."""
     stem, dot, suffix = name.rpartition(".")
-    patterns = [re.escape(name) + r"[.\-_].+"]
+    patterns = [f"{re.escape(name)}{_MARK}"]
     if dot and stem:
-        patterns.append(f"{re.escape(stem)}[.\\-_].+\\.{re.escape(suffix)}.*")
-    if re.search(r"\d", name):
-        patterns.append(r"\d+".join(map(re.escape, re.split(r"\d+", name))))
-    whole = re.compile("|".join(patterns), re.DOTALL)
-    return lambda other: bool(whole.fullmatch(other) or whole.fullmatch(_COMPRESSED.sub("", other)))
+        patterns.append(f"{re.escape(stem)}{_MARK}\\.{re.escape(suffix)}")
+    if len(parts := re.split(_DATE, name)) > 1:
+        patterns.append(_DATE.join(map(re.escape, parts)))
+    whole = re.compile(f"(?:{'|'.join(patterns)})(?:{_MARK})?{_COMPRESSED}?")
+    return lambda other: bool(whole.fullmatch(other))

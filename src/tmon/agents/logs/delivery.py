@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from tmon.client_api import Answer, Client, NotEncodable, Refused
 
 from .counts import Counts
 from .formats import Event
+
+ATTEMPT_S: Final = 5.0
+"""How long whoever follows something tries at a time; in between it looks after what it follows."""
 
 
 class Delivery:

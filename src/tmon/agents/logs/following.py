@@ -21,10 +21,11 @@ from tmon.client_api import Client, DeliveryError
 from .backlog import Backlog, Earlier, Rescue, Whole
 from .copies import is_archive
 from .counts import Counts
-from .course import Course, Reading
-from .delivery import Delivery
+from .course import Course
+from .delivery import ATTEMPT_S, Delivery
 from .formats import Undetected
 from .tail import Cut, Identity, Tail
+from .understanding import Understanding
 
 LOOK_S: Final = 1.0
 """Between two looks for files."""
@@ -33,7 +34,6 @@ QUIET_S: Final = 600.0
 may be told late to open its successor."""
 SETTLED_S: Final = 2.0
 """How long a compressed file is left alone after it was changed."""
-ATTEMPT_S: Final = 5.0
 LONGEST_WAIT_S: Final = 30.0
 """Between two attempts while the server is away."""
 ALIVE_S: Final = 300.0
@@ -47,22 +47,27 @@ Tell = Callable[[str], None]
 class Following:
     """Follows the files that `patterns` name: paths, in which * ? and [] stand for what they do in a shell.
 
-    `reading` says how lines are understood, `poll_s` how often files are read. `tell` hears what people should know,
-    from more than one thread.
+    `poll_s` is how often files are read. `tell` hears what people should know, from more than one thread.
     """
 
     def __init__(
-        self, patterns: Sequence[str], client: Client, reading: Reading, *, poll_s: float, tell: Tell
+        self,
+        patterns: Sequence[str],
+        client: Client,
+        understanding: Understanding,
+        *,
+        poll_s: float,
+        tell: Tell,
     ) -> None:
         self.counts = Counts()
         """Of the files that are not followed any more."""
         self._patterns = patterns
         self._client = client
-        self._reading = reading
+        self._understanding = understanding
         self._poll_s = poll_s
         self._tell = tell
         self._delivery = Delivery(client, ATTEMPT_S)
-        self._backlog = Backlog(client, reading, Delivery(client, ATTEMPT_S), tell)
+        self._backlog = Backlog(client, understanding, Delivery(client, ATTEMPT_S), tell)
         self._courses: dict[Identity, _Followed] = {}
         self._archives: dict[Identity, tuple[int, int]] = {}
         self._told: dict[str, str] = {}
@@ -72,6 +77,8 @@ class Following:
     def run(self, stop: threading.Event) -> None:
         """Follow until `stop` is set. What has not been sent by then is sent when it is run again."""
         self._backlog.start()
+        self._look(time.monotonic())
+        self._tell(f"following {_counted(len(self._courses))}")
         try:
             while not stop.is_set():
                 if not self._turn():
@@ -92,11 +99,6 @@ class Following:
         ):
             total.add(counts)
         return total
-
-    @property
-    def paths(self) -> list[str]:
-        """The files that are followed."""
-        return sorted(followed.course.tail.path for followed in self._courses.values())
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +149,7 @@ class Following:
                 self._backlog.add(Whole(path))
             return
         tail = Tail(path)
-        self._courses[tail.identity] = _Followed(Course(tail, self._reading, self._delivery))
+        self._courses[tail.identity] = _Followed(Course(tail, self._understanding, self._delivery))
         self._backlog.add(Earlier(path, self._is_followed))
 
     def _is_followed(self, path: str) -> bool:
@@ -160,10 +162,14 @@ class Following:
     def _leave(self, identity: Identity, followed: _Followed) -> None:
         """Nobody writes this file any more."""
         course = followed.course
-        if self._deliver(course.finish):
-            self.counts.add(course.counts)
-            course.tail.close()
-            del self._courses[identity]
+        try:
+            if (followed.understood and not course.settled) or not self._deliver(course.finish):
+                return
+        except Undetected:
+            pass  # it was told
+        self.counts.add(course.counts)
+        course.tail.close()
+        del self._courses[identity]
 
     # -- lines ----------------------------------------------------------------------------------------------------
 
@@ -180,6 +186,7 @@ class Following:
             return course.tail.size > course.tail.reached and now >= self._retry_at
         except Undetected as error:
             followed.retry_at = now + LONGEST_WAIT_S
+            followed.understood = False
             self._complain(course.tail.path, f"{course.tail.path}: {error}")
         except Cut:
             self._cut(followed)
@@ -210,7 +217,7 @@ class Following:
         self._backlog.add(Earlier(tail.path, self._is_followed))
         self.counts.add(course.counts)
         tail.rewind()
-        followed.course = Course(tail, self._reading, self._delivery)
+        followed.course = Course(tail, self._understanding, self._delivery)
 
     def _lose(self, count: int, message: str) -> None:
         self._client.lose("truncated", message, count)
@@ -249,7 +256,18 @@ class _Followed:
         self.course = course
         self.grew_at = time.monotonic()
         self.left_at: float | None = None
+        self.understood = True
         self.retry_at = 0.0
+
+
+def _counted(logs: int) -> str:
+    return (
+        "1 log"
+        if logs == 1
+        else f"{logs:,} logs"
+        if logs
+        else "no log yet: what it was told to follow is not there"
+    )
 
 
 def _paths(pattern: str) -> list[str]:
