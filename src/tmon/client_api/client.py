@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .answer import Answer
     from .books import Stats
     from .memory import MemoryTransport
+    from .parcel import Parcel
     from .sender import Sender
     from .trouble import OnError
 
@@ -201,6 +202,13 @@ class Client:
         client is closed) before anything is sealed, Refused if the server's answer is final but not 200,
         Undelivered if the time is over.
         """
+        return self.deliver_batch(self.seal_batch(events, stream), timeout, on_failure=on_failure)
+
+    def seal_batch(self, events: Iterable[Mapping[str, object]], stream: str | None = None) -> Parcel:
+        """The first half of `send_batch`, for importers that make a batch while another is on its way.
+
+        `deliver_batch` or `give_up_batch` has to be called with what it returns, in the order of sealing.
+        """
         encoded: list[bytes] = []
         for index, event in enumerate(events):
             try:
@@ -215,10 +223,25 @@ class Client:
         if stream is not None:
             _checked(stream, "stream")
         if self._sender is None:
+            from .parcel import Parcel
+
+            return Parcel(b"", 0, 0.0)
+        return self._sender.seal_now(encoded, stream=stream)
+
+    def deliver_batch(
+        self, parcel: Parcel, timeout: float | None = None, *, on_failure: Callable[[str], None] | None = None
+    ) -> Answer:
+        """The second half of `send_batch`."""
+        if self._sender is None:
             from .answer import Answer
 
             return Answer(status=200)
-        return self._sender.send_now(encoded, stream=stream, timeout=timeout, on_failure=on_failure)
+        return self._sender.deliver_now(parcel, timeout=timeout, on_failure=on_failure)
+
+    def give_up_batch(self, parcel: Parcel) -> None:
+        """Count a sealed batch as lost, since it will not be delivered."""
+        if self._sender is not None:
+            self._sender.give_up(parcel)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Send now what waits; True if within `timeout` seconds the server had decided about all of it."""

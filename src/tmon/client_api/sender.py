@@ -150,20 +150,9 @@ class Sender:
                 self._changed.wait(left_s)
             return not self._abandoned
 
-    def send_now(
-        self,
-        events: Sequence[bytes],
-        *,
-        stream: str | None,
-        timeout: float | None,
-        on_failure: Callable[[str], None] | None,
-    ) -> Answer:
-        """Seal `events` into one envelope, deliver it from the calling thread and return the answer.
-
-        Raises Refused or Undelivered, after counting the events as lost where the server does not count them.
-        """
+    def seal_now(self, events: Sequence[bytes], *, stream: str | None) -> Parcel:
+        """Seal `events` into one envelope, which `deliver_now` or `give_up` has to be called with."""
         self._here()
-        pause = until(None if timeout is None else time.monotonic() + timeout)
         count = len(events)
         with self._changed:
             if self._ending.begun:
@@ -171,10 +160,25 @@ class Sender:
             self._books.tracked += count
             self._books.in_flight += count
             head = self._run.head(count, stream=stream)
+        try:
+            return self._sealer.seal(head, events)
+        except BaseException:
+            self._settle(count, "failed", queued=False)
+            raise
+
+    def deliver_now(
+        self, parcel: Parcel, *, timeout: float | None, on_failure: Callable[[str], None] | None
+    ) -> Answer:
+        """Deliver what `seal_now` returned, from the calling thread, and return the answer.
+
+        Raises Refused or Undelivered, after counting the events as lost where the server does not count them.
+        """
+        pause = until(None if timeout is None else time.monotonic() + timeout)
         outcome: Answer | str = "failed"
         try:
-            sealed = self._sealer.seal(head, events).envelope
-            outcome = deliver(self._courier.transport.post, sealed, pause=pause, on_failure=on_failure)
+            outcome = deliver(
+                self._courier.transport.post, parcel.envelope, pause=pause, on_failure=on_failure
+            )
         except Refused as refused:
             outcome = refused.answer
             raise
@@ -182,8 +186,12 @@ class Sender:
             outcome = "undelivered"
             raise
         finally:
-            self._settle(count, outcome, queued=False)
+            self._settle(parcel.events, outcome, queued=False)
         return outcome
+
+    def give_up(self, parcel: Parcel) -> None:
+        """Count what `seal_now` returned as lost: it will not be delivered."""
+        self._settle(parcel.events, "undelivered", queued=False)
 
     def begin_close(self, timeout: float) -> None:
         """Take no more events and let the threads finish within `timeout` seconds, without waiting for it."""

@@ -35,6 +35,9 @@ def line(path: str) -> bytes:
     return f'203.0.113.7 - - [17/May/2015:10:00:00 +0000] "GET {path} HTTP/1.1" 200 5\n'.encode()
 
 
+Batch = tuple[str, list[Mapping[str, Any]]]
+
+
 class FakeServer:
     """Takes streams as the server does; fails by plan: before it has stored a batch, or afterwards."""
 
@@ -46,6 +49,13 @@ class FakeServer:
     def send_batch(
         self, events: Sequence[Mapping[str, Any]], stream: str, timeout: float, *, on_failure: object
     ) -> Answer:
+        return self.deliver_batch(self.seal_batch(events, stream), timeout, on_failure=on_failure)
+
+    def seal_batch(self, events: Sequence[Mapping[str, Any]], stream: str) -> Batch:
+        return stream, list(events)
+
+    def deliver_batch(self, sealed: Batch, timeout: float, *, on_failure: object) -> Answer:
+        stream, events = sealed
         failure = self.failures.pop() if self.failures else ""
         if failure == "before":
             raise Undelivered("by plan")

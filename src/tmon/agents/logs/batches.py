@@ -47,6 +47,6 @@ class Batches:
     def send(self) -> None:
         """Send what waits. Raises DeliveryError."""
         if self._waiting:
-            self._delivery.deliver(self._stream, self._waiting, self._counts)
+            self._delivery.deliver(self._delivery.seal(self._stream, self._waiting), self._counts)
         self._decided.add(self._counts)
         self._waiting, self._counts = [], Counts()

@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tmon.client_api import Answer, Client, NotEncodable, Refused
 
 from .counts import Counts
 from .formats import Event
 
+if TYPE_CHECKING:
+    from tmon.client_api.parcel import Parcel
+
 ATTEMPT_S: Final = 5.0
 """How long whoever follows something tries at a time; in between it looks after what it follows."""
+
+
+class Sealed(NamedTuple):
+    """A batch of a stream that is ready to be sent; or `why` it isn't, as it is."""
+
+    stream: str
+    events: Sequence[Event]
+    parcel: Parcel | None
+    why: str = ""
 
 
 class Delivery:
@@ -34,31 +46,45 @@ class Delivery:
         answer = self._client.send_batch([], stream, self.timeout_s, on_failure=self._on_failure)
         return -1 if answer.highest_offset is None else answer.highest_offset
 
-    def deliver(self, stream: str, events: Sequence[Event], counts: Counts) -> None:
-        """Send a batch, in halves where it is too large. Raises DeliveryError; what was sent by then is counted."""
+    def seal(self, stream: str, events: Sequence[Event]) -> Sealed:
+        """Make a batch ready; what can't be sealed as a whole is told apart when it is delivered."""
         try:
-            answer = self._client.send_batch(events, stream, self.timeout_s, on_failure=self._on_failure)
+            return Sealed(stream, events, self._client.seal_batch(events, stream))
         except (NotEncodable, ValueError) as error:
-            self._halves(stream, events, counts, str(error))
+            return Sealed(stream, events, None, str(error))
+
+    def give_up(self, sealed: Sealed) -> None:
+        """Count a batch as lost to this run, since it will not be delivered."""
+        if sealed.parcel is not None:
+            self._client.give_up_batch(sealed.parcel)
+
+    def deliver(self, sealed: Sealed, counts: Counts) -> None:
+        """Send a batch, in halves where it is too large. Raises DeliveryError; what was sent by then is counted."""
+        if sealed.parcel is None:
+            self._halves(sealed, counts, sealed.why)
+            return
+        try:
+            answer = self._client.deliver_batch(sealed.parcel, self.timeout_s, on_failure=self._on_failure)
         except Refused as refused:
             answer = refused.answer
             if answer.status == 413:
-                self._halves(stream, events, counts, "too large")
+                self._halves(sealed, counts, "too large")
             elif answer.status == 400 and answer.rejected_count:
-                _count(answer, len(events), counts)
+                _count(answer, len(sealed.events), counts)
             else:
                 raise
         else:
             _count(answer, answer.rejected_count, counts)
 
-    def _halves(self, stream: str, events: Sequence[Event], counts: Counts, why: str) -> None:
+    def _halves(self, sealed: Sealed, counts: Counts, why: str) -> None:
+        stream, events, *_ = sealed
         if len(events) == 1:
             counts.rejected += 1
             counts.why_rejected[why] += 1
             return
         middle = len(events) // 2
-        self.deliver(stream, events[:middle], counts)
-        self.deliver(stream, events[middle:], counts)
+        for half in (events[:middle], events[middle:]):
+            self.deliver(self.seal(stream, half), counts)
 
 
 def _count(answer: Answer, rejected: int, counts: Counts) -> None:

@@ -2,11 +2,12 @@
 """Imports one log: lines become events, which are sent in order, each segment of the file as a stream of its own.
 
 Before a segment's first line is sent the server is asked how far it has the stream; what is not beyond that is not
-even parsed. While a batch is on its way the next one is made.
+even parsed. While a batch is at the server the next one is sealed, and the one after that read.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, tzinfo
@@ -17,7 +18,7 @@ from tmon.client_api import Client
 
 from .clients import clients
 from .counts import Counts
-from .delivery import Delivery
+from .delivery import Delivery, Sealed
 from .events import Events, OnUnparsed
 from .formats import LOOKED_AT, Event, Format, detect
 from .lines import Line
@@ -28,6 +29,8 @@ from .segments import Segments
 BATCH_EVENTS: Final = 4_000
 BATCH_BYTES: Final = 2 * 1024 * 1024
 """Of lines; as events they are about twice as long, and the server takes 8 MiB."""
+AHEAD: Final = 2
+"""Batches that are read and not yet decided about: one is at the server, one being sealed while the next is read."""
 SHOWN_EVERY: Final = 1_000
 """Lines between two looks at the progress."""
 
@@ -68,7 +71,8 @@ class Import:
         self._known = -1
         self._events: list[Event] = []
         self._bytes = 0
-        self._under_way: Future[None] | None = None
+        self._under_way: deque[Future[None]] = deque()
+        self._failed = False
 
     def run(self) -> None:
         """Read it to its end and send everything.
@@ -84,12 +88,14 @@ class Import:
             self.format = detect([line.content for line in first], self._zone)
             lines = chain(first, lines)
         events = Events(self.format.parser(self._zone), self._rules, self._on_unparsed)
-        with ThreadPoolExecutor(1, "tmon-import") as sender:
-            self._sender = sender
+        with (
+            ThreadPoolExecutor(1, "tmon-send") as self._sender,
+            ThreadPoolExecutor(1, "tmon-seal") as self._sealer,
+        ):
             for line in lines:
                 self._take(line, events)
             self._send()
-            self._wait()
+            self._wait(0)
 
     def _take(self, line: Line, events: Events) -> None:
         counts = self.counts
@@ -115,23 +121,32 @@ class Import:
     def _begin(self, stream: str) -> None:
         """Another segment begins: find out how far the server has it."""
         self._send()
-        self._wait()
+        self._wait(0)
         self._stream = stream
         self._known = self._delivery.known(stream)
 
     def _send(self) -> None:
-        """Have the batch sent, once the one before it is decided about."""
+        """Have the batch sealed, and sent once the one before it is decided about."""
         if not self._events:
             return
-        self._wait()
-        self._under_way = self._sender.submit(self._delivery.deliver, self._stream, self._events, self.counts)
+        sealing = self._sealer.submit(self._delivery.seal, self._stream, self._events)
+        self._under_way.append(self._sender.submit(self._deliver, sealing))
         self._events, self._bytes = [], 0
+        self._wait(AHEAD)
 
-    def _wait(self) -> None:
-        """Wait for the batch that is under way, and raise what went wrong with it."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+    def _deliver(self, sealing: Future[Sealed]) -> None:
+        sealed = sealing.result()
+        if self._failed:
+            self._delivery.give_up(sealed)
+            return
+        self._failed = True
+        self._delivery.deliver(sealed, self.counts)
+        self._failed = False
+
+    def _wait(self, left: int) -> None:
+        """Wait until at most so many batches are under way, and raise what went wrong with another."""
+        while len(self._under_way) > left:
+            self._under_way.popleft().result()
 
 
 def _some(lines: Iterator[Line], most: int) -> Iterator[Line]:
