@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -61,6 +62,18 @@ def runs() -> Iterator[KitRuns]:
         yield started
 
 
+@contextlib.contextmanager
+def kit(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`tmon conformance`, which is killed where the test has not ended it."""
+    with subprocess.Popen(
+        [*TMON, "conformance", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()  # nothing happens where it has been waited for
+
+
 @pytest.mark.parametrize("name", ["client", "send"])
 def test_our_own_client_conforms(runs: KitRuns, name: str) -> None:
     judged = runs.judged(name)
@@ -85,26 +98,24 @@ def test_a_bad_client_is_told_each_of_its_mistakes_and_what_to_do(runs: KitRuns)
 
 
 def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None:
-    kit = subprocess.Popen(
-        [*TMON, "conformance", "--patience", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert kit.stdout is not None
-    dsn = kit.stdout.readline().strip().removeprefix("TMON_DSN=")
-    events = subprocess.run(
-        [*TMON, "conformance", "--events", "60"], capture_output=True, text=True, check=True
-    )
-    sent = subprocess.run(
-        [*TMON, "send"],
-        input="".join(events.stdout.splitlines(keepends=True)[:60]),
-        env={**os.environ, "TMON_DSN": dsn},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert sent.returncode == 0, sent.stderr
-    kit.send_signal(signal.SIGINT)
-    out, err = kit.communicate(timeout=30)
-    assert kit.returncode == 1
+    with kit("--patience", "1") as running:
+        assert running.stdout is not None
+        dsn = running.stdout.readline().strip().removeprefix("TMON_DSN=")
+        events = subprocess.run(
+            [*TMON, "conformance", "--events", "60"], capture_output=True, text=True, check=True
+        )
+        sent = subprocess.run(
+            [*TMON, "send"],
+            input="".join(events.stdout.splitlines(keepends=True)[:60]),
+            env={**os.environ, "TMON_DSN": dsn},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert sent.returncode == 0, sent.stderr
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 1
     rows = {line.split()[0]: line for line in out.splitlines() if not line.startswith(" ")}
     assert set(CHECKS) <= set(rows)
     assert "pass" in rows["unicode"]
@@ -116,15 +127,11 @@ def test_a_client_that_is_started_by_hand_is_judged_until_an_interrupt() -> None
 def test_whoever_ends_the_kit_ends_its_client_and_sees_what_was_found(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     script = f"echo $$ > {file}; exec sleep 300"
-    kit = subprocess.Popen(
-        [*TMON, "conformance", "--json", "--", "sh", "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    until(lambda: file.exists() and file.read_text().endswith("\n"), "the client has started")
-    kit.terminate()
-    out, _ = kit.communicate(timeout=30)
-    assert kit.returncode == 1
+    with kit("--json", "--", "sh", "-c", script) as running:
+        until(lambda: file.exists() and file.read_text().endswith("\n"), "the client has started")
+        running.terminate()
+        out, _ = running.communicate(timeout=30)
+    assert running.returncode == 1
     assert [one["check"] for one in json.loads(out)] == list(CHECKS)
     assert not Path(f"/proc/{file.read_text().strip()}").exists()
 

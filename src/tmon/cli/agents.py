@@ -15,6 +15,7 @@ from . import log_options, log_rules, verifying
 from .errors import Failure, WrongUsage
 from .groups import add_group
 from .log_samples import Samples
+from .signals import set_by
 from .terminal import Terminal
 
 CLOSE_S: Final = 5.0
@@ -74,7 +75,6 @@ def follow_logs(arguments: argparse.Namespace) -> int:
         raise WrongUsage(str(error)) from None
     format_, rules = log_options.format_of(arguments), log_rules.rules_of(arguments)
     terminal = Terminal()
-    stop = threading.Event()
     with ExitStack() as stack:
         samples = Samples(arguments.samples)
         stack.callback(samples.close)
@@ -98,8 +98,7 @@ def follow_logs(arguments: argparse.Namespace) -> int:
             ]
         except Unusable as error:
             raise Failure(str(error)) from None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop = stack.enter_context(set_by(signal.SIGTERM, signal.SIGINT))
         threads = [threading.Thread(target=journal.run, args=(stop,)) for journal in journals]
         for thread in threads:
             thread.start()

@@ -8,15 +8,17 @@ import contextlib
 import json
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import Failure, WrongUsage
+from .signals import set_by
 from .terminal import Terminal
 
 if TYPE_CHECKING:
+    import threading
+
     from tmon.conformance import Endpoint, Finding, Referee
 
 KEY: Final = bytes.fromhex("00c0ffee5eedb0a710adf00dfee1600dcafe00facade0b57ac1e5ca1ab1edead")
@@ -87,10 +89,8 @@ def judge_client(arguments: argparse.Namespace) -> int:
             endpoint = stack.enter_context(Endpoint(referee, door, arguments.port))
         except OSError as error:
             raise Failure(f"port {arguments.port} can't be listened on: {error.strerror}") from None
-        ending = threading.Event()
         # Whoever ends the kit ends the client with it, which would try to reach the endpoint for ever.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ending.set())
+        ending = stack.enter_context(set_by(signal.SIGINT, signal.SIGTERM))
         if command:
             _run(command, endpoint, arguments.patience, terminal, ending)
         else:
