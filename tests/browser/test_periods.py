@@ -70,6 +70,38 @@ def test_a_period_is_moved_back_and_forward(page: Page, search: str, back: str, 
     assert period(page, search, "[moved(-1), moved(1)]") == [back, forward]
 
 
+@pytest.mark.parametrize(
+    "search",
+    [
+        "from=2026-13-01&to=2026-14-01",
+        "from=2026-02-30&to=2026-03-01",
+        "from=0000-01-01&to=9999-12-31",
+        "from=1989-12-31&to=1990-01-02",
+        "from=2026-11-01&to=2027-12-31",
+        "from=2026-11-02&to=2026-11-01",
+        "from=2026-11-26T24:00Z&to=2026-11-27T25:00Z",
+        "from=1970-01-01T00:00Z&to=9999-12-31T23:59Z",
+        "from=2026-11-01",
+        "from=x&to=2026-11-01&period=decade",
+        "period=__proto__",
+    ],
+)
+def test_what_is_no_period_gives_way_to_the_usual_one_which_says_so(page: Page, search: str) -> None:
+    assert period(page, search, "[period.name, period.instead]") == ["24h", True]
+
+
+@pytest.mark.parametrize(
+    "search", ["", "period=7d", "from=1990-01-01&to=1990-01-01", "from=2027-12-01&to=2027-12-29"]
+)
+def test_a_period_that_can_be_shown_is(page: Page, search: str) -> None:
+    assert period(page, search, "period.instead ?? false") is False
+
+
+def test_nothing_is_asked_of_a_time_before_the_first_event_that_there_can_be(page: Page) -> None:
+    assert period(page, "", 'm.possible({ from: "1989-12-31T00:00:00" })') is False
+    assert period(page, "", 'm.possible({ from: "1990-01-01T00:00:00" })') is True
+
+
 def test_today_is_that_of_the_web_service(page: Page) -> None:
     for zone, day in (("Pacific/Auckland", "2026-11-26"), ("America/New_York", "2026-11-25")):
         assert period(page, "period=today", "moved(-1)", zone) == f"{day} {day}"

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -51,6 +51,9 @@ def test_what_is_looked_at_is_taken_along_into_a_share_link(
     page.wait_for_url(re.compile(r"/sharing\?period=7d&filter=country%3AAT$"))
     expect(page.get_by_label("Opens with")).to_have_value("7d")
     expect(page.get_by_label("country:AT")).to_be_checked()
+    page.goto(urljoin(page.url, f"/view/dashboard/{service.wsid}?from=2026-11-01&to=2026-11-03"))
+    page.get_by_role("link", name="Share", exact=True).click()
+    expect(page.get_by_label("Opens with")).to_have_value("2026-11-01..2026-11-03")
 
 
 def test_an_invitation_is_made_and_somebody_new_accepts_it(fresh: Fresh, opened: Opening) -> None:

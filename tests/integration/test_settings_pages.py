@@ -617,7 +617,7 @@ def test_the_audit_log_is_paged_and_shows_names_as_text(place: Place) -> None:
     second = place.browser("manager").get(place.path("/audit?page=2"))
     assert second.count("made an API token") == 10
     assert "created the web service" in second
-    assert "command line" in second
+    assert "by a command on the server" in second
 
 
 # -- who sees what ---------------------------------------------------------------------------------------------------

@@ -339,6 +339,21 @@ def test_an_address_is_kept_sealed_and_holds_what_the_link_opens_with(shop: Any,
     assert guest().get(whole).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("period", "query"),
+    [
+        ("2026-11-01..2026-11-17", "from=2026-11-01&to=2026-11-17"),
+        ("2026-11-17..2026-11-17", "from=2026-11-17&to=2026-11-17"),
+        ("2026-11-16T09:12Z..2026-11-16T10:00:30Z", "from=2026-11-16T09%3A12Z&to=2026-11-16T10%3A00%3A30Z"),
+    ],
+)
+def test_a_link_can_open_with_a_period_that_has_no_name(shop: Any, period: str, query: str) -> None:
+    from tmon.server.tenants import sharing
+
+    link, path = share(shop, period=period)
+    assert sharing.path_of(link) == f"{path}?{query}"
+
+
 def test_a_revoked_link_can_not_be_shown_again(shop: Any) -> None:
     from tmon.server.tenants import NotFound, Refused, sharing
 
@@ -355,6 +370,12 @@ def test_a_revoked_link_can_not_be_shown_again(shop: Any) -> None:
     ("given", "why"),
     [
         ({"period": "decade"}, "'decade' is none of the periods now, today, yesterday, 7d, 30d, month, year"),
+        ({"period": "2026-11-17..2026-11-01"}, "the earlier one first"),
+        ({"period": "2026-02-30..2026-03-01"}, "no two days"),
+        ({"period": "2026-11-01..2026-11-01T10:00Z"}, "no two days"),
+        ({"period": "2026-11-01T10:00Z..2026-11-01T10:00Z"}, "no two days"),
+        ({"period": "2026-11-01..٢٠٢٦-11-02"}, "no two days"),
+        ({"period": "2026-11-01.." + "9" * 5000}, "no two days"),
         ({"expires": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)}, "a link expires in the future"),
         ({"label": "x" * 121}, "at most 120 characters"),
         ({"filters": ["url:" + "x" * 2000]}, "too long"),
@@ -459,6 +480,25 @@ def test_a_link_opens_with_the_filters_of_the_page_that_was_left_for_it(shop: An
         manager, path, label="", password="", days="", period="30d", filter=["country:<AT>", "username:anna"]
     )
     assert "?period=30d&amp;filter=country%3A%3CAT%3E<" in manager.get(path).content.decode()
+
+
+def test_a_link_opens_with_the_days_of_the_page_that_was_left_for_it(shop: Any, manager: Any) -> None:
+    path = f"/view/settings/{shop.wsid}/sharing"
+    text = manager.get(path, {"from": "2026-11-01", "to": "2026-11-17"}).content.decode()
+    assert '<option value="2026-11-01..2026-11-17" selected>1 Nov 2026 to 17 Nov 2026</option>' in text
+    moments = manager.get(path, {"from": "2026-11-16T09:12Z", "to": "2026-11-16T10:00:30Z"}).content.decode()
+    assert ">16 Nov 2026 09:12 UTC to 16 Nov 2026 10:00:30 UTC</option>" in moments
+    manage(manager, path, label="", password="", days="", period="2026-11-01..2026-11-17")
+    assert "?from=2026-11-01&amp;to=2026-11-17<" in manager.get(path).content.decode()
+
+
+@pytest.mark.parametrize("end", ["", "x", "<b>", "2026-02-30", "2026-10-01", "\x00", "9" * 3000])
+def test_days_that_are_none_are_not_offered_for_a_link(shop: Any, manager: Any, end: str) -> None:
+    path = f"/view/settings/{shop.wsid}/sharing"
+    text = manager.get(path, {"from": "2026-11-01", "to": end}).content.decode()
+    assert "2026-11-01" not in text
+    refused = manage(manager, path, label="", password="", days="", period=f"2026-11-01..{end}")
+    assert (refused.status_code, "Select a valid choice" in refused.content.decode()) == (200, True)
 
 
 def test_a_weak_password_of_a_link_is_refused(shop: Any, manager: Any) -> None:

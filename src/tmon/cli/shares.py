@@ -30,7 +30,8 @@ def register(subparsers: Subparsers) -> None:
     create.add_argument(
         "--period",
         default="",
-        help="what it opens with: now, today, yesterday, 7d, 30d, month or year; else 24 hours",
+        help="what it opens with: now, today, yesterday, 7d, 30d, month, year, or two days such as "
+        "2026-11-01..2026-11-17; else 24 hours",
     )
     create.add_argument("--password-stdin", action="store_true", help="read a password for it from stdin")
     listing = add_command(group, "list", _list, "list links", as_json=True)

@@ -72,7 +72,7 @@ class Dashboard {
     this._tail = shared ? null : new Tail(ask, times, this._address);
     this._filters = new Filters(this._address);
     this._chips = new Chips(this._address, this._filters);
-    offerShare(this._address);
+    offerShare(this._address, times);
     this._rankings = [...document.querySelectorAll("[data-view]")].map((panel) => new Ranking(panel, ask, this._filters, (one) => this._enlarge.toggle(one)));
     this._enlarge = new Enlarge(this._address);
     this._wall = new Wall(this._address, times, clock, release);

@@ -7,7 +7,7 @@ import { Compare } from "./compare.js";
 import { Graph } from "./graph.js";
 import { onKey } from "./keys.js";
 import { MEASURES, measureOf } from "./measures.js";
-import { STEP_S, apart_s, before, custom, exact } from "./period.js";
+import { STEP_S, apart_s, before, custom, exact, possible } from "./period.js";
 import { LiveSeconds } from "./seconds.js";
 import { COUNTS, FineSeries, MOST, Series, aligned, narrowed, points, spread, summed } from "./series.js";
 import { Spans } from "./spans.js";
@@ -23,6 +23,9 @@ const SECONDS = 300;
 const BINS = 60;
 /** So much around the same minute of the period before is looked at, on either side. */
 const AROUND_S = 120;
+
+/** The answer for a time of which there are no events. */
+const NOTHING = { complete_from: null, results: { requests: 0 } };
 
 /** The same with as many points as a small drawing can show: several added up to one. Percentiles don't add up. */
 function binned(window) {
@@ -141,7 +144,7 @@ export class Overview {
     }
     const parameters = { ...before(period, this._summary), filter: this._filter };
     this._apart_s = apart_s(period, this._summary);
-    const answer = await this._ask("summary", parameters, signal);
+    const answer = possible(parameters) ? await this._ask("summary", parameters, signal) : NOTHING;
     if (period !== this._period) return null;
     const found = answer.complete_from === null && answer.results.requests > 0;
     this._earlier = found ? answer.results : null;
@@ -418,7 +421,7 @@ export class Overview {
       const whole = times.isMidnight(start) && times.isMidnight(secondsOf(to));
       const end = whole ? secondsOf(to) : Math.min(secondsOf(to), Math.floor(Date.now() / 60_000) * 60);
       const [first, last] = whole ? [times.dateOf(start), times.dateOf(end - 1)] : [times.moment(start), times.moment(end)];
-      say(document.getElementById("covered"), `${first === last ? first : `${first} – ${last}`}, ${zone}${complete_from ? `. Complete since ${times.day_of(complete_from)}` : ""}`);
+      say(document.getElementById("covered"), `${this._period.instead ? "The address names no period that can be shown. Instead: " : ""}${first === last ? first : `${first} – ${last}`}, ${zone}${complete_from ? `. Complete since ${times.day_of(complete_from)}` : ""}`);
     }
     say(document.getElementById("as-of"), `${this._grows()}Everything received before ${times.second(secondsOf(as_of))} is counted.`);
   }

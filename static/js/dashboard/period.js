@@ -34,6 +34,10 @@ export const DEFAULT = "24h";
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?Z$/;
 
+/** Events are of 1990 or later, and no period ends later than that much ahead (docs/api.md), less a day for the zone. */
+const FIRST = "1990-01-01";
+const AHEAD_S = 399 * DAY_S;
+
 const date = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 const later = (day, days) => date(secondsOf(day) + days * DAY_S);
 
@@ -55,12 +59,26 @@ function months_of(from, to) {
   return years * 12 + months;
 }
 
-/** The period that `address` names (address.js), the usual one where it names none. `times` knows the zone. */
+/**
+ * The period that `address` names (address.js), the usual one where it names none. `times` knows the zone. Where what it
+ * names can't be shown, the usual one too, which says so as `instead`.
+ */
 export function periodOf(address, times) {
-  const [from, to] = [address.get("from") ?? "", address.get("to") ?? ""];
-  if (DATE.test(from) && DATE.test(to) && from <= to) return custom(from, to);
-  if (MOMENT.test(from) && MOMENT.test(to) && secondsOf(from) < secondsOf(to)) return exact(secondsOf(from), secondsOf(to), times);
-  return named(address.get("period") ?? "");
+  const [from, to, name] = ["from", "to", "period"].map((given) => address.get(given) ?? "");
+  if (askable(DATE, from, to) && from <= to) return custom(from, to);
+  if (askable(MOMENT, from, to) && secondsOf(from) < secondsOf(to)) return exact(secondsOf(from), secondsOf(to), times);
+  return { ...named(name), instead: Boolean(from || to || (name && !Object.hasOwn(PERIODS, name))) };
+}
+
+/** Whether two texts have this form, and are times that the API answers for. */
+function askable(form, from, to) {
+  const real = (text) => form.test(text) && Number.isFinite(secondsOf(text)) && date(secondsOf(text)) === text.slice(0, 10);
+  return real(from) && real(to) && from >= FIRST && secondsOf(to) < Date.now() / 1000 + AHEAD_S;
+}
+
+/** Whether the API has anything to say of a time that starts then. */
+export function possible({ from }) {
+  return from >= FIRST;
 }
 
 /** The period with this name. */

@@ -32,12 +32,12 @@ Detail = str | int | float | bool | None
 
 
 class Way(models.TextChoices):
-    """By which way something was done."""
+    """By which way something was done; the label says how it was."""
 
-    PAGE = "page", "settings pages"
-    ADMINISTRATION = "administration", "administration"
-    COMMAND = "command", "command line"
-    SERVER = "server", "the server itself"
+    PAGE = "page", "on T-Mon's pages"
+    ADMINISTRATION = "administration", "in the administration"
+    COMMAND = "command", "by a command on the server"
+    SERVER = "server", "by the server itself"
 
 
 class Act(models.TextChoices):
@@ -84,7 +84,7 @@ class Actor:
 
 
 def on_page(user: User) -> Actor:
-    """Somebody who is logged in, on the settings pages."""
+    """Somebody who is logged in, on the settings pages or a dashboard."""
     return Actor(user.get_username(), Way.PAGE, user)
 
 
@@ -137,6 +137,11 @@ def of_account(user: User) -> QuerySet[AuditEntry]:
 def in_words(entry: AuditEntry) -> str:
     """What was done, as it follows the name of whoever did it."""
     return str(Act(entry.act).label) if entry.act in Act.values else entry.act
+
+
+def how_in_words(entry: AuditEntry) -> str:
+    """By which way it was done, as it follows what was done."""
+    return str(Way(entry.way).label) if entry.way in Way.values else entry.way
 
 
 def details_in_words(details: Mapping[str, Detail]) -> Iterable[tuple[str, str]]:

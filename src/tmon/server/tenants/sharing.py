@@ -48,8 +48,31 @@ PERIODS = {
     "year": "this year",
 }
 """With which period a link can open, by its name in the dashboard's address."""
+BETWEEN = ".."
+"""Between the two ends of a period that has no name: days, both included, or moments in UTC."""
 
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ENDS = (re.compile(_DAY), re.compile(_DAY + r"T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z"))
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+def ends(period: str) -> tuple[str, str]:
+    """The ends of a period as the dashboard's address has them, of `2026-11-01..2026-11-17`, or of moments in UTC
+    (`2026-11-16T09:12Z..2026-11-16T10:00Z`). Raises Refused.
+    """
+    since, _, until = period.partition(BETWEEN)
+    try:
+        for shape in _ENDS:
+            if shape.fullmatch(since) and shape.fullmatch(until):
+                first, last = dt.datetime.fromisoformat(since), dt.datetime.fromisoformat(until)
+                if first < last or (first == last and "T" not in since):
+                    return since, until
+    except ValueError:
+        pass  # a day that does not exist
+    raise Refused(
+        f"{period[:60]!r} is none of the periods {', '.join(filter(None, PERIODS))}, and no two days such as "
+        f"2026-11-01{BETWEEN}2026-11-17, the earlier one first"
+    )
 
 
 def create(
@@ -64,15 +87,18 @@ def create(
 ) -> tuple[ShareLink, str]:
     """A new link and its slug. Raises Refused.
 
-    It opens with `period`, one of PERIODS, and `filters` as the API takes them; whoever has it may choose others.
+    It opens with `period`, one of PERIODS or as `ends` takes it, and `filters` as the API takes them; whoever has it
+    may choose others.
     """
+    opening = [("period", period)] if period else []
     if period not in PERIODS:
-        raise Refused(f"{period!r} is none of the periods {', '.join(filter(None, PERIODS))}")
+        since, until = ends(period)
+        opening = [("from", since), ("to", until)]
     if expires is not None and expires <= timezone.now():
         raise Refused("a link expires in the future")
     if len(label) > 120:
         raise Refused("a label has at most 120 characters")
-    query = urlencode([*([("period", period)] if period else []), *(("filter", one) for one in filters)])
+    query = urlencode([*opening, *(("filter", one) for one in filters)])
     if len(query) > 2000:
         raise Refused("these filters are too long for a link")
     if password:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -13,12 +14,15 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from tmon.server.tenants import Refused
 from tmon.server.tenants.models import IpPolicy, MemberRole, WebService, one_line
-from tmon.server.tenants.sharing import PERIODS
+from tmon.server.tenants.sharing import PERIODS, ends
 
 Data = QueryDict | None
 """What was sent, None where the form is only shown."""
 LINK_DAYS = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+OPENINGS = [(name, f"the last {said}" if said[0].isdigit() else said) for name, said in PERIODS.items()]
+"""The periods that have a name, as those who make a share link choose them."""
 EXACT = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 """Attributes of a field whose text has to be given letter by letter."""
 
@@ -247,11 +251,19 @@ class NewLink(forms.Form):
         empty_value=None,
         required=False,
     )
-    period = forms.ChoiceField(
-        label="Opens with",
-        choices=[(name, f"the last {said}" if said[0].isdigit() else said) for name, said in PERIODS.items()],
-        required=False,
-    )
+    period = forms.ChoiceField(label="Opens with", choices=OPENINGS, required=False)
+
+    def __init__(self, given: QueryDict | None, *, opening: str) -> None:
+        """`opening` is the period that it opens with unless another is chosen; one without a name is offered, too."""
+        super().__init__(given, initial={"period": opening})
+        chosen = opening if given is None else given.get("period", "")
+        try:
+            since, until = ends(chosen)
+        except Refused:  # it has a name, or is none
+            return
+        period = self.fields["period"]
+        assert isinstance(period, forms.ChoiceField)
+        period.choices = [*OPENINGS, (chosen, f"{_end_in_words(since)} to {_end_in_words(until)}")]
 
     def clean_password(self) -> str:
         """None, or one that is hard to guess."""
@@ -259,6 +271,13 @@ class NewLink(forms.Form):
         if password:
             validate_password(password)
         return password
+
+
+def _end_in_words(text: str) -> str:
+    """One end of a period that `sharing.ends` took."""
+    end = dt.datetime.fromisoformat(text)
+    clock = "" if end.tzinfo is None else f" {end:%H:%M:%S}" if end.second else f" {end:%H:%M}"
+    return f"{end.day} {end:%b %Y}{clock}{' UTC' if clock else ''}"
 
 
 class NewInvitation(forms.Form):

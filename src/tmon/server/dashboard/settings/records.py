@@ -39,7 +39,7 @@ def audit_log(request: AskedRequest) -> HttpResponseBase:
         {
             "at": moment(entry.at, calendar),
             "actor": entry.actor,
-            "way": audit.Way(entry.way).label if entry.way in audit.Way.values else entry.way,
+            "how": audit.how_in_words(entry),
             "done": audit.in_words(entry),
             "details": list(audit.details_in_words(entry.details)),
         }

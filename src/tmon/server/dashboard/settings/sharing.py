@@ -32,7 +32,7 @@ def page(request: AskedRequest) -> HttpResponseBase:
     if request.POST.get("do") == "revoke":
         return _revoke(request)
     filters, left_out = _filters(request)
-    form = NewLink(request.POST or None, initial={"period": request.GET.get("period", "")})
+    form = NewLink(request.POST or None, opening=_opening(request))
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         days = given["days"]
@@ -90,6 +90,12 @@ def _filters(request: AskedRequest) -> tuple[list[str], list[str]]:
         else:
             good.append(text)
     return good, bad
+
+
+def _opening(request: AskedRequest) -> str:
+    """The period that the page's address names, as a link opens with it."""
+    since, until = request.GET.get("from", ""), request.GET.get("to", "")
+    return f"{since}{sharing.BETWEEN}{until}" if since and until else request.GET.get("period", "")
 
 
 def _name(link: ShareLink) -> str:
