@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import json
 import math
 import os
@@ -55,10 +56,15 @@ BUNDLES = {
 """ES modules that esbuild makes, by name: what the dashboard imports of each library, and nothing else of it."""
 COPIES = {
     "uplot.css": "uplot/dist/uPlot.min.css",
-    "inter-latin.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
     "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
     "geist-mono-latin.woff2": "@fontsource/geist-mono/files/geist-mono-latin-400-normal.woff2",
 }
+FONT = "inter-latin.woff2"
+WHOLE_FONT = MODULES / "@fontsource-variable" / "inter" / "files" / "inter-latin-wght-normal.woff2"
+WEIGHTS = (400, 700)
+"""The lightest and the boldest that pages use: a font with all from 100 to 900 is half as large again."""
+FEATURES = ("calt", "ccmp", "kern", "locl", "mark", "tnum")
+"""OpenType features of the font that pages use, or that text needs to look right."""
 BUILT = ROOT / "static" / "built"
 ENTRIES = (
     *("js/dashboard/main.js", "js/dashboard/keys.js", "js/live/worker.js", "js/first_run.js"),
@@ -98,8 +104,10 @@ OWN_CODES = {
 
 Of each the box in degrees in which it begins: west, south, east, north.
 """
+LARGE = 300_000
+"""Bytes."""
 LICENCES = "LICENCES.txt"
-VENDORED = (*BUNDLES, *COPIES, COUNTRIES, COUNTRIES_DETAILED, CITIES, LICENCES)
+VENDORED = (*BUNDLES, *COPIES, FONT, COUNTRIES, COUNTRIES_DETAILED, CITIES, LICENCES)
 BUNDLED_LICENCES = (
     *("uplot", "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-array", "d3-geo", "d3-interpolate"),
     *(
@@ -361,6 +369,31 @@ def cities() -> str:
     return done.stdout
 
 
+def make_font() -> None:
+    """Put the font of all pages into static/vendor with the weights and features that they use."""
+    from fontTools.subset import Options, Subsetter
+    from fontTools.ttLib import TTFont
+    from fontTools.varLib.instancer import instantiateVariableFont
+
+    narrow = io.BytesIO()  # the second step takes only what was written and read again
+    instantiateVariableFont(TTFont(WHOLE_FONT), {"wght": WEIGHTS}).save(narrow)
+    font = TTFont(narrow)
+    subsetter = Subsetter(Options(layout_features=list(FEATURES), notdef_outline=True))
+    subsetter.populate(unicodes=font.getBestCmap())
+    subsetter.subset(font)
+    font.flavor = "woff2"
+    font.save(VENDOR / FONT)
+
+
+def compressed(content: bytes) -> bytes:
+    """Content as gzip, as small as it gets; what is large is not worth the minute that takes."""
+    if len(content) > LARGE:
+        return gzip.compress(content, 9, mtime=0)
+    import zopfli.gzip
+
+    return bytes(zopfli.gzip.compress(content))
+
+
 def make_vendor() -> None:
     """Put the dashboard's third-party parts into static/vendor, and beside what compresses well a .gz of it.
 
@@ -373,13 +406,13 @@ def make_vendor() -> None:
         bundle(name, source)
     for name, path in COPIES.items():
         put(MODULES / path, VENDOR / name)
+    make_font()
     for name, atlas in ((COUNTRIES, coarser(borders("50m"))), (COUNTRIES_DETAILED, borders("10m"))):
         (VENDOR / name).write_text(json.dumps(atlas, separators=(",", ":")), "utf-8")
     (VENDOR / CITIES).write_text(cities(), "utf-8")
     (VENDOR / LICENCES).write_text(licences(), "utf-8")
     for name in (*BUNDLES, COUNTRIES, COUNTRIES_DETAILED, CITIES):
-        content = (VENDOR / name).read_bytes()
-        (VENDOR / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
+        (VENDOR / f"{name}.gz").write_bytes(compressed((VENDOR / name).read_bytes()))
     say(f"the dashboard's third-party parts are in {VENDOR}")
 
 
@@ -438,7 +471,7 @@ def make_built() -> None:
     outputs = json.loads(described.read_text("utf-8"))["outputs"]
     described.unlink()
     for path in sorted(path for kind in ("css", "js") for path in BUILT.rglob(f"*.{kind}")):
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+        path.with_name(f"{path.name}.gz").write_bytes(compressed(path.read_bytes()))
     files = {
         made["entryPoint"].removeprefix("static/"): name.removeprefix("static/")
         for name, made in outputs.items()

@@ -178,6 +178,9 @@ def test_what_is_not_understood_is_counted_by_reason_and_kept_as_samples(
     done = run(server, service, log, "--samples", samples)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{log} (combined): 36 lines: 31 counted now, 5 not understood (")
+    assert (
+        "  for example at byte 2,590, TLS handshake: '\\x16\\x03\\x01\\x02\\x00'" in done.stdout.splitlines()
+    )
     assert len(samples.read_text().splitlines()) == 1 + 5
     assert samples.stat().st_mode & 0o777 == 0o600
     assert requests(server, service) == 31

@@ -87,6 +87,9 @@ def import_logs(arguments: argparse.Namespace) -> int:
                 if not arguments.json:
                     terminal.clear()
                     print(f"{one.log.name} ({described}): {one.counts.told()}", flush=True)
+                    for example in samples.examples.values():
+                        print(f"  for example {example}", flush=True)
+            samples.examples.clear()
     if arguments.json:
         print(json.dumps({"files": told, "total": total.as_json(), "problems": problems}))
     elif len(told) > 1:

@@ -17,6 +17,8 @@ MAX_SAMPLES: Final = 1_000
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 MAX_BYTES: Final = 4_096
 """Of one line."""
+MAX_EXAMPLES: Final = 5
+EXAMPLE_BYTES: Final = 150
 
 
 class Samples:
@@ -26,6 +28,8 @@ class Samples:
     """
 
     def __init__(self, path: str | None) -> None:
+        self.examples: dict[str, str] = {}
+        """The first line of each reason, told; whoever shows them may clear them."""
         self._left = MAX_SAMPLES
         self._fd = -1
         if path is None:
@@ -44,6 +48,9 @@ class Samples:
 
     def add(self, line: Line, reason: str) -> None:
         """Keep a line, as long as there is room."""
+        if len(self.examples) < MAX_EXAMPLES:
+            shown = line.content[:EXAMPLE_BYTES].decode("utf-8", "backslashreplace")
+            self.examples.setdefault(reason, f"at byte {line.offset:,}, {reason}: {shown!a}")
         if self._fd < 0 or self._left <= 0 or os.fstat(self._fd).st_size >= MAX_FILE_BYTES:
             return
         self._left -= 1

@@ -9,7 +9,7 @@ import { onKey } from "./keys.js";
 import { MEASURES, measureOf } from "./measures.js";
 import { STEP_S, apart_s, before, custom, exact } from "./period.js";
 import { LiveSeconds } from "./seconds.js";
-import { FineSeries, MOST, Series, aligned, points, spread, summed } from "./series.js";
+import { COUNTS, FineSeries, MOST, Series, aligned, narrowed, points, spread, summed } from "./series.js";
 import { Spans } from "./spans.js";
 import { Tiles } from "./tiles.js";
 import { secondsOf } from "./times.js";
@@ -150,7 +150,8 @@ export class Overview {
       const grains = [this._spark.grain];
       if (this._shown && (this._grain !== "minute" || this._apart_s <= MINUTES_COMPARED_S)) grains.push(this._grain);
       for (const grain of new Set(grains)) {
-        const earlier = await this._ask(`requests/${grain}/${MOST[grain]}`, spread(grain, parameters), signal);
+        const counts = grain !== this._spark.grain && this._shown?.counts;
+        const earlier = await this._ask(`requests/${grain}/${MOST[grain]}`, narrowed(spread(grain, parameters), counts), signal);
         if (period !== this._period) return null;
         this._ghosts[grain] = points(earlier);
       }
@@ -207,7 +208,10 @@ export class Overview {
     const live = this._grain === "second" && this._period.since === undefined;
     if (live) this._shown = null;
     else if (this._grain === this._spark.grain) this._shown = this._spark;
-    else if (this._shown?.grain !== this._grain) this._shown = this._made(this._grain);
+    else if (this._shown?.grain !== this._grain || (this._shown.counts && !COUNTS.includes(this._measure))) {
+      this._shown = this._made(this._grain, COUNTS.includes(this._measure));
+      delete this._ghosts[this._grain]; // which may lack a measure
+    }
     const keep = Math.min(MOST.second, Math.max(SECONDS, live ? this._span_s ?? 0 : 0, fine?.last_s ? 2 * fine.last_s : 0));
     if (this._seconds?.keep !== keep) this._seconds = new LiveSeconds(this._ask, keep, this._filter);
     this._compares = this._compare.on;
@@ -215,11 +219,11 @@ export class Overview {
     this._press();
   }
 
-  /** A series of the period by this step. */
-  _made(grain) {
+  /** A series of the period by this step; where `counts` without durations and bytes. */
+  _made(grain, counts = false) {
     const { parameters, fine } = this._period;
     if (fine && (grain === "second" || grain === "minute")) return new FineSeries(this._ask, grain, fine, this._filter);
-    return new Series(this._ask, grain, { ...parameters, filter: this._filter });
+    return new Series(this._ask, grain, { ...parameters, filter: this._filter }, counts);
   }
 
   _press() {

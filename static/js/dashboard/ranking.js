@@ -16,7 +16,9 @@ const PAGE = 50;
 /** Keys of a view with names of ours: all of them are looked through. */
 const ALL = 1000;
 const EVERY = 10_000;
-const EARLIER = 500;
+/** Keys of the period before that are asked for at first, and where one that is shown is not among them. */
+const EARLIER = 24;
+const EARLIER_MOST = 500;
 const REST_MS = 5000;
 const PAUSE_MS = 250;
 const SUMMED = ["requests", "visitors", "bots", "errors", "bytes"];
@@ -40,6 +42,8 @@ export class Ranking {
     this._plain = null;
     this._keys = null;
     this._earlier = new Map();
+    /** The question about the period before, where it has more keys than were asked for; or null. */
+    this._further = null;
     this._called = "";
     this._asked = null;
     this._shown = null;
@@ -110,11 +114,25 @@ export class Ranking {
 
   /** The same of the period before, which is `called` so; the marks on the bars show it. */
   async compare(parameters, called, signal) {
-    const answer = await this._ask(`users/${this.view}`, { ...parameters, limit: EARLIER }, signal);
+    await this._look_back(parameters, called, this._wide ? EARLIER_MOST : EARLIER, signal);
+    await this._look_further_back(signal);
+  }
+
+  async _look_back(parameters, called, limit, signal) {
+    const answer = await this._ask(`users/${this.view}`, { ...parameters, limit }, signal);
     const rows = answer.complete_from === null ? answer.results.filter((row) => !row.other) : [];
+    this._further = rows.length === EARLIER ? [parameters, called] : null;
     this._earlier = new Map(rows.map((row) => [row.key, row]));
     this._called = rows.length ? called : "";
     this._draw_rows();
+  }
+
+  /** Where the first keys of the period before are not enough for what is shown, ask for as many as there may be. */
+  async _look_further_back(signal) {
+    if (!this._further || !this._rows?.some((row) => !row.other && !this._earlier.has(row.key))) return;
+    const further = this._further;
+    this._further = null;
+    await this._look_back(...further, EARLIER_MOST, signal);
   }
 
   /** Forget the period before: another one, or other filters, are looked at. */
@@ -123,6 +141,7 @@ export class Ranking {
     this._offset = 0;
     this._plain = null;
     this._earlier = new Map();
+    this._further = null;
     this._called = "";
   }
 
@@ -250,6 +269,7 @@ export class Ranking {
     this._shown = asked;
     this._draw_rows();
     this._fresh = false;
+    this._look_further_back(null).catch(() => {}); // asked again with the next comparison
   }
 
   /** Of rows with names of ours those that answer to what is sought; the others are one. */

@@ -7,6 +7,8 @@ import { secondsOf } from "./times.js";
 export const MOST = { second: 7200, minute: 11_520, hour: 8784, day: 3660 };
 /** Hours and days have percentiles (docs/api.md). */
 const SPREAD = new Set(["hour", "day"]);
+/** What most looks at a long series need; all its measures are five times as much to load. */
+export const COUNTS = ["requests", "errors"];
 const TAIL = 3;
 const WHOLE_AGAIN_MS = 30_000;
 const SMALL = 400;
@@ -40,6 +42,11 @@ export function spread(grain, parameters) {
   return SPREAD.has(grain) ? { ...parameters, with: "percentiles" } : parameters;
 }
 
+/** The same parameters, of a series that has counts only. */
+export function narrowed(parameters, counts) {
+  return counts ? { ...parameters, measures: COUNTS.join(",") } : parameters;
+}
+
 /** What the points add up to. Without percentiles, which don't add up. */
 export function summed(points) {
   const sums = { requests: 0, visitors: 0, bots: 0, errors: 0, bytes: 0 };
@@ -48,10 +55,11 @@ export function summed(points) {
 }
 
 export class Series {
-  /** `ask` asks the API; `parameters` are those of the period. */
-  constructor(ask, grain, parameters) {
+  /** `ask` asks the API; `parameters` are those of the period. Where `counts` only these measures are wanted. */
+  constructor(ask, grain, parameters, counts) {
     this._ask = ask;
-    this._parameters = spread(grain, parameters);
+    this._parameters = narrowed(spread(grain, parameters), counts);
+    this.counts = counts;
     this._whole_at = -Infinity;
     this.grain = grain;
     this.points = [];

@@ -9,6 +9,7 @@ import pytest
 
 from tmon.server.events import Event, Place
 from tmon.server.query import BadQuestion, NoSuchView, Questions
+from tmon.server.query.tables import as_csv
 from tmon.server.store.base import Rejected, Unavailable
 
 from .conftest import World, shown
@@ -321,6 +322,26 @@ def test_seconds_and_minutes_have_no_percentiles(world: World, grain: str) -> No
 def test_a_series_can_be_had_with_percentiles_alone(world: World) -> None:
     with pytest.raises(BadQuestion, match="with is percentiles"):
         world.questions.series(world.subject, "hour", "3", {"with": ["visitors"]})
+
+
+def test_a_series_gives_only_the_measures_that_are_asked_for(world: World) -> None:
+    world.add(timed(world, 10), world.event("2024-05-14 10:00"))
+    given = {"measures": ["errors,requests"], "compare": ["previous"]}
+    answer = world.questions.series(world.subject, "day", "1", given)
+    assert shown(answer)["results"] == [
+        {
+            "t": "2024-05-15T00:00:00+02:00",
+            "requests": 1,
+            "errors": 0,
+            "previous": {"t": "2024-05-14T00:00:00+02:00", "requests": 1, "errors": 0},
+        }
+    ]
+    assert as_csv(answer, "series").splitlines()[0] == (
+        b"t,requests,errors,previous_t,previous_requests,previous_errors"
+    )
+    for wrong in ("", "p95_ms", "requests,", "Requests", "requests errors", "__class__"):
+        with pytest.raises(BadQuestion, match="measures are requests, visitors"):
+            world.questions.series(world.subject, "day", "1", {"measures": [wrong]})
 
 
 def test_a_series_says_from_which_day_on_late_events_count_in_full(world: World) -> None:

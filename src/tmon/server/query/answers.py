@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -65,15 +65,18 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class Point(msgspec.Struct, kw_only=True):
-    """A bucket of a series that starts at `t`; percentiles of the duration in milliseconds where they are asked for."""
+    """A bucket of a series that starts at `t`, with the measures that are asked for.
+
+    Percentiles of the duration are in milliseconds.
+    """
 
     t: str
-    requests: int
-    visitors: int
-    bots: int
-    errors: int
-    duration_ms: float | None
-    bytes: int
+    requests: int | UnsetType
+    visitors: int | UnsetType
+    bots: int | UnsetType
+    errors: int | UnsetType
+    duration_ms: float | UnsetType | None
+    bytes: int | UnsetType
     p50_ms: float | UnsetType | None = UNSET
     p95_ms: float | UnsetType | None = UNSET
     p99_ms: float | UnsetType | None = UNSET
@@ -198,6 +201,13 @@ def point(t: str, measures: Measures, spread: Sequence[float | None] | None = No
         p95_ms=p95_ms,
         p99_ms=p99_ms,
     )
+
+
+def leave_out(points: Sequence[Point], names: Collection[str]) -> None:
+    """Take measures out of the buckets of a series."""
+    for one in points:
+        for name in names:
+            setattr(one, name, UNSET)
 
 
 def mean_ms(measures: Measures) -> float | None:

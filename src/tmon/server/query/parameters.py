@@ -21,7 +21,8 @@ RANKED = COUNTED | {"limit", "offset", "search", "sort"}
 SORTS: tuple[Sort, ...] = get_args(Sort)
 MOST_SOUGHT = 1024
 """Characters; no key is longer."""
-SERIES = COUNTED | {"with"}
+SERIES = COUNTED | {"with", "measures"}
+MEASURES = ("requests", "visitors", "bots", "errors", "duration_ms", "bytes")
 FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
@@ -44,6 +45,8 @@ class Parameters:
     sort: Sort | None = None
     percentiles: bool = False
     """`with=percentiles`"""
+    measures: frozenset[str] | None = None
+    """Those to give; None for all."""
 
 
 def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
@@ -66,6 +69,11 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         raise BadQuestion(f"search is at most {MOST_SOUGHT} characters long")
     if one.get("with", "percentiles") != "percentiles":
         raise BadQuestion(f"with is percentiles, not {shown(one['with'])}")
+    measures = frozenset(one["measures"].split(",")) if "measures" in one else None
+    if measures is not None and (wrong := sorted(measures.difference(MEASURES))):
+        raise BadQuestion(
+            f"measures are {', '.join(MEASURES)}, with commas between them, not {shown(wrong[0])}"
+        )
     return Parameters(
         since=one.get("from"),
         until=one.get("to"),
@@ -77,6 +85,7 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         search=one.get("search"),
         sort=sort,
         percentiles="with" in one,
+        measures=measures,
     )
 
 

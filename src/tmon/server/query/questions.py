@@ -185,6 +185,8 @@ class Questions:
                     for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
                 ]
             )
+            if asked.measures is not None:
+                answers.leave_out(points[-1], set(parameters.MEASURES).difference(asked.measures))
             missing.append(self._missing(subject, size, period, now))
         if asked.compare:
             known = [

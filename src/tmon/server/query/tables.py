@@ -55,10 +55,8 @@ def as_csv(answer: Answer, kind: Kind) -> bytes:
         columns = QUARANTINE
     else:
         columns = [name for name in ROWS[kind].__struct_fields__ if name != PREVIOUS]
-        if kind == "series" and not any(
-            isinstance(point, Point) and point.p50_ms is not UNSET for point in results
-        ):
-            columns = [name for name in columns if name not in PERCENTILES]
+        if kind == "series":
+            columns = [name for name in columns if _is_given(name, results)]
         earlier = [name for name in columns if name not in ("key", "other")]
         results = [_flat(row) for row in results]
         if answer.previous_from is not UNSET:
@@ -77,6 +75,11 @@ def harmless(text: str) -> str:
     come before such a sign gets one too, so that taking one away gives back what it was.
     """
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _is_given(name: str, points: Sequence[Point]) -> bool:
+    """Whether a measure was asked for; all but the percentiles are where there is no bucket to tell by."""
+    return getattr(points[0], name) is not UNSET if points else name not in PERCENTILES
 
 
 def _flat(row: msgspec.Struct) -> dict[str, Any]:
