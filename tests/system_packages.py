@@ -11,10 +11,17 @@ import pytest
 
 
 def program(name: str, package: str, folder: str | None = None) -> str:
-    """The path of a program, on the PATH or in a `folder` that is not.
+    """The path of a program as `installed` finds it. Skips the test where there is none."""
+    found = installed(name, package, folder)
+    if found is None:
+        pytest.skip(f"{name} is not installed: apt-get install {package} runs these tests")
+    return found
 
-    Its Debian package is installed if it is missing, apt-get is there and this is root. Skips the test where that is
-    not so, or fails.
+
+def installed(name: str, package: str, folder: str | None = None) -> str | None:
+    """The path of a program, on the PATH or in a `folder` that is not, or None.
+
+    Its Debian package is installed if it is missing, apt-get is there and this is root.
     """
     found = shutil.which(name, path=folder)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -23,6 +30,4 @@ def program(name: str, package: str, folder: str | None = None) -> str:
         for arguments in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", package]):
             subprocess.run(["apt-get", *arguments], env=environ, capture_output=True, check=False)
         found = shutil.which(name, path=folder)
-    if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install {package} runs these tests")
     return found

@@ -32,7 +32,7 @@ def measure(table: Table, data: Path, service: WebService, corpus: Corpus, *, se
     """Fill the section about following a log."""
     count = round(RATE * seconds)
     progress(f"following {RATE:,} lines/s for {seconds:g} s")
-    table.section(f"15. tmon agent logs, a combined log that gets {RATE:,} lines/s for {seconds:g} s")
+    table.section(f"14. tmon agent logs, a combined log that gets {RATE:,} lines/s for {seconds:g} s")
     lines = combined(corpus, count)
     log = data / "access.log"
     log.touch()

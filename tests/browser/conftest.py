@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from tests.chromium import ARGUMENTS
+from tests.chromium import ARGUMENTS, chromium
 from tests.integration.server_process import OWNER, ServerProcess, WebService
-from tests.system_packages import program
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = CHECKOUT / "build" / "screenshots"
@@ -76,10 +75,10 @@ class Watched:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    chromium = program("chromium", "chromium")
     expect.set_options(timeout=PATIENCE_MS)
+    path = chromium()
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield launched
         launched.close()
 

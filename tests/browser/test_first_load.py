@@ -14,7 +14,7 @@ from tests.integration.server_process import ServerProcess
 
 from .conftest import Fresh, Watched
 
-MOST_BYTES = 232_000
+MOST_BYTES = 207_000
 """Of the page and its files, without the map's detail. The answers of the API come on top: `make bench` weighs all."""
 TINY_BYTES = 300
 """What is no larger may come as it is: compressed it would be larger still."""

@@ -9,21 +9,27 @@ with ServerProcess(tmp_path) as server:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gzip
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
+
+from tests.integration import ready_commands
 
 from tmon.client_api import envelope
 
@@ -230,23 +236,32 @@ class ServerProcess:
 
     def command(self, *arguments: str, stdin: str = "") -> str:
         """Run a `tmon` command on the data folder and return what it prints."""
-        return self.run(*_TMON, *arguments, stdin=stdin)
+        return _printed(ready_commands.run(*arguments, environ=self._environ, stdin=stdin))
 
     def run(self, *command: str, stdin: str = "") -> str:
         """Run a program with the server's settings and return what it prints."""
         done = subprocess.run(
             command, input=stdin, env=self._environ, capture_output=True, check=False, text=True
         )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return done.stdout
+        return _printed(done)
 
     @property
     def token(self) -> str:
         """A token that reads every web service made here. The first use makes the owner, and it."""
         if not self._token:
-            self.command("user", "create", OWNER)
-            self._token = json.loads(self.command("token", "create", OWNER, "--json"))["token"]
+            if self._keeps_accounts_elsewhere or (self.data.exists() and any(self.data.iterdir())):
+                self._token = _make_owner(self._environ)
+            else:
+                folder, self._token = _furnished()
+                shutil.copytree(folder, self.data, dirs_exist_ok=True)
         return self._token
+
+    @property
+    def _keeps_accounts_elsewhere(self) -> bool:
+        """Whether accounts are kept or sealed otherwise than in a data folder that a first command made."""
+        return not {"DATABASE_URL", "TMON_STAGE", "TMON_SECRET_KEY", "TMON_SECRET_KEY_FILE"}.isdisjoint(
+            self._environ
+        )
 
     def share_accounts(self, other: ServerProcess) -> None:
         """Have the owner and the token of a server that uses the same accounts database."""
@@ -305,6 +320,29 @@ class ServerProcess:
             found += page
             after = page[-1]["seq"]
         return found
+
+
+def _printed(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def _make_owner(environ: Mapping[str, str]) -> str:
+    """Make the owner and a token of his, and return it."""
+    _printed(ready_commands.run("user", "create", OWNER, environ=environ))
+    made = _printed(ready_commands.run("token", "create", OWNER, "--json", environ=environ))
+    token: str = json.loads(made)["token"]
+    return token
+
+
+@functools.cache
+def _furnished() -> tuple[Path, str]:
+    """A data folder with the owner and nothing else, to be copied, and the owner's token. Making the tables anew each
+    time would take the processor longer than all other commands of most tests.
+    """
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    return folder, _make_owner({**os.environ, "TMON_DATA": str(folder)})
 
 
 def until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:

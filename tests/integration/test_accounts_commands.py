@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`tmon user|token|webservice` as people run them: as programs, on a data folder."""
+"""`tmon user|token|webservice` as people run them: as programs, on a data folder.
+
+Most are forked from a process that has imported what they need (`ready_commands`), some are started as a shell does.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration import ready_commands
 
 Tmon = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -26,12 +30,24 @@ def command(*arguments: str) -> list[str]:
 
 def tmon_on(data: Path) -> Tmon:
     def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return ready_commands.run(
+            *arguments, stdin=stdin, environ={**os.environ, "TMON_DATA": str(data), **environ}
+        )
+
+    return run
+
+
+@pytest.fixture
+def started_tmon(tmp_path: Path) -> Tmon:
+    """The command as a shell starts it, on a data folder that is not there yet."""
+
+    def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command(*arguments),
             input=stdin,
             capture_output=True,
             text=True,
-            env={**os.environ, "TMON_DATA": str(data), **environ},
+            env={**os.environ, "TMON_DATA": str(tmp_path / "data"), **environ},
             check=False,
         )
 
@@ -78,9 +94,9 @@ def as_json(ran: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done(ran))
 
 
-def test_a_web_service_is_made_from_nothing(tmon: Tmon, tmp_path: Path) -> None:
-    assert done(tmon("user", "create", "anna")).startswith("user anna created\npassword: ")
-    made = as_json(tmon("webservice", "create", "shop.example", "--owner", "anna", "--json"))
+def test_a_web_service_is_made_from_nothing(started_tmon: Tmon, tmp_path: Path) -> None:
+    assert done(started_tmon("user", "create", "anna")).startswith("user anna created\npassword: ")
+    made = as_json(started_tmon("webservice", "create", "shop.example", "--owner", "anna", "--json"))
     assert list(made) == ["wsid", "name", "secret", "dsn"]
     assert (made["wsid"], made["name"]) == (1, "shop.example")
     assert len(bytes.fromhex(made["secret"])) == 32
@@ -250,14 +266,14 @@ def test_a_user_name_is_erased_from_a_web_service(furnished: Tmon) -> None:
     assert "there is no web service 2" in refused(furnished("webservice", "erase", "2", "somebody"))
 
 
-def test_a_password_from_stdin_is_not_printed_and_must_be_good(tmon: Tmon) -> None:
-    ran = tmon("user", "create", "anna", "--password-stdin", stdin="correct horse battery\n")
+def test_a_password_from_stdin_is_not_printed_and_must_be_good(started_tmon: Tmon) -> None:
+    ran = started_tmon("user", "create", "anna", "--password-stdin", stdin="correct horse battery\n")
     assert done(ran) == "user anna created\n"
-    short = tmon("user", "create", "ben", "--password-stdin", stdin="abc\n")
+    short = started_tmon("user", "create", "ben", "--password-stdin", stdin="abc\n")
     assert refused(short).startswith("user 'ben' is not created: This password is too short.")
-    changed = tmon("user", "password", "anna", "--password-stdin", stdin="another horse battery\n")
+    changed = started_tmon("user", "password", "anna", "--password-stdin", stdin="another horse battery\n")
     assert done(changed) == "password of anna changed\n"
-    assert refused(tmon("user", "password", "nobody")).startswith("there is no user 'nobody'")
+    assert refused(started_tmon("user", "password", "nobody")).startswith("there is no user 'nobody'")
 
 
 @pytest.mark.parametrize(
@@ -314,8 +330,8 @@ def test_wrong_usage_ends_with_two(furnished: Tmon, arguments: tuple[str, ...]) 
     assert "Traceback" not in ran.stderr
 
 
-def test_production_without_a_secret_is_refused_with_a_way_out(tmon: Tmon) -> None:
-    message = refused(tmon("user", "create", "anna", TMON_STAGE="production"))
+def test_production_without_a_secret_is_refused_with_a_way_out(started_tmon: Tmon) -> None:
+    message = refused(started_tmon("user", "create", "anna", TMON_STAGE="production"))
     assert message.startswith("TMON_SECRET_KEY: is required in production; make one with: python3 -c ")
 
 

@@ -228,6 +228,17 @@ def test_one_file_that_cannot_be_read_keeps_no_other_from_being_imported(
     assert 0 < counted["/cut"] < 2_000
 
 
+def test_a_name_that_is_no_text_is_shown_escaped(
+    server: ServerProcess, service: WebService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    log = tmp_path / "\udcff.log"
+    log.write_bytes(lines(3))
+    done = run(server, service, log, tmp_path / "\udcfe.log")
+    assert done.stdout.startswith(f"{tmp_path}/\\udcff.log (combined): 3 lines: 3 counted now")
+    assert "\\udcfe.log can't be read: No such file or directory" in done.stderr
+
+
 def test_rules_leave_out_and_change_what_they_describe(
     server: ServerProcess, service: WebService, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import resource
 import signal
 import threading
 from contextlib import ExitStack
@@ -73,6 +75,7 @@ def follow_logs(arguments: argparse.Namespace) -> int:
         dsn = verifying.chosen_dsn(arguments.dsn)
     except DsnError as error:
         raise WrongUsage(str(error)) from None
+    _may_open_many_files()
     format_, rules = log_options.format_of(arguments), log_rules.rules_of(arguments)
     terminal = Terminal()
     with ExitStack() as stack:
@@ -113,6 +116,15 @@ def follow_logs(arguments: argparse.Namespace) -> int:
             total.add(journal.counts)
         terminal.note(total.told())
     return 0
+
+
+def _may_open_many_files() -> None:
+    """Each log that is followed is an open file, and by default a process may have about a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(
+        ValueError, OSError
+    ):  # then it is what it is, and a log that can't be opened is told of
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _poll(text: str) -> float:

@@ -17,7 +17,7 @@ const PAGE = 50;
 const ALL = 1000;
 const EVERY = 10_000;
 /** Keys of the period before that are asked for at first, and where one that is shown is not among them. */
-const EARLIER = 40;
+const EARLIER = 24;
 const EARLIER_MOST = 500;
 const REST_MS = 5000;
 const PAUSE_MS = 250;

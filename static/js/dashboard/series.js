@@ -7,8 +7,8 @@ import { secondsOf } from "./times.js";
 export const MOST = { second: 7200, minute: 11_520, hour: 8784, day: 3660 };
 /** Hours and days have percentiles (docs/api.md). */
 const SPREAD = new Set(["hour", "day"]);
-/** What most looks at a long series need: half its size is bytes and durations. */
-export const COUNTS = ["requests", "visitors", "bots", "errors"];
+/** What most looks at a long series need; all its measures are five times as much to load. */
+export const COUNTS = ["requests", "errors"];
 const TAIL = 3;
 const WHOLE_AGAIN_MS = 30_000;
 const SMALL = 400;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from typing import Final, NamedTuple
@@ -92,7 +93,8 @@ class Tail:
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._fd)
+        with contextlib.suppress(OSError):  # of a file system that is gone
+            os.close(self._fd)
 
     def _added(self) -> bool:
         size = os.fstat(self._fd).st_size

@@ -15,8 +15,9 @@ const LARGE = "tail";
 /** How many rows there are in the panel as it usually is, and at least; more where its neighbour is taller. */
 const FEW = 14;
 const ROW_PX = 28;
-/** How many requests are kept to seek in, and how many more each time that older ones are asked for. */
-const KEPT = 100;
+/** How many requests are kept to seek in, in the panel as it usually is and large, and how many more at a time. */
+const KEPT = 40;
+const KEPT_LARGE = 100;
 const STEP = 200;
 /** The API lists so many at most. */
 const MOST = 1000;
@@ -286,7 +287,8 @@ export class Tail {
     const large = this._address.get("large") === LARGE;
     if (large === this._large) return;
     this._large = large;
-    if (!large) this._limit = KEPT;
+    this._limit = large ? KEPT_LARGE : KEPT;
+    if (large && this._loaded) this.load(this._filter, null, true).catch((error) => say(this._about, error.message));
     this._events = this._events.slice(0, this._limit);
     for (const row of this._shown.values()) row.remove();
     this._shown = new Map();
