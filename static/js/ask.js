@@ -16,7 +16,7 @@ export class NoAnswer extends Error {
 }
 
 /** The words of the API as a sentence. */
-const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+export const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 /** The address of a question. A parameter whose value is a list is given once for each. */
 function address(base, path, parameters) {
@@ -48,9 +48,12 @@ export function asking(base) {
     } catch (error) {
       if (signal?.aborted) throw error;
       if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`, true);
-      throw new NoAnswer(response?.status ?? 0, "The server can't be reached.");
+      if (!response) throw new NoAnswer(0, "The server can't be reached.");
     }
-    if (response.status !== 200) throw new NoAnswer(response.status, content.message ?? `The server said ${response.status}.`);
+    if (response.status === 401) throw new NoAnswer(401, "You are logged out.");
+    if (response.status !== 200) throw new NoAnswer(response.status, content?.message ?? `The server said ${response.status}.`);
+    // A proxy's page, say, or one that was cut off.
+    if (!content?.results) throw new NoAnswer(200, "What the server said can't be understood.");
     return content;
   };
   ask.tell = async (path, method, content, token) => {

@@ -4,7 +4,7 @@
 
 const COOKIE = "tmon_scheme";
 const YEAR_S = 31_536_000;
-const MEDIA = { system: "(prefers-color-scheme: light)", light: "all", dark: "not all" };
+const MEDIA = { system: "(prefers-color-scheme: light), print", light: "all", dark: "print" }; // paper is white
 
 const sheet = document.getElementById("light");
 const meta = document.querySelector('meta[name="color-scheme"]');

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
@@ -325,6 +326,45 @@ def test_a_store_that_cannot_be_asked_is_said_and_asked_again(busy: WebService, 
     page.unroute("**/data/summary?*")
     expect(figure(page, "requests")).to_have_text("600")
     expect(page.locator("#banner")).to_be_hidden()
+    page.route("**/data/requests/hour/*", lambda route: route.fulfill(status=503, json=busy_now))
+    page.get_by_role("button", name="Hour", exact=True).click()
+    expect(page.locator("#banner")).to_contain_text("can't be loaded now. The store can't be asked now.")
+    page.unroute("**/data/requests/hour/*")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.parametrize("said", ["<h1>a proxy</h1>", '{"results": [{"key', "[]", '{"results": null}'])
+def test_what_is_no_answer_of_the_api_is_said_and_asked_again(
+    busy: WebService, opened: Opening, said: str
+) -> None:
+    watched = opened("/")
+    page = watched.page
+    page.route(
+        re.compile("/data/(summary|users/city)"),
+        lambda route: route.fulfill(body=said, content_type="application/json"),
+    )
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}")
+    expect(page.locator("#banner")).to_contain_text(
+        "What the server said can't be understood. This page goes on"
+    )
+    page.unroute(re.compile("/data/(summary|users/city)"))
+    expect(figure(page, "requests")).to_have_text("600")
+    expect(page.locator("#view-city tbody tr")).to_have_count(9)
+
+
+def test_an_address_that_names_no_day_shows_what_is_usual_by_the_servers_clock(
+    busy: WebService, opened: Opening
+) -> None:
+    watched = opened("/")
+    page = watched.page
+    page.add_init_script("const now = Date.now; Date.now = () => now() - 30 * 3_600_000;")
+    page.goto(f"{watched.address}/view/dashboard/{busy.wsid}?from=2026-13-01&to=2026-14-01")
+    expect(figure(page, "requests")).to_have_text("600")
+    covered = page.locator("#covered")
+    expect(covered).to_contain_text("The address names no period that can be shown. Instead: ")
+    here = datetime.now(ZoneInfo("Europe/Berlin"))
+    days = [f"{(here - timedelta(days=back)).day} {here - timedelta(days=back):%b}" for back in (1, 0)]
+    assert re.findall(r"\d+ [A-Z][a-z]{2}", covered.inner_text()) == days
 
 
 def test_without_the_third_party_parts_the_figures_and_tables_remain(

@@ -63,11 +63,22 @@ def test_on_a_phone_it_is_chosen_in_the_accounts_menu(service: WebService, opene
     assert page.evaluate(BACKGROUND) == DARK
 
 
+def test_what_is_printed_is_dark_on_white(service: WebService, opened: Opening) -> None:
+    page = looked(opened, service, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate(BACKGROUND) == LIGHT
+    page.emulate_media(media="screen")
+    page.locator(".scheme-wide summary").click()
+    page.get_by_role("button", name="Dark", exact=True).first.click()
+    page.emulate_media(media="print")
+    assert page.evaluate(BACKGROUND) == LIGHT
+
+
 def test_a_cookie_that_says_something_else_says_nothing(service: WebService, opened: Opening) -> None:
     page = looked(opened, service, color_scheme="dark")
     page.context.add_cookies([{"name": "tmon_scheme", "value": '"><b>', "url": page.url}])
     page.reload()
-    assert page.locator("#light").get_attribute("media") == "(prefers-color-scheme: light)"
+    assert page.locator("#light").get_attribute("media") == "(prefers-color-scheme: light), print"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ const EARLIER_MS = 60_000;
 const SLOW_MS = 2000;
 /** How long what has failed is left alone. */
 const REST_MS = 5000;
+/** What the questions besides the summary are for, in words. Rankings speak for themselves. */
+const PARTS = { latest: "The latest requests", lines: "The small graphs", series: "The graph", seconds: "The last seconds", noted: "Annotations", shades: "The map's shades", places: "The map's dots" };
 const COUNTRIES = 300;
 /** Questions besides the summary that are under way at a time; the live stream has a connection too. */
 const AT_A_TIME = 3;
@@ -84,6 +86,7 @@ class Dashboard {
     this._due = new Set();
     this._under_way = new Set();
     this._rest_until = new Map();
+    this._failed = new Map();
     this._rounds = new Rounds({
       first: (signal) => this._first(signal),
       rest: (signal, changed, all) => this._rest(signal, changed, all),
@@ -166,13 +169,13 @@ class Dashboard {
     let answer;
     try {
       answer = await askAtOnce("summary", this._parameters, signal);
-      this._state.troubled(null);
+      this._say_failed();
     } catch (error) {
       if (!signal.aborted && this._filter.length && (WRONG.has(error.status) || (error.status === 404 && this._chips.wrong))) {
         this._chips.refuse(error.message);
         return null;
       }
-      if (!signal.aborted) this._state.troubled(error, REFUSED.has(error.status));
+      if (!signal.aborted) this._state.troubled(error, { refused: REFUSED.has(error.status) });
       throw error;
     }
     document.querySelector(".surface").classList.remove("asking");
@@ -195,7 +198,10 @@ class Dashboard {
       for (const name of ["shades", "lines", "places", "series", "seconds"]) this._due.add(name);
       for (const ranking of this._rankings) ranking.due = true;
     }
-    if (all) this._due.add("latest");
+    if (all) {
+      this._due.add("latest");
+      this._failed.clear();
+    }
     for (const name of slow ? ["series", "seconds", "noted"] : []) this._due.add(name);
     this._ask("latest", signal, () => this._latest(signal));
     for (const one of this._overview.questions) if (slow || !one.slow) this._ask(one.name, signal, () => one.run(signal));
@@ -215,14 +221,22 @@ class Dashboard {
     this._under_way.add(name);
     try {
       await run();
+      this._failed.delete(name);
     } catch (error) {
       this._due.add(name);
       if (signal.aborted) return;
       this._rest_until.set(name, performance.now() + REST_MS);
-      this._state.troubled(error);
+      this._failed.set(name, error);
+      this._say_failed();
     } finally {
       this._under_way.delete(name);
     }
+  }
+
+  /** Say which part of the page can't be loaded, if there is one. */
+  _say_failed() {
+    const [[name, error] = []] = this._failed;
+    this._state.troubled(error ?? null, { part: PARTS[name] });
   }
 
   async _latest(signal) {
@@ -277,7 +291,7 @@ class Dashboard {
   }
 
   _fresh(state) {
-    if (state.refused) this._state.troubled(new NoAnswer(state.refused, ""), true);
+    if (state.refused) this._state.troubled(new NoAnswer(state.refused, ""), { refused: true });
     this._state.show(state);
     const stale = state.state === "stale" || state.state === "offline";
     if (stale) this._overview.advance();

@@ -388,8 +388,8 @@ export class Overview {
 
   /** The hours that the summary covers, as text. */
   _hours() {
-    const { from, to } = this._summary;
-    return this._stretch(secondsOf(from), Math.min(secondsOf(to), Date.now() / 1000), this._times.time);
+    const { from, to, as_of } = this._summary;
+    return this._stretch(secondsOf(from), Math.min(secondsOf(to), secondsOf(as_of)), this._times.time);
   }
 
   _stretch(from, to, write) {
@@ -419,7 +419,8 @@ export class Overview {
     } else {
       const start = secondsOf(from);
       const whole = times.isMidnight(start) && times.isMidnight(secondsOf(to));
-      const end = whole ? secondsOf(to) : Math.min(secondsOf(to), Math.floor(Date.now() / 60_000) * 60);
+      // By the server's clock: this machine's may be wrong.
+      const end = whole ? secondsOf(to) : Math.min(secondsOf(to), Math.floor(secondsOf(as_of) / 60) * 60);
       const [first, last] = whole ? [times.dateOf(start), times.dateOf(end - 1)] : [times.moment(start), times.moment(end)];
       say(document.getElementById("covered"), `${this._period.instead ? "The address names no period that can be shown. Instead: " : ""}${first === last ? first : `${first} – ${last}`}, ${zone}${complete_from ? `. Complete since ${times.day_of(complete_from)}` : ""}`);
     }

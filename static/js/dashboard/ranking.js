@@ -349,7 +349,7 @@ export class Ranking {
 
   _fail(error) {
     // What is there stays, as long as the page as a whole says that it is old.
-    if (this._rows?.length && error.status === 0) return;
+    if (this._rows?.length && (error.status === 0 || error.status === 401)) return;
     const failed = this._body.querySelector('[role="alert"] p');
     if (failed?.textContent.startsWith(error.message)) return; // it says so already
     this._drawn = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Says how fresh the page is: the pill in the header, the banner, and a page without colours while it is stale.
 
+import { sentence } from "../ask.js";
 import { say } from "../dom.js";
 import { age, clock } from "../numbers.js";
 
@@ -43,10 +44,12 @@ export class StateLine {
   }
 
   /**
-   * The API did not answer with figures: `error` says why, `refused` that it never will. null when it answers again.
+   * The API did not answer with figures: `error` says why, `refused` that it never will, `part` what they are for, if it
+   * is not the whole page. null when it answers again.
    * A server that can't be reached at all is left to the stream to notice.
    */
-  troubled(error, refused = false) {
+  troubled(error, { refused = false, part = "The figures" } = {}) {
+    this._part = part;
     this._trouble = error === null || (error.status === 0 && !error.late) ? null : error;
     this._refused = refused;
   }
@@ -54,8 +57,8 @@ export class StateLine {
   _explain() {
     const { status, message } = this._trouble;
     const whats = { 401: "You are logged out.", 403: this._gone, 404: this._gone };
-    say(document.getElementById("banner-what"), whats[status] ?? "The figures can't be loaded now.");
-    say(document.getElementById("banner-more"), this._refused ? "The figures stay as they were." : `${message} This page goes on trying.`);
+    say(document.getElementById("banner-what"), whats[status] ?? `${this._part} can't be loaded now.`);
+    say(document.getElementById("banner-more"), this._refused ? "The figures stay as they were." : `${sentence(message)} This page goes on trying.`);
     say(document.getElementById("banner-next"), "");
   }
 

@@ -25,7 +25,7 @@ function changed() {
   for (const listener of listeners) listener();
 }
 
-for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)"]) {
+for (const query of ["(prefers-color-scheme: light)", "(forced-colors: active)", "print"]) {
   matchMedia(query).addEventListener("change", changed);
 }
 addEventListener("schemechange", changed);

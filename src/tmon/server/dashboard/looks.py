@@ -18,8 +18,8 @@ from tmon.settings.paths import shipped
 
 SCHEME: Final = "tmon_scheme"
 """The cookie with `dark` or `light`."""
-LIGHT_WHERE: Final = {"dark": "not all", "light": "all"}
-"""The media for which the light colours (static/css/light.css) are, by what was chosen."""
+LIGHT_WHERE: Final = {"dark": "print", "light": "all"}
+"""The media for which the light colours (static/css/light.css) are, by what was chosen; paper is white."""
 SUPPORTED: Final = "dark light"
 """What the page says of itself until its style sheets are there (WHATWG HTML, the meta tag color-scheme)."""
 
@@ -45,5 +45,5 @@ def looks(request: HttpRequest) -> dict[str, str]:
         "release": release(),
         "scheme": scheme,
         "schemes": chosen if chosen in LIGHT_WHERE else SUPPORTED,
-        "light_media": LIGHT_WHERE.get(scheme, "(prefers-color-scheme: light)"),
+        "light_media": LIGHT_WHERE.get(scheme, "(prefers-color-scheme: light), print"),
     }
