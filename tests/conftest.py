@@ -89,4 +89,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("prepared")
     prepare(folder)
+
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    # A guess is meant to cost 0.2 s of the processor, and these tests make users and guesses by the hundred. Servers
+    # and commands, which are processes of their own, hash as Django has it.
+    PBKDF2PasswordHasher.iterations = 1_000
     return folder

@@ -35,6 +35,8 @@ from tmon.client_api import envelope
 
 HOST: Final = "127.0.0.1"
 PATIENCE_S: Final = 60.0
+IDLE_S: Final = 45.0
+"""A server ends a connection that was idle for 75 s, and a slow machine may be about to."""
 OWNER: Final = "harbour"
 PAGE: Final = 1_000
 _SERVES: Final = re.compile(rb"^T-Mon serves http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
@@ -72,20 +74,24 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """One kept connection to a server; belongs to one thread."""
+    """One kept connection to a server, made anew where it was idle for long; belongs to one thread."""
 
     def __init__(self, port: int) -> None:
         self._http = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+        self._used_at = time.monotonic()
 
     def send(
         self, method: str, target: str, body: bytes | Iterator[bytes] | None = None, **headers: str
     ) -> Answer:
         """Send a request and read its answer. Raises OSError or HTTPException where there is none."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if time.monotonic() - self._used_at > IDLE_S:
+            self._http.close()
         try:
             self._http.request(method, target, body, named, encode_chunked=isinstance(body, Iterator))
             response = self._http.getresponse()
             fields = {name.lower(): value for name, value in response.getheaders()}
+            self._used_at = time.monotonic()
             return Answer(response.status, fields, response.read())
         except (OSError, http.client.HTTPException):
             self._http.close()
@@ -301,13 +307,7 @@ class ServerProcess:
             parameters["from"] = parameters.pop("since")
         query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
         target = f"/{service.wsid}/data/{path}{query}"
-        asked = ("GET", target)
-        try:
-            answer = self.connection.send(*asked, Authorization=f"Bearer {self.token}")
-        except (
-            http.client.RemoteDisconnected
-        ):  # the server ends a connection that was idle for long, just then
-            answer = self.connection.send(*asked, Authorization=f"Bearer {self.token}")
+        answer = self.connection.send("GET", target, Authorization=f"Bearer {self.token}")
         assert answer.status == 200, (target, answer)
         content = answer.json()
         assert content["status_code"] == 200

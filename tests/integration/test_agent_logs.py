@@ -178,17 +178,17 @@ def test_a_log_is_followed_as_it_grows(
         until_counted(server, service, *expected)
         with log.open("ab", buffering=0) as file:
             whole = line("/in-two")
-            file.write(whole[:50])
-            append(tmp_path / "other.log", "/elsewhere")
-            time.sleep(0.2)
+            file.write(line("/whole") + whole[:50])
+            until_counted(server, service, *expected, "/whole")
             file.write(whole[50:])
-        until_counted(server, service, *expected, "/in-two")
-    assert "22 lines: 22 counted now" in running.said
+        expected += ["/whole", "/in-two"]
+        until_counted(server, service, *expected)
+    assert "23 lines: 23 counted now" in running.said
     with agent(log):
         append(log, "/later")
-        until_counted(server, service, *expected, "/in-two", "/later")
+        until_counted(server, service, *expected, "/later")
     (one, two) = sorted(server.ask(service, "sources")["results"], key=lambda run: run["stored"])
-    assert (one["stored"], two["stored"], one["missing"], two["missing"]) == (1, 22, 0, 0)
+    assert (one["stored"], two["stored"], one["missing"], two["missing"]) == (1, 23, 0, 0)
 
 
 def test_a_log_is_followed_through_renames_while_its_writer_still_has_the_old_one(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from . import ready_commands
 from .server_process import ServerProcess, WebService
 
 OTHER_SECRET = "fedcba9876543210fedcba9876543210"
@@ -52,6 +53,7 @@ class Said(NamedTuple):
 
 
 def run(data: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`tmon doctor` as a shell starts it."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "tmon.cli", "doctor", "--data", str(data), *arguments],
         env={**os.environ, **environ},
@@ -62,7 +64,7 @@ def run(data: Path, *arguments: str, **environ: str) -> subprocess.CompletedProc
 
 
 def doctor(data: Path, **environ: str) -> Said:
-    done = run(data, "--json", **environ)
+    done = ready_commands.run("doctor", "--data", str(data), "--json", environ={**os.environ, **environ})
     found = json.loads(done.stdout)
     assert all(list(one) == ["check", "level", "message", "advice"] for one in found)
     assert "Traceback" not in done.stderr
