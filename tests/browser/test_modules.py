@@ -56,6 +56,46 @@ def test_numbers_are_written_one_way(page: Page) -> None:
     ]
 
 
+def test_what_is_before_the_first_event_is_nothing_and_no_zero(page: Page) -> None:
+    shown = call(
+        page,
+        "dashboard/series.js",
+        """[[0, 0, 3, 0, 1], [2, 0], [0, 0], []].map((counts) =>
+            m.sinceFirst(counts.map((requests, t) => ({ t, requests }))).map(({ t, requests }) => [t, requests]))""",
+    )
+    assert shown == [
+        [[0, None], [1, None], [2, 3], [3, 0], [4, 1]],
+        [[0, 2], [1, 0]],
+        [[0, 0], [1, 0]],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(("earlier", "first"), [(0, [None, 4]), (1, [0, 4])])
+def test_a_series_asks_once_whether_there_was_anything_before(
+    page: Page, earlier: int, first: list[Any]
+) -> None:
+    shown = call(
+        page,
+        "dashboard/series.js",
+        f"""await (async () => {{
+            const asked = [];
+            const results = [0, 4].map((requests, hour) => ({{ t: `2026-11-01T0${{hour}}:00:00Z`, requests }}));
+            const [from, to] = ["2026-11-01T00:00:00Z", "2026-11-01T02:00:00Z"];
+            const answer = {{ results, from, to, as_of: to, complete_from: null }};
+            const ask = async (path, given) => {{
+                asked.push(path);
+                return path === "summary" ? {{ results: {{ requests: {earlier} }}, complete_from: null }} : answer;
+            }};
+            const series = new m.Series(ask, "hour", {{ filter: [] }});
+            await series.update(null);
+            await series.update(null);
+            return [series.points.map(({{ requests }}) => requests), asked.filter((path) => path === "summary").length];
+        }})()""",
+    )
+    assert shown == [first, 1]
+
+
 def test_a_day_of_25_hours_is_compared_with_one_of_24(page: Page) -> None:
     # Midnights in Berlin around the end of summer time, 25 October 2026, beside those of 30 days before.
     found = call(

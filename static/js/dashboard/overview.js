@@ -36,7 +36,7 @@ function binned(window) {
     // From the end, so that each bin keeps its points as the window moves by whole bins.
     for (let end = list.length; end > 0; end -= size) {
       const part = list.slice(Math.max(0, end - size), end);
-      found.unshift(part.every(Boolean) ? { ...summed(part), t: part[0].t } : null);
+      found.unshift(part.every(Boolean) && part.at(-1).requests !== null ? { ...summed(part), t: part[0].t } : null);
     }
     return found;
   };

@@ -35,7 +35,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?Z$/;
 
 /** Events are of 1990 or later, and no period ends later than that much ahead (docs/api.md), less a day for the zone. */
-const FIRST = "1990-01-01";
+export const FIRST = "1990-01-01";
 const AHEAD_S = 399 * DAY_S;
 
 const date = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A series of buckets by their start: asked for whole once, then kept up to date by its end.
 
-import { KEPT_S, STEP_S } from "./period.js";
+import { FIRST, KEPT_S, STEP_S } from "./period.js";
 import { secondsOf } from "./times.js";
 
 export const MOST = { second: 7200, minute: 11_520, hour: 8784, day: 3660 };
@@ -37,6 +37,13 @@ export function aligned(points, others, step_s) {
   });
 }
 
+/** The same, where those before the first that has requests have nothing instead of zeros: nobody counted then. */
+export function sinceFirst(points) {
+  const first = points.findIndex(({ requests }) => requests > 0);
+  const nothing = Object.fromEntries(Object.keys(points[0] ?? {}).map((name) => [name, null]));
+  return points.map((point, at) => (at < first ? { ...nothing, t: point.t } : point));
+}
+
 /** The parameters of a series by `grain`: those of the period, and where there are percentiles these too. */
 export function spread(grain, parameters) {
   return SPREAD.has(grain) ? { ...parameters, with: "percentiles" } : parameters;
@@ -61,6 +68,7 @@ export class Series {
     this._parameters = narrowed(spread(grain, parameters), counts);
     this.counts = counts;
     this._whole_at = -Infinity;
+    this._first = null;
     this.grain = grain;
     this.points = [];
     this.complete_from = null;
@@ -76,6 +84,16 @@ export class Series {
     return at < 0 ? this.points.length : at;
   }
 
+  /** Whether the first event of all is in this period. Asked once, and only where it begins with none. */
+  async _begins(found, { from, complete_from }, signal) {
+    if (found[0]?.requests !== 0 || complete_from !== null || this._parameters.filter?.length) return false;
+    if (this._first === null) {
+      const earlier = await this._ask("summary", { from: FIRST, to: from }, signal);
+      this._first = earlier.results.requests === 0 && earlier.complete_from === null;
+    }
+    return this._first;
+  }
+
   /** Bring it up to date: short ones whole, long ones by their end and now and then whole. */
   async update(signal) {
     const whole = this.points.length < SMALL || performance.now() - this._whole_at > WHOLE_AGAIN_MS;
@@ -84,7 +102,8 @@ export class Series {
     this._end = secondsOf(answer.to);
     if (whole) {
       this._whole_at = performance.now();
-      this.points = points(answer);
+      const found = points(answer);
+      this.points = (await this._begins(found, answer, signal)) ? sinceFirst(found) : found;
       this.complete_from = answer.complete_from;
       this.open_from = answer.open_from;
       this.approximate = answer.approximate !== undefined;
