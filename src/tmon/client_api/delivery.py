@@ -107,7 +107,7 @@ def deliver(
         if heard is not None:
             heard(outcome.reason)
         if not pause(wait_s(attempt, outcome.after_s)):
-            raise Undelivered(f"gave up after {attempt} attempts: {outcome.reason}")
+            raise Undelivered(f"gave up after {attempt} attempts: {outcome.reason}", outcome.reason)
 
 
 def until(deadline: float | None) -> Callable[[float], bool]:

@@ -88,4 +88,11 @@ class Refused(DeliveryError):
 
 
 class Undelivered(DeliveryError):
-    """No attempt succeeded in the time allowed. The server may still have stored the envelope."""
+    """No attempt succeeded in the time allowed. The server may still have stored the envelope.
+
+    `reason` is why the last one failed.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tmon.client_api import Client, DeliveryError
+from tmon.client_api import Client, DeliveryError, Undelivered
 
 from .backlog import Backlog, Earlier, Rescue, Whole
 from .copies import is_archive
@@ -233,7 +233,8 @@ class Following:
             self._failures += 1
             wait_s = min(2.0 ** (self._failures - 1), LONGEST_WAIT_S)
             self._retry_at = time.monotonic() + wait_s
-            self._complain("", f"nothing can be sent: {error}; trying again")
+            reason = error.reason if isinstance(error, Undelivered) else error
+            self._complain("", f"nothing can be sent: {reason}; trying again")
             return False
         if self._failures:
             self._failures = 0

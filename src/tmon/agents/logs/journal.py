@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from tmon.client_api import DeliveryError
+from tmon.client_api import DeliveryError, Undelivered
 
 from .batches import Batches
 from .counts import Counts
@@ -106,7 +106,8 @@ class Journal:
             try:
                 self._follow(self._cursor(), stop)
             except (DeliveryError, Unusable, Undetected) as error:
-                message = f"the journal of {self._unit}: {error}; trying again"
+                reason = error.reason if isinstance(error, Undelivered) else error
+                message = f"the journal of {self._unit}: {reason}; trying again"
                 if message != told:
                     self._tell(message)
                 told = message
