@@ -27,6 +27,22 @@ def call(page: Page, module: str, expression: str) -> Any:
     )
 
 
+def test_what_is_paced_is_done_once_more_after_it_was_asked_for_the_last_time(page: Page) -> None:
+    times = call(
+        page,
+        "dashboard/paced.js",
+        """await new Promise((done) => {
+            const seen = [];
+            const paced = new m.Paced(() => seen.push(asked), 60);
+            let asked = 0;
+            const ask = () => { asked += 1; paced.soon(); if (asked < 5) setTimeout(ask, 5); };
+            ask();
+            setTimeout(() => { asked = 9; paced.now(); done(seen); }, 400);
+        })""",
+    )
+    assert times == [1, 5, 9]
+
+
 def test_numbers_are_written_one_way(page: Page) -> None:
     written = call(
         page,

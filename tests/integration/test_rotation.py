@@ -81,6 +81,7 @@ def test_sources_that_use_the_old_key_are_shown_until_they_use_the_new_one(serve
 def test_the_keys_are_shown_to_people_too(server: ServerProcess) -> None:
     shop = server.webservice("shop")
     send(server, shop, "web-1")
+    assert server.ask(shop, "sources")["totals"]["stored"] == 1  # which counts it, if that was not done yet
     head, row = server.command("webservice", "keys", str(shop.wsid)).splitlines()
     assert head.split() == ["key", "created", "state", "sources"]
     assert row.split()[2:5] == ["newest", "web-1", "1"]

@@ -6,6 +6,7 @@ import { change } from "../numbers.js";
 import { RESIZED } from "./enlarge.js";
 import { Flags } from "./flags.js";
 import { told } from "./measures.js";
+import { Paced } from "./paced.js";
 import { STEP_S } from "./period.js";
 import { Selecting } from "./selecting.js";
 import { hatch, lone } from "./spark.js";
@@ -17,6 +18,7 @@ const AXIS_STEPS = [
   1_209_600, 2_592_000, 5_184_000, 7_776_000, 15_552_000, 31_536_000,
 ];
 const ROWS = 120;
+const TABLE_MS = 2000;
 /** How high the hatching at the foot is, in CSS pixels: where late data can still come. */
 const FOOT = 8;
 
@@ -41,7 +43,8 @@ export class Graph {
     this._tip.className = "tip";
     this._tip.hidden = true;
     this._selecting = new Selecting(this._place, { zoom, say: (at) => this._speak(at) });
-    this._details.addEventListener("toggle", () => this._tabulate());
+    this._tables = new Paced(() => this._tabulate(), TABLE_MS);
+    this._details.addEventListener("toggle", () => this._tables.now());
     onTheme(() => this._rebuild());
     new ResizeObserver(() => this._resize()).observe(this._place);
     this._place.closest(".surface").addEventListener(RESIZED, () => this._resize());
@@ -83,7 +86,8 @@ export class Graph {
     if (other) this._rebuild();
     else if (this._plot) this._plot.setData(data);
     this._describe();
-    if (other || performance.now() - (this._tabulated_at ?? -Infinity) > 2000) this._tabulate();
+    if (other) this._tables.now();
+    else this._tables.soon();
   }
 
   /** Mark what was noted: {id, t (Unix seconds), text, by}, oldest first. */
@@ -97,7 +101,7 @@ export class Graph {
     } else {
       this._plot?.redraw(false);
     }
-    this._tabulate();
+    this._tables.now();
   }
 
   /** The time that the graph's cursor is at, in Unix seconds; null where it is nowhere. */
@@ -358,7 +362,6 @@ export class Graph {
 
   _tabulate() {
     if (!this._details.open || !this._shown) return;
-    this._tabulated_at = performance.now();
     const { points, measure, main, grain, over, earlier, calledBefore, compares } = this._shown;
     const { called, write, lines } = measure;
     const first = Math.max(0, points.length - ROWS);

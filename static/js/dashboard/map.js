@@ -17,6 +17,7 @@ import { Rings } from "./map/rings.js";
 import { SHADES, USUAL, key, shade, stepsOf } from "./map/shading.js";
 import { MapTable } from "./map/table.js";
 import { locationsIn, viewOf, viewText } from "./map/view.js";
+import { Paced } from "./paced.js";
 import { fitted, onTheme, theme } from "./theme.js";
 import { secondsOf } from "./times.js";
 
@@ -62,6 +63,7 @@ export class WorldMap {
       point: (row) => this._point(row?.target ?? null),
       open: (row, button) => this._tell_of(row.target, button),
     });
+    this._tabulating = new Paced(() => this._table.refresh(), TABLE_MS);
     this._rows = [];
     this._earlier = null;
     this._all = 0;
@@ -389,21 +391,7 @@ export class WorldMap {
   _tell_about() {
     say(this._about, this.places.count ? this._latest() : this._nothing());
     this._describe();
-    this._tabulate();
-  }
-
-  /** Bring the tables up to date, now or when TABLE_MS since the last time are over: nothing may come after this. */
-  _tabulate() {
-    if (this._tabulating) return;
-    const wait = (this._tabulated_at ?? -Infinity) + TABLE_MS - performance.now();
-    this._tabulating = wait > 0 ? setTimeout(() => this._refresh_tables(), wait) : null;
-    if (wait <= 0) this._refresh_tables();
-  }
-
-  _refresh_tables() {
-    this._tabulating = null;
-    this._tabulated_at = performance.now();
-    this._table.refresh();
+    this._tabulating.soon();
   }
 
   _nothing() {
