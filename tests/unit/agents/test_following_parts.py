@@ -124,6 +124,7 @@ def test_a_cut_is_seen_however_long_the_file_is_then(log: Path, anew: bytes) -> 
         tail.read()
     with pytest.raises(Cut):
         tail.check()
+    assert tail.size == 11  # as it was before
     tail.rewind()
     assert [one.content for one in tail.read()] == log.read_bytes().split(b"\n")[:-1]
     tail.close()

@@ -142,9 +142,11 @@ class Following:
         """A file is there that is not followed yet."""
         if stat.S_ISDIR(status.st_mode):
             raise OSError(0, "it is a folder; name the files in it, as in /var/log/nginx/*.log")
+        version = (status.st_size, status.st_mtime_ns)
+        if self._archives.get(identity) == version:
+            return
         if stat.S_ISREG(status.st_mode) and is_archive(path):
-            version = (status.st_size, status.st_mtime_ns)
-            if self._archives.get(identity) != version and time.time() - status.st_mtime > SETTLED_S:
+            if time.time() - status.st_mtime > SETTLED_S:
                 self._archives[identity] = version
                 self._backlog.add(Whole(path))
             return
@@ -183,11 +185,12 @@ class Following:
             self._deliver(course.advance)
             if course.tail.reached > before:
                 followed.grew_at = time.monotonic()
+            followed.understood = True
             return course.tail.size > course.tail.reached and now >= self._retry_at
         except Undetected as error:
             followed.retry_at = now + LONGEST_WAIT_S
             followed.understood = False
-            self._complain(course.tail.path, f"{course.tail.path}: {error}")
+            self._complain(f"{course.tail.path} is in no format", f"{course.tail.path}: {error}")
         except Cut:
             self._cut(followed)
             return True

@@ -42,7 +42,7 @@ class Tail:
             raise OSError(0, "it is no plain file")
         self.identity = Identity(status.st_dev, status.st_ino)
         self.size = status.st_size
-        """When last looked at, in bytes."""
+        """When last looked at and not cut, in bytes."""
         self._lines = Lines()
         self._before = b""
 
@@ -58,18 +58,21 @@ class Tail:
 
     def read(self) -> list[Line]:
         """The lines that were ended since the last time, up to about a megabyte. Raises Cut, and OSError."""
-        if not self._added():
+        size = self._size_now()
+        if size == self.reached:
             return []
         content = os.pread(self._fd, CHUNK, self.reached)
         # Looked at after reading: what was cut before that is seen, and what is cut later was read whole.
         self._same()
+        self.size = size
         self._before = (self._before + content)[-REMEMBERED:]
         return self._lines.of(content)
 
     def check(self) -> None:
         """See whether it was cut, and how long it is. Raises Cut, and OSError."""
-        if self._added():
-            self._same()
+        size = self._size_now()
+        self._same()
+        self.size = size
 
     def rewind(self) -> None:
         """Read it from its beginning again."""
@@ -96,12 +99,11 @@ class Tail:
         with contextlib.suppress(OSError):  # of a file system that is gone
             os.close(self._fd)
 
-    def _added(self) -> bool:
+    def _size_now(self) -> int:
         size = os.fstat(self._fd).st_size
         if size < self.reached:
             raise Cut
-        self.size = size
-        return size > self.reached
+        return size
 
     def _same(self) -> None:
         if os.pread(self._fd, len(self._before), self.reached - len(self._before)) != self._before:
