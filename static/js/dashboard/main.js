@@ -27,6 +27,8 @@ import { Wall } from "./wall/wall.js";
 
 const EARLIER_MS = 60_000;
 const SLOW_MS = 2000;
+/** How often rankings are asked that are out of sight: they are asked at once when they come into view. */
+const UNSEEN_MS = 10_000;
 /** How long what has failed is left alone. */
 const REST_MS = 5000;
 /** What the questions besides the summary are for, in words. Rankings speak for themselves. */
@@ -140,7 +142,7 @@ class Dashboard {
     this._rest_until.clear();
     for (const ranking of this._rankings) ranking.forget();
     this._map.look(this._parameters);
-    this._slow_at = -Infinity;
+    this._slow_at = this._unseen_at = -Infinity;
     this._overview.look(period, filter);
     for (const place of document.querySelectorAll(".surface, .ranking")) place.classList.add("asking");
     this._rounds.now();
@@ -194,6 +196,8 @@ class Dashboard {
     const now = performance.now();
     const slow = all || now - this._slow_at > SLOW_MS;
     if (slow) this._slow_at = now;
+    const unseen = all || now - this._unseen_at > UNSEEN_MS;
+    if (unseen) this._unseen_at = now;
     if (changed || all) {
       for (const name of ["shades", "lines", "places", "series", "seconds"]) this._due.add(name);
       for (const ranking of this._rankings) ranking.due = true;
@@ -209,7 +213,7 @@ class Dashboard {
     this._ask("shades", signal, () => this._shade(parameters, signal));
     if (slow) this._ask("places", signal, () => this._locate(signal));
     for (const ranking of this._rankings) {
-      if (ranking.wants && (slow || ranking.seen)) ranking.update(parameters, signal);
+      if (ranking.wants && (unseen || ranking.seen)) ranking.update(parameters, signal);
     }
     if (all || now - this._earlier_at > EARLIER_MS) this._compare(signal).catch(() => {}); // without it nothing is compared
   }
@@ -267,13 +271,10 @@ class Dashboard {
   /** The same figures of the period before, for what has changed since then. */
   async _compare(signal) {
     this._earlier_at = performance.now();
-    const period = this._period;
+    const { called } = this._period;
     const parameters = await this._overview.compare(signal);
     if (!parameters) return;
-    for (const ranking of this._rankings) {
-      if (period === this._period) await ranking.compare(parameters, period.called, signal);
-    }
-    if (period === this._period) await this._map.compare(parameters, period.called, signal);
+    await Promise.all([...this._rankings, this._map].map((one) => one.compare(parameters, called, signal)));
   }
 
   // -- the live stream -------------------------------------------------------------------------------------------------
@@ -322,7 +323,7 @@ class Dashboard {
   _observe() {
     const seen = new Map(this._rankings.map((ranking) => [ranking.panel, ranking]));
     const observer = new IntersectionObserver((entries) => {
-      for (const entry of entries) seen.get(entry.target).seen = entry.isIntersecting;
+      for (const entry of entries) seen.get(entry.target).see(entry.isIntersecting);
     }, { rootMargin: "200px" });
     for (const panel of seen.keys()) observer.observe(panel);
   }

@@ -42,6 +42,8 @@ export class Ranking {
     this._plain = null;
     this._keys = null;
     this._earlier = new Map();
+    /** What is to be asked about the period before, when the panel is seen; or null. */
+    this._comparison = null;
     /** The question about the period before, where it has more keys than were asked for; or null. */
     this._further = null;
     this._called = "";
@@ -112,8 +114,27 @@ export class Ranking {
     }
   }
 
-  /** The same of the period before, which is `called` so; the marks on the bars show it. */
+  /** It has come into view, or left it: what was left alone meanwhile is asked for. */
+  see(seen) {
+    this.seen = seen;
+    if (!seen || !this._parameters) return;
+    if (this.wants) this.update(this._parameters, null);
+    this._compare_now().catch(() => {}); // asked again with the next comparison
+  }
+
+  /**
+   * The same of the period before, which is `called` so, is wanted: the marks on the bars show it. It is asked for once
+   * somebody sees the panel.
+   */
   async compare(parameters, called, signal) {
+    this._comparison = [parameters, called, signal];
+    if (this.seen) await this._compare_now();
+  }
+
+  async _compare_now() {
+    if (!this._comparison) return;
+    const [parameters, called, signal] = this._comparison;
+    this._comparison = null;
     await this._look_back(parameters, called, this._wide ? EARLIER_MOST : EARLIER, signal);
     await this._look_further_back(signal);
   }
@@ -140,6 +161,7 @@ export class Ranking {
     this._rest_until = 0;
     this._offset = 0;
     this._plain = null;
+    this._comparison = null;
     this._earlier = new Map();
     this._further = null;
     this._called = "";

@@ -3,7 +3,7 @@
 //
 // A round is one question, the summary of the period. It waits for no other, so that its figures are as old as half a
 // second and its answer. Where that has changed the other panels are asked too, at most once a second, and those that
-// nobody sees less often. After a round without a change there is a second to the next one, unless something is heard of
+// nobody sees every ten seconds and when they come into view. After a round without a change there is a second to the next one, unless something is heard of
 // a new request before. So a quiet web service costs one small question a second, and a busy one two, whatever arrives.
 // Where the summary is dear, because it is worked out from the events, it is never asked more than once a second.
 

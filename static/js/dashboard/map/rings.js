@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Rings around what arrives, on a canvas of their own: only what a ring has touched is wiped and drawn again.
+// Rings around what arrives, on a canvas of their own: only what a ring has touched is wiped and drawn again. It is drawn
+// off the page, so that a frame of the rings is not one of the whole page: they take 15 a second.
 
-import { fitted, theme } from "../theme.js";
+import { theme } from "../theme.js";
 
 const FRAME_MS = 66;
 const PULSE_MS = 1200;
@@ -12,7 +13,9 @@ const REACH = 24;
 
 export class Rings {
   constructor(canvas) {
-    this._canvas = canvas;
+    this._place = canvas;
+    this._canvas = canvas.transferControlToOffscreen?.() ?? canvas;
+    this._context = this._canvas.getContext("2d");
     this._still = matchMedia("(prefers-reduced-motion: reduce)");
     this._pulses = [];
     this._drawn = [];
@@ -34,7 +37,10 @@ export class Rings {
   /** The globe has moved, or its canvas has another size. */
   draw(globe) {
     this._globe = globe;
-    this._context = fitted(this._canvas).context;
+    const ratio = (devicePixelRatio || 1) * (this._place.currentCSSZoom ?? 1);
+    this._canvas.width = Math.round(this._place.clientWidth * ratio); // which wipes it
+    this._canvas.height = Math.round(this._place.clientHeight * ratio);
+    this._context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this._drawn = [];
     this._paint();
   }
