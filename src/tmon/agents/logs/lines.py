@@ -39,12 +39,15 @@ class Lines:
     def of(self, content: bytes) -> list[Line]:
         """The lines that end in this piece of content."""
         lines = []
+        begin, dropped = self._begin, self._dropped
         first, *others = content.split(b"\n")
-        self._pending += first
+        pending = self._pending + first
         for other in others:
-            lines.append(Line(self._begin, self._pending[:MAX_LINE_BYTES]))
-            self._begin += len(self._pending) + self._dropped + 1
-            self._pending, self._dropped = other, 0
+            length = len(pending)
+            lines.append(Line(begin, pending if length <= MAX_LINE_BYTES else pending[:MAX_LINE_BYTES]))
+            begin += length + dropped + 1
+            pending, dropped = other, 0
+        self._begin, self._pending, self._dropped = begin, pending, dropped
         if len(self._pending) > MAX_LINE_BYTES:
             self._dropped += len(self._pending) - MAX_LINE_BYTES
             self._pending = self._pending[:MAX_LINE_BYTES]

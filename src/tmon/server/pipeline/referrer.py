@@ -54,6 +54,9 @@ def refer(draft: Draft, delivery: Delivery) -> Draft:
     text = given.referrer
     if text:
         referrer, own = REFERRERS[text]
-        host = given.host if given.host is not None else _authority(given.url or "")
+        host = given.host
+        if host is None:
+            url = given.url
+            host = _authority(url) if url and url[0] != "/" else ""
         draft.referrer = own if host and referrer.site == SITES[host] else referrer
     return draft

@@ -28,6 +28,9 @@ MONTHS: Final = {
 _CLF: Final = re.compile(
     r"(\d{1,2})/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?: ?([+-]\d\d:?\d\d|Z|UTC|GMT))?"
 )
+_USUAL_LENGTH: Final = len("10/Oct/2000:13:55:36 -0700")
+_SECOND: Final = slice(18, 20)
+_SECONDS: Final = frozenset(f"{second:02}" for second in range(61))
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T _](\d\d):(\d\d)(?::(\d\d)([.,]\d{1,9})?)? ?([+-]\d\d:?\d\d|[+-]\d\d|Z|UTC|GMT)?"
 )
@@ -42,12 +45,18 @@ class Times:
         self.known: dict[str, Seconds] = {}
         """What was read before, for callers that look here first."""
         self._minutes: dict[tuple[str, ...], int] = {}
+        self._usual: dict[str, Seconds] = {}
+        """Minutes by the usual form of their times, without its seconds."""
 
     def clf(self, text: str) -> Seconds:
         """Of `10/Oct/2000:13:55:36 -0700`, with a fraction or not. Raises Unparsed."""
         seconds = self.known.get(text)
         if seconds is not None:
             return seconds
+        if len(text) == _USUAL_LENGTH:
+            start = self._usual.get(text[:_SECOND.start] + text[_SECOND.stop :])
+            if start is not None and text[_SECOND] in _SECONDS:
+                return self._keep(text, start + int(text[_SECOND]))
         match = _CLF.fullmatch(text)
         if match is None:
             raise Unparsed(BAD_TIME)
@@ -55,7 +64,12 @@ class Times:
         month = MONTHS.get(name)
         if month is None:
             raise Unparsed(BAD_TIME)
-        return self._seconds(text, (year, str(month), day, hour, minute), second, fraction, zone)
+        seconds = self._seconds(text, (year, str(month), day, hour, minute), second, fraction, zone)
+        if len(text) == _USUAL_LENGTH and text[_SECOND] == second:
+            if len(self._usual) >= _KEPT:
+                self._usual.clear()
+            self._usual[text[: _SECOND.start] + text[_SECOND.stop :]] = seconds - int(second)
+        return seconds
 
     def iso(self, text: str) -> Seconds:
         """Of `2000-10-10T13:55:36.123+02:00` and its usual variations. Raises Unparsed."""
@@ -83,6 +97,9 @@ class Times:
         seconds: Seconds = start + whole
         if fraction is not None:
             seconds += float("0." + fraction[1:])
+        return self._keep(text, seconds)
+
+    def _keep(self, text: str, seconds: Seconds) -> Seconds:
         if len(self.known) >= _KEPT:
             self.known.clear()
         self.known[text] = seconds
