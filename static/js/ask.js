@@ -15,6 +15,13 @@ export class NoAnswer extends Error {
   }
 }
 
+/** An answer to somebody else than the one who opened the page: he has logged in since, in another tab. */
+export class SomebodyElse extends NoAnswer {
+  constructor() {
+    super(403, "Somebody else has logged in.");
+  }
+}
+
 /** The words of the API as a sentence. */
 export const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
@@ -28,10 +35,11 @@ function address(base, path, parameters) {
  * A function ask(path, parameters, signal) for what is below `base`, "/7" or "/share/…": resolves to the whole answer. Rejects with
  * NoAnswer, or with AbortError where `signal` says so. `ask.csv(path, parameters)` is the address of the same as CSV, and
  * `ask.tell(path, method, content, token)` changes something, with the token against forgery of the page.
+ * `account` is the one whose page this is, if it is anybody's: what is answered to another is not shown.
  * Where `ask.heard` is set it is told of each answer when that was asked for, when it came (both by performance.now()), and
  * its Date header.
  */
-export function asking(base) {
+export function asking(base, account = null) {
   const ask = async (path, parameters = {}, signal = null) => {
     const late = AbortSignal.timeout(PATIENCE_MS);
     const sent = performance.now();
@@ -50,6 +58,8 @@ export function asking(base) {
       if (late.aborted) throw new NoAnswer(0, `The server did not answer within ${PATIENCE_MS / 1000} s.`, true);
       if (!response) throw new NoAnswer(0, "The server can't be reached.");
     }
+    const asked_by = response.headers.get("TMon-Account");
+    if (account && asked_by && asked_by !== account) throw new SomebodyElse();
     if (response.status === 401) throw new NoAnswer(401, "You are logged out.");
     if (response.status !== 200) throw new NoAnswer(response.status, content?.message ?? `The server said ${response.status}.`);
     // A proxy's page, say, or one that was cut off.

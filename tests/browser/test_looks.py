@@ -74,6 +74,29 @@ def test_what_is_printed_is_dark_on_white(service: WebService, opened: Opening) 
     assert page.evaluate(BACKGROUND) == LIGHT
 
 
+def test_paper_has_nothing_to_press(service: WebService, opened: Opening) -> None:
+    page = looked(opened, service)
+    page.emulate_media(media="print")
+    expect(page.locator("#covered")).to_be_visible()
+    pressed = page.locator("main button:not(.tile, .name, .open-row), main select, main input")
+    expect(pressed.filter(visible=True)).to_have_count(0)
+
+
+def test_what_is_large_begins_on_the_first_page(service: WebService, opened: Opening) -> None:
+    page = opened(f"/view/dashboard/{service.wsid}?large=url").page
+    expect(page.locator("#view-url tbody tr").first).to_be_visible()
+    page.emulate_media(media="print")
+    assert page.locator("#view-url").evaluate("one => getComputedStyle(one).breakInside") == "auto"
+
+
+@pytest.mark.parametrize("width", [1440, 900, 720, 360])
+def test_the_header_has_room_for_the_name(service: WebService, opened: Opening, width: int) -> None:
+    page = looked(opened, service, viewport={"width": width, "height": 800})
+    shown = page.locator(".head h1").evaluate("one => [one.scrollWidth <= one.clientWidth, one.clientHeight]")
+    assert shown == [True, 20]
+    assert page.locator(".head").evaluate("one => one.clientHeight") <= 60
+
+
 def test_a_cookie_that_says_something_else_says_nothing(service: WebService, opened: Opening) -> None:
     page = looked(opened, service, color_scheme="dark")
     page.context.add_cookies([{"name": "tmon_scheme", "value": '"><b>', "url": page.url}])

@@ -112,6 +112,51 @@ def test_a_series_asks_once_whether_there_was_anything_before(
     assert shown == [first, 1]
 
 
+@pytest.mark.parametrize(
+    ("all_of_them", "complete_from", "shown"),
+    [
+        (
+            [0, 7, 9, 9],
+            "null",
+            [None, 0, 4, 0],
+        ),  # nobody counted in the first hour; in the second nothing matched
+        ([0, 7, 9, 9], "'2026-11-03'", [None, 0, 4, 0]),  # and that holds where single events are gone
+        ([7, 7, 9, 9], "null", [0, 0, 4, 0]),
+        ([0, 0, 0, 9], "null", [None, None, 4, 0]),  # what was reported since for the time before
+        (None, "null", [0, 0, 4, 0]),  # the counts are gone, so nobody knows
+    ],
+)
+def test_under_filters_what_is_before_the_first_event_of_all_is_nothing(
+    page: Page, all_of_them: list[int] | None, complete_from: str, shown: list[Any]
+) -> None:
+    found = call(
+        page,
+        "dashboard/series.js",
+        f"""await (async () => {{
+            const asked = [];
+            const [from, to] = ["2026-11-01T00:00:00Z", "2026-11-01T04:00:00Z"];
+            const answer = (counts, complete_from) => {{
+                const results = counts.map((requests, hour) => ({{ t: `2026-11-01T0${{hour}}:00:00Z`, requests }}));
+                return {{ results, from, to, as_of: to, complete_from }};
+            }};
+            const ask = async (path, given) => {{
+                asked.push(`${{path}} ${{given.filter ?? ""}}`);
+                if (path === "summary") return {{ results: {{ requests: 0 }}, complete_from: null }};
+                if (given.filter.length) return answer([0, 0, 4, 0], {complete_from});
+                return answer({json.dumps(all_of_them or [])}, {"null" if all_of_them else "'2026-11-03'"});
+            }};
+            const series = new m.Series(ask, "hour", {{ filter: ["country:DE"] }});
+            await series.update(null);
+            await series.update(null);
+            return [series.points.map(({{ requests }}) => requests), asked];
+        }})()""",
+    )
+    assert found == [
+        shown,
+        ["requests/hour/8784 country:DE", "summary ", "requests/hour/8784 ", "requests/hour/8784 country:DE"],
+    ]
+
+
 def test_a_day_of_25_hours_is_compared_with_one_of_24(page: Page) -> None:
     # Midnights in Berlin around the end of summer time, 25 October 2026, beside those of 30 days before.
     found = call(

@@ -124,6 +124,7 @@ def test_a_revoked_link_says_so_on_a_page_that_is_open(
     expect(page.locator('[data-tile="requests"] .tile-value b')).to_have_text("20")
     server.command("share", "revoke", str(link))
     expect(page.locator("#banner")).to_contain_text("This link is not valid any more.")
+    expect(page.locator("#tiles")).to_be_hidden()
     page.reload()
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()
 

@@ -195,3 +195,17 @@ def test_a_country_that_is_none_breaks_nothing(server: ServerProcess, opened: Op
     report(server, service, [{"url": "/", "ip": None, "useragent": None}])
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(page.locator("#view-country")).to_contain_text("No countries reported")
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_name_without_spaces_makes_no_page_wider(
+    server: ServerProcess, opened: Opening, width: int
+) -> None:
+    service = server.webservice(f"{width}{'W' * 90}")
+    report(server, service, [{"url": "/", "ip": None, "useragent": None}])
+    watched = opened("/", viewport={"width": width, "height": 800})
+    page = watched.page
+    for path in ("/", "/settings/", f"/view/dashboard/{service.wsid}", f"/view/settings/{service.wsid}"):
+        page.goto(f"{watched.address}{path}")
+        expect(page.get_by_text(f"{width}WWW").first).to_be_attached()
+        assert page.evaluate("document.documentElement.scrollWidth") == width, path

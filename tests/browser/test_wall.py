@@ -39,6 +39,10 @@ SMALLEST = """() => {
     }
     return found.sort(([one], [other]) => one - other)[0];
 }"""
+CUT = """all => all.filter(words => {
+    const [size, line] = [getComputedStyle(words).fontSize, getComputedStyle(words).lineHeight].map(parseFloat);
+    return line < size || line > words.clientHeight + 1;
+}).map(words => words.textContent)"""
 OVERFLOWS = """() => {
     const { scrollWidth, scrollHeight } = document.documentElement;
     return [scrollWidth > innerWidth, scrollHeight > innerHeight];
@@ -110,6 +114,24 @@ def test_it_grows_with_the_screen(
     assert size >= 56, text
     assert page.evaluate(OVERFLOWS) == [False, False]
     screenshot(page, "wall-4k-dark")
+
+
+@pytest.mark.parametrize("size", [FULL_HD, LARGEST])
+def test_no_text_lies_over_another_or_is_cut_from_above(
+    service: WebService, opened: Opening, size: dict[str, int]
+) -> None:
+    page = on_the_wall(opened, service, "&show=graph,url,status,map,tail,country")
+    page.set_viewport_size(size)
+    expect(page.locator(".wall-graph canvas")).to_be_visible()
+    parts = [page.locator(part) for part in ("#graph-title", "#graph-legend", ".wall-graph #graph")]
+    title, legend, graph = (part.bounding_box() for part in parts)
+    assert title is not None
+    assert legend is not None
+    assert graph is not None
+    beside = title["x"] + title["width"] <= legend["x"]
+    assert beside or title["y"] + title["height"] <= legend["y"] + 1
+    assert max(one["y"] + one["height"] for one in (title, legend)) <= graph["y"] + 1
+    assert page.locator(".wall-ranking tr:not(.rest) .words").evaluate_all(CUT) == []
 
 
 def test_the_clock_is_the_servers(service: WebService, opened: Opening) -> None:

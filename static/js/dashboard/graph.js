@@ -73,7 +73,7 @@ export class Graph {
     const data = [
       points.map((point) => point.t),
       ...measure.lines.map(({ pick }) => some(pick, (at) => at < over)),
-      smoothed(earlier, Math.ceil(points.length / Math.max(1, this._width))),
+      smoothed(earlier, Math.ceil((points.length * theme.scale) / Math.max(1, this._width))),
       ...measure.lines.map(({ pick }) => some(pick, (at) => at === over || (at === over - 1 && over < points.length))),
     ];
     const compares = earlier.some((value) => value !== null);

@@ -41,10 +41,10 @@ const REFUSED = new Set([401, 403, 404]);
 const WRONG = new Set([400, 414, 431]);
 
 const page = document.getElementById("dashboard");
-const { base, zone, vendor, worker, release } = page.dataset;
+const { base, account, zone, vendor, worker, release } = page.dataset;
 /** A share link shows no single requests and nothing that is not public; the page has no panels for it. */
 const shared = page.dataset.shared !== undefined;
-const askAtOnce = asking(base);
+const askAtOnce = asking(base, account);
 const ask = inTurn(askAtOnce, AT_A_TIME);
 const times = timesIn(zone);
 const clock = new ServerClock();
@@ -171,6 +171,7 @@ class Dashboard {
     let answer;
     try {
       answer = await askAtOnce("summary", this._parameters, signal);
+      if (this._state.refused) this._stream.reconnect();
       this._say_failed();
     } catch (error) {
       if (!signal.aborted && this._filter.length && (WRONG.has(error.status) || (error.status === 404 && this._chips.wrong))) {
@@ -292,7 +293,7 @@ class Dashboard {
   }
 
   _fresh(state) {
-    if (state.refused) this._state.troubled(new NoAnswer(state.refused, ""), { refused: true });
+    if (state.refused && !this._state.refused) this._state.troubled(new NoAnswer(state.refused, ""), { refused: true });
     this._state.show(state);
     const stale = state.state === "stale" || state.state === "offline";
     if (stale) this._overview.advance();

@@ -37,11 +37,15 @@ export function aligned(points, others, step_s) {
   });
 }
 
-/** The same, where those before the first that has requests have nothing instead of zeros: nobody counted then. */
-export function sinceFirst(points) {
-  const first = points.findIndex(({ requests }) => requests > 0);
+/**
+ * The same, where those before the first event of all have nothing instead of zeros: nobody counted then. `all` are points
+ * of the same time without filters.
+ */
+export function sinceFirst(points, all = points) {
+  const first = Math.min(...[points, all].map((list) => list.find(({ requests }) => requests > 0)?.t ?? Infinity));
+  if (first === Infinity) return points;
   const nothing = Object.fromEntries(Object.keys(points[0] ?? {}).map((name) => [name, null]));
-  return points.map((point, at) => (at < first ? { ...nothing, t: point.t } : point));
+  return points.map((point) => (point.t < first ? { ...nothing, t: point.t } : point));
 }
 
 /** The parameters of a series by `grain`: those of the period, and where there are percentiles these too. */
@@ -66,9 +70,11 @@ export class Series {
   constructor(ask, grain, parameters, counts) {
     this._ask = ask;
     this._parameters = narrowed(spread(grain, parameters), counts);
+    this._bare = narrowed({ ...parameters, filter: [] }, true);
     this.counts = counts;
     this._whole_at = -Infinity;
     this._first = null;
+    this._all = undefined;
     this.grain = grain;
     this.points = [];
     this.complete_from = null;
@@ -86,12 +92,26 @@ export class Series {
 
   /** Whether the first event of all is in this period. Asked once, and only where it begins with none. */
   async _begins(found, { from, complete_from }, signal) {
-    if (found[0]?.requests !== 0 || complete_from !== null || this._parameters.filter?.length) return false;
+    if (found[0]?.requests !== 0 || (complete_from !== null && !this._filtered)) return false;
     if (this._first === null) {
-      const earlier = await this._ask("summary", { from: FIRST, to: from }, signal);
-      this._first = earlier.results.requests === 0 && earlier.complete_from === null;
+      const [earlier, all] = await Promise.all([
+        this._ask("summary", { from: FIRST, to: from }, signal),
+        this._filtered ? this._unfiltered(signal) : undefined,
+      ]);
+      this._first = earlier.results.requests === 0 && earlier.complete_from === null && all !== null;
+      this._all = all;
     }
     return this._first;
+  }
+
+  get _filtered() {
+    return this._parameters.filter?.length > 0;
+  }
+
+  /** The same without filters: where that has none either, nobody counted. null where its counts are gone. */
+  async _unfiltered(signal) {
+    const answer = await this._ask(`requests/${this.grain}/${MOST[this.grain]}`, this._bare, signal);
+    return answer.complete_from === null ? points(answer) : null;
   }
 
   /** Bring it up to date: short ones whole, long ones by their end and now and then whole. */
@@ -103,7 +123,7 @@ export class Series {
     if (whole) {
       this._whole_at = performance.now();
       const found = points(answer);
-      this.points = (await this._begins(found, answer, signal)) ? sinceFirst(found) : found;
+      this.points = (await this._begins(found, answer, signal)) ? sinceFirst(found, this._all) : found;
       this.complete_from = answer.complete_from;
       this.open_from = answer.open_from;
       this.approximate = answer.approximate !== undefined;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Says how fresh the page is: the pill in the header, the banner, and a page without colours while it is stale.
 
-import { sentence } from "../ask.js";
+import { SomebodyElse, sentence } from "../ask.js";
 import { say } from "../dom.js";
 import { age, clock } from "../numbers.js";
 
@@ -25,6 +25,11 @@ export class StateLine {
   /** Whether what the page shows can be old. */
   get stale() {
     return document.body.classList.contains("stale");
+  }
+
+  /** Whether the API has said that it will never answer. */
+  get refused() {
+    return this._refused;
   }
 
   /** The state of the stream. */
@@ -52,13 +57,26 @@ export class StateLine {
     this._part = part;
     this._trouble = error === null || (error.status === 0 && !error.late) ? null : error;
     this._refused = refused;
+    if (refused && error.status !== 401) this._withhold(true);
+    else if (error === null) this._withhold(false);
+  }
+
+  /** Hide the figures of a web service that whoever looks may not see, or that somebody else has looked at. */
+  _withhold(hide) {
+    if (hide === document.body.classList.contains("withheld")) return;
+    document.body.classList.toggle("withheld", hide);
+    if (!hide) return;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    if (document.fullscreenElement && !document.fullscreenElement.contains(this._banner)) document.exitFullscreen();
   }
 
   _explain() {
     const { status, message } = this._trouble;
     const whats = { 401: "You are logged out.", 403: this._gone, 404: this._gone };
-    say(document.getElementById("banner-what"), whats[status] ?? `${this._part} can't be loaded now.`);
-    say(document.getElementById("banner-more"), this._refused ? "The figures stay as they were." : `${sentence(message)} This page goes on trying.`);
+    const mores = { 401: "The figures stay as they were.", 403: "Its figures are hidden.", 404: "Its figures are hidden." };
+    const other = this._trouble instanceof SomebodyElse;
+    say(document.getElementById("banner-what"), other ? message : (whats[status] ?? `${this._part} can't be loaded now.`));
+    say(document.getElementById("banner-more"), other ? "The figures are hidden; load this page again to see it as this account may." : (this._refused && mores[status]) || `${sentence(message)} This page goes on trying.`);
     say(document.getElementById("banner-next"), "");
   }
 

@@ -61,6 +61,14 @@ export function fitted(canvas) {
   if (canvas.height !== h) canvas.height = h;
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  if (matchMedia("print").matches) {
+    // On paper Chromium clears what lies under the canvas, too, but not where nothing is painted over everything.
+    context.globalCompositeOperation = "copy";
+    context.fillStyle = "transparent";
+    context.fillRect(0, 0, width, height);
+    context.globalCompositeOperation = "source-over";
+  } else {
+    context.clearRect(0, 0, width, height);
+  }
   return { context, width, height, ratio };
 }

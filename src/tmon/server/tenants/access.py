@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
@@ -35,6 +35,8 @@ from .rights import LARGEST_WSID, Bearer, Role, user_of_token
 View = Callable[..., HttpResponseBase]
 
 READ_ONLY = ("GET", "HEAD")
+ACCOUNT_HEADER: Final = "TMon-Account"
+"""Tells a page whose login it asks with, by the account's number: somebody else may have logged in since it came."""
 MESSAGES = {
     400: "This request can't be understood.",
     401: "Log in, or send a token of yours: Authorization: Bearer <token>.",
@@ -99,7 +101,10 @@ def reads_webservice(
         @wraps(view)
         def guarded(request: HttpRequest, wsid: int, *args: Any, **kwargs: Any) -> HttpResponseBase:
             refused = _refused(request, wsid, least) or _refused_method(request, methods)
-            return _private(refused or view(request, *args, **kwargs))
+            response = refused or view(request, *args, **kwargs)
+            if isinstance(request.user, User):
+                response.headers[ACCOUNT_HEADER] = str(request.user.pk)
+            return _private(response)
 
         @wraps(view)
         def both(

@@ -142,7 +142,11 @@ export class Wall {
 
   _area({ kind, names }) {
     const area = el("section", { class: `wall-area wall-${kind}` });
-    if (kind === "graph") for (const id of ["graph-title", "graph-legend", "graph"]) this._move(document.getElementById(id), area);
+    if (kind === "graph") {
+      const head = el("div", { class: "wall-graph-head" });
+      area.append(head);
+      for (const [id, place] of [["graph-title", head], ["graph-legend", head], ["graph", area]]) this._move(document.getElementById(id), place);
+    }
     else if (kind === "map" || kind === "tail") this._move(document.getElementById(kind), area);
     else if (kind === "ranking") this._move(document.querySelector(`[data-view="${CSS.escape(names[0])}"]`), area);
     else for (const name of names) this._move(document.querySelector(`[data-tile="${CSS.escape(name)}"]`), area);
