@@ -281,11 +281,32 @@ def test_a_panel_that_does_not_answer_holds_up_nothing(
     page.route("**/data/users/city?*", lambda route: asked.append(route.request.url))
     page.goto(f"{watched.address}/view/dashboard/{service.wsid}")
     expect(page.locator("#view-country tbody tr")).to_have_count(1)
+    page.locator("#view-country").scroll_into_view_if_needed()
     report(server, service, [GOOGLE] * 2)
     expect(figure(page, "requests")).to_have_text("3")
     expect(page.locator("#view-country tbody td").first).to_have_text("3")
     expect(page.locator("#view-city")).to_contain_text("Still loading")
     assert len(asked) == 1
+
+
+def test_a_panel_out_of_sight_is_asked_seldom_and_at_once_when_it_is_seen(
+    server: ServerProcess, fresh: Fresh, opened: Opening
+) -> None:
+    service = fresh()
+    report(server, service, [GOOGLE])
+    watched = opened("/")
+    page = watched.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/users/url?" in request.url else None)
+    page.goto(f"{watched.address}/view/dashboard/{service.wsid}")
+    expect(page.locator("#view-url tbody tr")).to_have_count(1)
+    before = len(asked)
+    for count in ("3", "5", "7"):
+        report(server, service, [GOOGLE] * 2)
+        expect(figure(page, "requests")).to_have_text(count)
+    assert len(asked) <= before + 1  # it may have been its turn
+    page.locator("#view-url").scroll_into_view_if_needed()
+    expect(page.locator("#view-url tbody td").first).to_have_text("7")
 
 
 def test_the_figures_wait_for_no_panel_and_leave_connections_free(
@@ -437,6 +458,8 @@ def test_a_period_is_compared_with_the_one_before_it(
     page = opened(f"/view/dashboard/{service.wsid}").page
     expect(figure(page, "requests")).to_have_text("6")
     expect(page.locator('[data-tile="requests"] .tile-more')).to_have_text("↑ 50.0% from 4")
+    expect(page.locator("#view-country .notch-key")).to_be_hidden()  # nobody has seen it
+    page.locator("#view-country").scroll_into_view_if_needed()
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     expect(page.locator("#view-country .moved")).to_have_text("↑ 50.0%")
     page.get_by_role("button", name="Hour", exact=True).click()

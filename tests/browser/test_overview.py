@@ -131,6 +131,7 @@ def test_a_phone_has_a_list_of_periods(busy: WebService, opened: Opening) -> Non
 def test_the_comparison_is_turned_off_in_the_address(busy: WebService, opened: Opening) -> None:
     page = opened(f"/view/dashboard/{busy.wsid}").page
     expect(page.locator("#graph-legend")).to_contain_text("Previous 24 h")
+    page.locator("#view-country").scroll_into_view_if_needed()
     expect(page.locator("#view-country .notch-key")).to_have_text("previous 24 h")
     page.keyboard.press("c")
     expect(page).to_have_url(re.compile(r"\?compare=0$"))

@@ -54,7 +54,7 @@ class Times:
         if seconds is not None:
             return seconds
         if len(text) == _USUAL_LENGTH:
-            start = self._usual.get(text[:_SECOND.start] + text[_SECOND.stop :])
+            start = self._usual.get(text[: _SECOND.start] + text[_SECOND.stop :])
             if start is not None and text[_SECOND] in _SECONDS:
                 return self._keep(text, start + int(text[_SECOND]))
         match = _CLF.fullmatch(text)
