@@ -3,9 +3,9 @@
 
 Complete is a page when every panel shows its keys and nothing it asked for (scripts, fonts, the map, questions) is
 under way any more, nor anything new for 0.4 s: from then on it asks once a second for what is new. It begins with that
-while the last panels are on their way, so the same question asked once more is not waited for. Time runs from the start of
-the navigation, as the browser tells it. Each load is in a context of its own, whose cache is empty; the server
-has been asked the same before.
+while the last panels are on their way, so the same question asked once more is not waited for. Time runs from the start
+of the navigation, as the browser tells it. Each load is in a context of its own, whose cache is empty; the server has
+been asked the same before.
 """
 
 from __future__ import annotations
