@@ -82,7 +82,7 @@ class View:
         """The key under which this view counts the event; "" where the field is absent."""
         return self.text(field_value(event, self.grouped_by, source))
 
-    def text(self, value: str | int | float | bool | None) -> str:
+    def text(self, value: str | float | bool | None) -> str:
         """The key under which this view counts a value of its field."""
         if self.classes is None:
             return key_text(value)

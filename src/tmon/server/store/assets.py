@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 ASSETS: Final = frozenset(
-    (
-        "css js mjs cjs map wasm json jsonld webmanifest xml rss atom txt "
-        "png apng jpg jpeg jfif gif svg svgz webp avif jxl heic ico bmp tif tiff cur "
-        "woff woff2 ttf otf eot "
-        "mp3 m4a aac oga ogg opus wav flac mp4 m4v mov avi mkv ogv webm m3u8 ts vtt "
-        "zip gz tgz bz2 xz zst 7z rar tar jar apk exe msi dmg iso deb rpm bin"
-    ).split()
+    word
+    for line in (
+        "css js mjs cjs map wasm json jsonld webmanifest xml rss atom txt",
+        "png apng jpg jpeg jfif gif svg svgz webp avif jxl heic ico bmp tif tiff cur",
+        "woff woff2 ttf otf eot",
+        "mp3 m4a aac oga ogg opus wav flac mp4 m4v mov avi mkv ogv webm m3u8 ts vtt",
+        "zip gz tgz bz2 xz zst 7z rar tar jar apk exe msi dmg iso deb rpm bin",
+    )
+    for word in line.split()
 )
 """Extensions, in small letters."""
 LONGEST: Final = max(map(len, ASSETS))
