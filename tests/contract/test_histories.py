@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.contract.build import DAY_MS, HOUR_MS, NOW, SMALL, event, identity
 
 from tmon.server.calendar import Calendar
-from tmon.server.catalogue import Classes, View
+from tmon.server.catalogue import VISIT, Classes, View
 from tmon.server.events import SESSION, Event, Rejected
 from tmon.server.query.parameters import SORTS
 from tmon.server.query.period import Bounds, plan
@@ -47,9 +47,15 @@ VIEWS = [
     View("latency", "Latency", "duration_ms", visitors="none", classes=Classes(1, 1000, 3)),
     View("used", "Used", "object", kind=SESSION),
     View("where", "Where", "country", kind=SESSION, visitors="first"),
+    View("entry", "Entries", "entry", kind=VISIT, visitors="none"),
+    View("exit", "Exits", "exit", kind=VISIT, visitors="none"),
+    View("length", "Lengths", "length_s", kind=VISIT, visitors="none", classes=Classes(1, 3600, 3)),
+    View("pages", "Pages of visits", "pages", kind=VISIT, visitors="none"),
 ]
+OF_EVENTS = [view for view in VIEWS if view.kind != VISIT]
+"""Those that filters can be about."""
 BY_NAME = {view.name: view for view in VIEWS}
-FIRST_VIEWS = ["url", "country", "username", "used"]
+FIRST_VIEWS = ["url", "country", "username", "used", "entry"]
 
 BEGINNINGS = [
     NOW,
@@ -207,13 +213,14 @@ class History:
         session = random.random() < 0.2
         fields: dict[str, Any] = {
             "kind": SESSION if session else "request",
-            "path": random.choice("aaabbcdefg"),
+            "path": random.choice("aaabbcdefg") + random.choice(["", "", "", ".css"]),
+            "method": random.choice([None, None, "GET", "POST"]),
             "visitor": random.choice([None, 1, 1, 2, 3, 4, -(2**63)]),
             **random.choice(PLACES),
             "bot": random.random() < 0.1,
             "os": random.choice(["", "Linux"]),
             "username": random.choice([None, "", "anna", "bert", "carl", "dora"]),
-            "status": random.choice([None, 200, 404, 500]),
+            "status": random.choice([None, None, 200, 200, 304, 404, 500]),
             "duration_us": random.choice([None, 0, 999, 1_000, 3_000, 26_999, 27_000, 10**9]),
             "bytes": random.choice([None, 0, 1, 10**12]),
             "utm_campaign": random.choice(["", "x"]),
@@ -298,7 +305,7 @@ class History:
         covered = Bounds(calendar.hour(edges[0] / 1000).start, calendar.hour(edges[1] / 1000).end)
         filters = tuple(
             Filter(
-                random.choice(VIEWS),
+                random.choice(OF_EVENTS),
                 random.choice(["", "*", "a", "A*", "*t", "web-*", "1", "anna"]),
                 random.random() < 0.5,
             )
@@ -317,7 +324,11 @@ class History:
         grains: tuple[Grain, ...] = ("second", "minute", "hour", "day")
         for grain in grains:
             self.alike(lambda store, grain=grain: store.series(grain, asked))
-        for name in self.memory.views():
+        for name, view in self.memory.views().items():
+            if view.kind == VISIT:
+                for grain in grains[2:]:
+                    self.alike(lambda store, name=name, grain=grain: store.series(grain, asked, name))
+                    self.alike(lambda store, name=name, grain=grain: store.timings(name, grain, asked))
             for most in (limit, 1, 2):
                 self.alike(lambda store, name=name, most=most: store.ranking(name, asked, most))
             self.alike(lambda store, name=name: store.page(name, asked, Page(limit, limit // 2)))

@@ -192,6 +192,8 @@ class Truth:
 
     def _check_series(self, server: ServerProcess, service: WebService, length_s: int, grain: str) -> None:
         points = server.ask(service, f"requests/{grain}/{2 if grain == 'day' else 3_600}")["results"]
+        for point in points:  # visits, which hours and days have, are the matter of other tests
+            point.pop("visits", None), point.pop("bounces", None)
         found = {point.pop("t"): point for point in points if point["requests"]}
         expected = {
             datetime.fromtimestamp(start, UTC).isoformat(): tally.row()

@@ -266,20 +266,22 @@ def test_series_and_summary_are_tables(api: Api) -> None:
     series = api.ask("requests/hour/2?format=csv")
     assert series["Content-Disposition"] == f'attachment; filename="tmon-{api.wsid}-requests-by-hour.csv"'
     assert series.content.decode() == (
-        "t,requests,visitors,bots,errors,duration_ms,bytes\r\n"
-        "2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0\r\n"
-        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0\r\n"
+        "t,requests,visitors,bots,errors,duration_ms,bytes,visits,bounces\r\n"
+        "2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0,0,0\r\n"
+        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0,0,0\r\n"
     )
     compared = api.ask("requests/hour/1?format=csv&compare=previous")
     assert compared.content.decode() == (
-        "t,requests,visitors,bots,errors,duration_ms,bytes,previous_t,previous_requests,previous_visitors,"
-        "previous_bots,previous_errors,previous_duration_ms,previous_bytes\r\n"
-        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0,2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0\r\n"
+        "t,requests,visitors,bots,errors,duration_ms,bytes,visits,bounces,previous_t,previous_requests,"
+        "previous_visitors,previous_bots,previous_errors,previous_duration_ms,previous_bytes,previous_visits,"
+        "previous_bounces\r\n"
+        "2024-05-15T16:00:00+05:45,1,0,0,0,0.1,0,0,0,2024-05-15T15:00:00+05:45,1,0,0,0,0.3,0,0,0\r\n"
     )
     summary = api.ask("summary?format=csv")
     assert summary["TMon-Approximate"] == "p50_ms, p95_ms, p99_ms"
     assert summary.content.decode() == (
-        "requests,visitors,bots,errors,bytes,p50_ms,p95_ms,p99_ms\r\n2,0,0,0,0,0.2,0.2,0.2\r\n"
+        "requests,visitors,bots,errors,bytes,p50_ms,p95_ms,p99_ms,visits,bounces,pages,visit_s,median_visit_s\r\n"
+        "2,0,0,0,0,0.2,0.2,0.2,0,0,0,,\r\n"
     )
 
 
@@ -593,6 +595,6 @@ def test_a_view_is_called_by_its_exact_name(api: Api) -> None:
 
 def test_every_shipped_view_has_an_endpoint(api: Api) -> None:
     views: dict[str, View] = read_views([shipped("views")])
-    api.add({})
+    api.add({"visitor": 1})
     for name in views:
         assert len(api.json(f"users/{name}")["results"]) == 1

@@ -24,6 +24,11 @@ def row(key: str | None, requests: int, **rest: Any) -> dict[str, Any]:
     return {"key": key, **other, "requests": requests, **zero, **rest}
 
 
+def visits(number: int) -> dict[str, int]:
+    """What a bucket of a series has of so many visits of one page."""
+    return {"visits": number, "bounces": number}
+
+
 def test_a_ranking_has_the_most_requests_first_and_ties_by_key(world: World) -> None:
     world.add(
         world.event("2024-05-15 10:00", "DE", visitor=1, status=200, duration_us=10_000, bytes=100),
@@ -236,6 +241,11 @@ def test_a_summary_has_totals_and_percentiles(world: World) -> None:
         "p50_ms": pytest.approx(50, rel=0.05),
         "p95_ms": pytest.approx(95, rel=0.05),
         "p99_ms": pytest.approx(99, rel=0.05),
+        "visits": 0,
+        "bounces": 0,
+        "pages": 0,
+        "visit_s": None,
+        "median_visit_s": None,
     }
 
 
@@ -462,6 +472,11 @@ def test_a_summary_is_compared_figure_by_figure(world: World) -> None:
         "p50_ms": pytest.approx(50, rel=0.05),
         "p95_ms": pytest.approx(50, rel=0.05),
         "p99_ms": pytest.approx(50, rel=0.05),
+        "visits": 3,
+        "bounces": 3,
+        "pages": 3,
+        "visit_s": 0.0,
+        "median_visit_s": 0.0,
     }
 
 
@@ -484,12 +499,14 @@ def test_a_series_is_compared_with_as_many_buckets_before(world: World) -> None:
         {
             "t": "2024-05-14T00:00:00+02:00",
             **figures(0),
-            "previous": {"t": "2024-05-12T00:00:00+02:00", **figures(1)},
+            **visits(0),
+            "previous": {"t": "2024-05-12T00:00:00+02:00", **figures(1), **visits(0)},
         },
         {
             "t": "2024-05-15T00:00:00+02:00",
             **figures(1),
-            "previous": {"t": "2024-05-13T00:00:00+02:00", **figures(1, visitors=1)},
+            **visits(0),
+            "previous": {"t": "2024-05-13T00:00:00+02:00", **figures(1, visitors=1), **visits(1)},
         },
     ]
     assert (answer["previous_from"], answer["previous_to"]) == (

@@ -2,6 +2,6 @@
 """The catalogue: which views there are, read from one TOML file per view."""
 
 from .folder import read_views
-from .view import Classes, View, ViewError, parse_view
+from .view import VISIT, Classes, View, ViewError, parse_view
 
-__all__ = ["Classes", "View", "ViewError", "parse_view", "read_views"]
+__all__ = ["VISIT", "Classes", "View", "ViewError", "parse_view", "read_views"]

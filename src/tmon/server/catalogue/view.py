@@ -20,6 +20,11 @@ RESERVED = frozenset({"locations"})
 GROUPED_BY = {"url": "path"}
 """The view field `url` groups by the url without its query."""
 
+VISIT = "visit"
+"""The kind of views that count visits, which the store makes of requests; no event is of it."""
+VISIT_FIELDS = ("entry", "exit", "length_s", "pages")
+"""What a view of visits can group by."""
+
 MAX_CLASSES = 1000
 KEYS = {"title", "field", "kind", "visitors", "panel", "order", "public", "version", "classes"}
 
@@ -50,7 +55,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of the log: counts of events of one `kind`, grouped by the text of one `field`.
+    """A view of the log: counts of events of one `kind`, or of visits, grouped by the text of one `field`.
 
     `visitors` is "first" where the key follows from IP and user agent, "distinct" where visitors are told apart per
     key, "none" where they are not counted. `panel` ("bars", "pie", "none") and `order` say how it is drawn; `public`
@@ -75,7 +80,10 @@ class View:
 
     def key(self, event: Event, source: str) -> str:
         """The key under which this view counts the event; "" where the field is absent."""
-        value = field_value(event, self.grouped_by, source)
+        return self.text(field_value(event, self.grouped_by, source))
+
+    def text(self, value: str | float | bool | None) -> str:
+        """The key under which this view counts a value of its field."""
         if self.classes is None:
             return key_text(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -107,12 +115,17 @@ def parse_view(name: str, text: str) -> View:
     if not FIELD.match(table["field"]):
         raise wrong("field is a name of letters, digits and _ . -, at most 64 of them")
     for key, choices in (
-        ("kind", (REQUEST, SESSION)),
+        ("kind", (REQUEST, SESSION, VISIT)),
         ("visitors", ("first", "distinct", "none")),
         ("panel", ("bars", "pie", "none")),
     ):
         if key in table and table[key] not in choices:
             raise wrong(f"{key} is one of {', '.join(choices)}")
+    if table.get("kind") == VISIT:
+        if table["field"] not in VISIT_FIELDS:
+            raise wrong(f"a view of visits has for its field one of {', '.join(VISIT_FIELDS)}")
+        if table.get("visitors") != "none":
+            raise wrong('a view of visits says visitors = "none": it counts no visitors')
     for key in ("order", "version"):
         if key in table and (type(table[key]) is not int or not 0 <= table[key] < 2**31):
             raise wrong(f"{key} is a whole number from 0")

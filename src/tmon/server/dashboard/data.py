@@ -155,6 +155,7 @@ def _file(answer: Answer, kind: Kind, name: str) -> HttpResponse:
         ("TMon-Previous-From", answer.previous_from),
         ("TMon-Previous-To", answer.previous_to),
         ("TMon-Complete-From", answer.complete_from),
+        ("TMon-Visits-Complete-From", answer.visits_complete_from),
         ("TMon-Open-From", answer.open_from),
         ("TMon-As-Of", answer.as_of),
         ("TMon-Approximate", ", ".join(answer.approximate or ())),

@@ -79,7 +79,10 @@ def dashboard(request: AskedRequest) -> HttpResponseBase:
         response = render(request, "first_run.html", context)
     else:
         views = services.questions.views()
-        context |= {"views": views, "panels": [view for view in views if view.panel != "none"]}
+        context |= {
+            "views": services.questions.filterable(),
+            "panels": [view for view in views if view.panel != "none"],
+        }
         context["latency"] = any(view.name == "latency" for view in views)
         context["keys"] = _keys(services.questions)
         response = _page(request, context)
@@ -111,7 +114,7 @@ def _keys(questions: Questions) -> str:
     return json.dumps(
         {
             view.name: {"field": view.grouped_by, **({"bounds": view.classes.bounds} if view.classes else {})}
-            for view in questions.views()
+            for view in questions.filterable()
         },
         separators=(",", ":"),
     )

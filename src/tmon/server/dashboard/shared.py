@@ -34,7 +34,7 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponseBase:
         "webservice": link.webservice,
         "base": f"/share/{slug}",
         "shared": True,
-        "views": views,
+        "views": services.public_questions.filterable(),
         "panels": [view for view in views if view.panel != "none"],
     }
     response = render(request, "shared.html", context)

@@ -17,7 +17,8 @@ class Answer(msgspec.Struct, kw_only=True):
 
     `since` ("from") and `until` ("to") are ISO 8601 with the web service's offset; None where an answer is about no
     period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
-    date, and so is `open_from`: that of the first day which is not closed. `as_of` is ISO 8601. `approximate` names
+    date, and so are `visits_complete_from`, which is there where visits lack more than the rest, and `open_from`: that
+    of the first day which is not closed. `as_of` is ISO 8601. `approximate` names
     measures that are not exact. `keys` is how many keys all pages of a ranking have.
     """
 
@@ -28,11 +29,16 @@ class Answer(msgspec.Struct, kw_only=True):
     previous_from: str | UnsetType = UNSET
     previous_to: str | UnsetType = UNSET
     complete_from: str | None
+    visits_complete_from: str | UnsetType = UNSET
     open_from: str | UnsetType | None = UNSET
     as_of: str
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
     keys: int | UnsetType = UNSET
+
+
+class VisitRanking(Answer, kw_only=True):
+    """An answer that ranks the keys of a view of visits; its results are VisitRows."""
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -64,10 +70,31 @@ class Row(msgspec.Struct, kw_only=True):
     previous: Figures | UnsetType | None = UNSET
 
 
+class VisitFigures(msgspec.Struct, kw_only=True):
+    """What is counted of visits: those of one page are bounces, `visit_s` is the mean length in seconds."""
+
+    visits: int
+    bounces: int
+    pages: int
+    visit_s: float | None
+
+
+class VisitRow(msgspec.Struct, kw_only=True):
+    """A key of a view of visits; see Row and VisitFigures."""
+
+    key: str | None
+    other: bool | UnsetType = UNSET
+    visits: int
+    bounces: int
+    pages: int
+    visit_s: float | None
+    previous: VisitFigures | UnsetType | None = UNSET
+
+
 class Point(msgspec.Struct, kw_only=True):
     """A bucket of a series that starts at `t`, with the measures that are asked for.
 
-    Percentiles of the duration are in milliseconds.
+    Percentiles of the duration are in milliseconds. Visits, of hours and days, are None where they are not all there.
     """
 
     t: str
@@ -80,11 +107,17 @@ class Point(msgspec.Struct, kw_only=True):
     p50_ms: float | UnsetType | None = UNSET
     p95_ms: float | UnsetType | None = UNSET
     p99_ms: float | UnsetType | None = UNSET
+    visits: int | UnsetType | None = UNSET
+    bounces: int | UnsetType | None = UNSET
     previous: Point | UnsetType | None = UNSET
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """The totals of a period; percentiles of the duration in milliseconds, None without any."""
+    """The totals of a period; percentiles of the duration in milliseconds, None without any.
+
+    `pages` are page requests, `visit_s` and `median_visit_s` the mean and the median length of a visit in seconds, None
+    without any. All five are None without the view that they are read from.
+    """
 
     requests: int
     visitors: int
@@ -94,6 +127,11 @@ class Summary(msgspec.Struct, kw_only=True):
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    visits: int | None = None
+    bounces: int | None = None
+    pages: int | None = None
+    visit_s: float | None = None
+    median_visit_s: float | None = None
     previous: Summary | UnsetType | None = UNSET
 
 
@@ -186,6 +224,28 @@ def figures(measures: Measures) -> Figures:
     )
 
 
+def visit_row(key: str | None, measures: Measures) -> VisitRow:
+    """A row of a ranking of visits; with the key None that of everything else."""
+    return VisitRow(
+        key=key,
+        other=True if key is None else UNSET,
+        visits=measures.requests,
+        bounces=measures.errors,
+        pages=measures.bytes,
+        visit_s=mean_visit_s(measures),
+    )
+
+
+def visit_figures(measures: Measures) -> VisitFigures:
+    """What was counted of visits."""
+    return VisitFigures(
+        visits=measures.requests,
+        bounces=measures.errors,
+        pages=measures.bytes,
+        visit_s=mean_visit_s(measures),
+    )
+
+
 def point(t: str, measures: Measures, spread: Sequence[float | None] | None = None) -> Point:
     """A bucket of a series; `spread` are its 50th, 95th and 99th percentile, if they are asked for."""
     p50_ms, p95_ms, p99_ms = (UNSET, UNSET, UNSET) if spread is None else spread
@@ -215,3 +275,8 @@ def mean_ms(measures: Measures) -> float | None:
     if not measures.timed:
         return None
     return round(measures.duration_us / measures.timed / 1000, 3)
+
+
+def mean_visit_s(measures: Measures) -> float | None:
+    """The mean length of the visits in seconds, to the millisecond; None without any."""
+    return round(measures.duration_us / measures.timed / 1_000_000, 3) if measures.timed else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from tmon.server.catalogue import View
+from tmon.server.catalogue import VISIT, View
 from tmon.server.store.base import Filter
 
 from .errors import BadQuestion, QuestionError, shown
@@ -41,7 +41,13 @@ def parse_filter(text: str, views: Mapping[str, View], unknown: type[QuestionErr
         raise BadQuestion(f"filter {shown(text)} is not of the form view:value, such as country:DE")
     view = views.get(name)
     if view is None:
-        raise unknown(f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(views)}")
+        raise unknown(
+            f"filter {shown(text)}: there is no view {shown(name)}; there are {', '.join(_filterable(views))}"
+        )
+    if view.kind == VISIT:
+        raise BadQuestion(
+            f"filter {shown(text)}: {name} is a view of visits; filter by url, and visits with such a page count"
+        )
     negated = text.startswith("!") != pattern.startswith("!")
     found = Filter(view, SIGNS.sub(_meant, pattern.removeprefix("!")), negated)
     stars = len(found.literals) - 1
@@ -51,6 +57,10 @@ def parse_filter(text: str, views: Mapping[str, View], unknown: type[QuestionErr
     if stars > MOST_STARS:
         raise BadQuestion(f"a filter on {name} has more than {MOST_STARS} stars")
     return found
+
+
+def _filterable(views: Mapping[str, View]) -> list[str]:
+    return [name for name, view in views.items() if view.kind != VISIT]
 
 
 def _meant(sign: re.Match[str]) -> str:

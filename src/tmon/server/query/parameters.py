@@ -19,10 +19,19 @@ COUNTED = PERIOD | {"compare"}
 RANKED = COUNTED | {"limit", "offset", "search", "sort"}
 """Parameters of rankings."""
 SORTS: tuple[Sort, ...] = get_args(Sort)
+VISIT_SORTS: Mapping[str, Sort] = {
+    "visits": "requests",
+    "bounces": "errors",
+    "pages": "bytes",
+    "visit_s": "duration_ms",
+    "key": "key",
+}
+"""What a ranking of visits can be sorted by, and what the store calls it."""
 MOST_SOUGHT = 1024
 """Characters; no key is longer."""
 SERIES = COUNTED | {"with", "measures"}
-MEASURES = ("requests", "visitors", "bots", "errors", "duration_ms", "bytes")
+OF_VISITS = ("visits", "bounces")
+MEASURES = ("requests", "visitors", "bots", "errors", "duration_ms", "bytes", *OF_VISITS)
 FORMATS = ("json", "csv")
 MANY = frozenset({"filter"})
 
@@ -49,8 +58,15 @@ class Parameters:
     """Those to give; None for all."""
 
 
-def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parameters:
-    """The parameters that `given` holds by name. Raises BadQuestion where one is not `accepted` or given twice."""
+def read(
+    given: Mapping[str, Sequence[str]], accepted: frozenset[str], sorts: Mapping[str, Sort] | None = None
+) -> Parameters:
+    """The parameters that `given` holds by name. Raises BadQuestion where one is not `accepted` or given twice.
+
+    `sorts` are the values of `sort`, with what the store calls them; SORTS unless it is given.
+    """
+    if sorts is None:
+        sorts = {name: name for name in SORTS}
     for name, values in given.items():
         if name not in accepted and name != "format":
             known = ", ".join(sorted(accepted | {"format"}))
@@ -63,8 +79,8 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
     if one.get("compare", "previous") != "previous":
         raise BadQuestion(f"compare is previous, not {shown(one['compare'])}")
     sort = one.get("sort")
-    if sort is not None and sort not in SORTS:
-        raise BadQuestion(f"sort is one of {', '.join(SORTS)}, not {shown(sort)}")
+    if sort is not None and sort not in sorts:
+        raise BadQuestion(f"sort is one of {', '.join(sorts)}, not {shown(sort)}")
     if len(one.get("search", "")) > MOST_SOUGHT:
         raise BadQuestion(f"search is at most {MOST_SOUGHT} characters long")
     if one.get("with", "percentiles") != "percentiles":
@@ -83,7 +99,7 @@ def read(given: Mapping[str, Sequence[str]], accepted: frozenset[str]) -> Parame
         compare="compare" in one,
         offset=number("offset", one["offset"], 0) if "offset" in one else None,
         search=one.get("search"),
-        sort=sort,
+        sort=None if sort is None else sorts[sort],
         percentiles="with" in one,
         measures=measures,
     )

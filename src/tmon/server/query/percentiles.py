@@ -35,8 +35,18 @@ class Percentiles(NamedTuple):
     loose: list[int]
 
 
-def percentiles(classes: Classes, counts: Mapping[str, Durations], percents: Sequence[int]) -> Percentiles:
-    """The nearest-rank percentiles of the durations in ms that `counts` holds by class key.
+def percentiles(
+    classes: Classes,
+    counts: Mapping[str, Durations],
+    percents: Sequence[int],
+    *,
+    unit_us: int = 1000,
+    zeros: int = 0,
+) -> Percentiles:
+    """The nearest-rank percentiles of the durations that `counts` holds by class key.
+
+    They are in the unit of the classes, which is `unit_us` microseconds. Of the lowest class so many as `zeros` says
+    are known to be 0.
 
     The value of rank ceil(p/100 * n) lies between the bounds of its class, l <= value < u. What is returned is the
     harmonic mean 2lu/(l+u), whose relative error is at most (u-l)/(u+l) wherever in the class the value lies: 4.8%
@@ -44,26 +54,27 @@ def percentiles(classes: Classes, counts: Mapping[str, Durations], percents: Seq
     fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019). The class below the first bound and
     the one above the last have no such bounds; there it is the class's exact mean.
     """
-    found: list[_Class] = []
+    found = [_Class(zeros, 0.0, loose=False)] if zeros else []
     for key, estimate in _classes(classes):
         measures = counts.get(key)
-        if measures is not None and measures.timed > 0:
-            mean = measures.duration_us / measures.timed / 1000
-            loose = estimate is None and measures.timed > 1
-            found.append(_Class(measures.timed, mean if estimate is None else estimate, loose))
+        timed = 0 if measures is None else measures.timed - (zeros if key == "0" else 0)
+        if measures is not None and timed > 0:
+            mean = measures.duration_us / timed / unit_us
+            loose = estimate is None and timed > 1
+            found.append(_Class(timed, mean if estimate is None else estimate, loose))
     if not found:
         return Percentiles([None] * len(percents), [])
     ranks = list(accumulate(one.timed for one in found))
     at = [found[bisect_left(ranks, math.ceil(ranks[-1] * percent / 100))] for percent in percents]
     return Percentiles(
-        [round(one.estimate_ms, 3) for one in at],
+        [round(one.estimate, 3) for one in at],
         [percent for percent, one in zip(percents, at, strict=True) if one.loose],
     )
 
 
 class _Class(NamedTuple):
     timed: int
-    estimate_ms: float
+    estimate: float
     loose: bool
 
 

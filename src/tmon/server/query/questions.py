@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
 from tmon.server.calendar import Calendar
-from tmon.server.catalogue import View
+from tmon.server.catalogue import VISIT, View
 from tmon.server.store.base import (
     QUARANTINE_KEPT_MS,
     Filter,
@@ -33,7 +33,7 @@ from tmon.server.store.base import (
 )
 
 from . import answers, parameters
-from .answers import Answer
+from .answers import Answer, VisitRanking
 from .comparing import compared
 from .errors import BadQuestion, NoSuchView, shown
 from .filters import parse_filters
@@ -42,8 +42,18 @@ from .moments import moment
 from .parameters import Parameters, limited
 from .period import AHEAD_S, EARLIEST, Bounds, bounds, not_too_old, plan, previous
 from .places import MOST_LOOKED_AT, MOST_PLACED, read_box
-from .series import MOST, buckets, check_limit, check_percentiles, kept_from, open_from, spanned, stamps
-from .summing import PERCENTS, Spread, spread, summed
+from .series import (
+    MOST,
+    buckets,
+    check_limit,
+    check_percentiles,
+    check_visits,
+    kept_from,
+    open_from,
+    spanned,
+    stamps,
+)
+from .summing import PERCENTS, Spread, Visited, forget_visits, spread, summed, visited
 
 Settle = Callable[[float], object]
 """Has the views brought to the log's end; returns then, or after so many seconds."""
@@ -55,6 +65,10 @@ RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
 NOTHING = Measures()
+APPROXIMATE = (*(f"p{percent}_ms" for percent in PERCENTS), "median_visit_s")
+"""Figures of a summary that may not be exact."""
+BY_VISITS = frozenset({"hour", "day"})
+"""Grains of series that have visits."""
 NO_PERCENTILES = (None,) * len(PERCENTS)
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
@@ -102,6 +116,10 @@ class Questions:
         """Every view that there is, in the order in which panels show them."""
         return list(self._views().values())
 
+    def filterable(self) -> list[View]:
+        """Those of them that filters can be about: of events, not of visits."""
+        return [view for view in self.views() if view.kind != VISIT]
+
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
         latest = self.events(subject, {"limit": ["1"]})
@@ -109,9 +127,11 @@ class Questions:
 
     def ranking(self, subject: Subject, view: str, given: Given) -> Answer:
         """The keys of a view with the most requests. Raises QuestionError, StoreError."""
-        if view not in self._views():
+        ranked = self._views().get(view)
+        if ranked is None:
             raise _no_such_view(view)
-        asked = parameters.read(given, parameters.RANKED)
+        of_visits = ranked.kind == VISIT
+        asked = parameters.read(given, parameters.RANKED, parameters.VISIT_SORTS if of_visits else None)
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
         periods = self._periods(subject, asked, now)
@@ -125,8 +145,9 @@ class Questions:
             complete_from = _last(self._store.complete_from(one, view) for one in periods)
         except UnknownView:  # taken away since
             raise _no_such_view(view) from None
-        rows = compared(found, earlier, known=complete_from is None)
-        answer = _answer(subject, rows, periods, complete_from, as_of_ms)
+        rows = compared(ranked, found, earlier, known=complete_from is None)
+        shape = VisitRanking if of_visits else Answer
+        answer = _answer(subject, rows, periods, complete_from, as_of_ms, shape)
         answer.keys = keys
         return answer
 
@@ -150,6 +171,9 @@ class Questions:
         asked = parameters.read(given, parameters.SERIES)
         if asked.percentiles:
             check_percentiles(size)
+        wanted = set(parameters.OF_VISITS).intersection(asked.measures or parameters.OF_VISITS)
+        if wanted and asked.measures is not None:
+            check_visits(size)
         calendar = subject.calendar
         now = self._clock()
         first, last = None, int(now)
@@ -173,6 +197,7 @@ class Questions:
         points = []
         missing = []
         spreads: list[Spread] = []
+        visits: list[Visited] = []
         for one, period in zip(found, periods, strict=True):
             counts = self._store.series(size, period)
             values: dict[int, Sequence[float | None] | None] = {}
@@ -185,6 +210,11 @@ class Questions:
                     for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
                 ]
             )
+            if wanted and size in BY_VISITS:
+                of_period = visited(self._store, size, period, now)
+                if of_period is not None:
+                    visits.append(of_period)
+                    _put_visits(points[-1], one.starts, of_period)
             if asked.measures is not None:
                 answers.leave_out(points[-1], set(parameters.MEASURES).difference(asked.measures))
             missing.append(self._missing(subject, size, period, now))
@@ -196,10 +226,12 @@ class Questions:
             for one, before, *both in zip(*points, *known, strict=True):
                 one.previous = before if all(both) else None
         complete = [one.complete_from for one in missing] + [one.complete_from for one in spreads]
-        as_of_ms = min([as_of_ms, *(one.as_of_ms for one in spreads)])
+        as_of_ms = min([as_of_ms, *(one.as_of_ms for one in spreads), *(one.as_of_ms for one in visits)])
         answer = _answer(subject, points[0], periods, _last(complete), as_of_ms)
+        _note_visits(subject, answer, _last(complete), _last(one.complete_from for one in visits))
         answer.open_from = _date(subject, self._open_from(subject, periods[0], now))
-        return _with_approximate(answer, {percent for one in spreads for percent in one.loose})
+        loose = {percent for one in spreads for percent in one.loose}
+        return _with_approximate(answer, [f"p{percent}_ms" for percent in PERCENTS if percent in loose])
 
     def summary(self, subject: Subject, given: Given) -> Answer:
         """The totals of a period, and percentiles of the duration. Raises QuestionError, StoreError."""
@@ -210,13 +242,18 @@ class Questions:
         found = [summed(self._store, one, now) for one in periods]
         results, loose = found[0].results, {*found[0].loose}
         complete_from = _last(start for one in found for start in one.complete)
+        visits_from = _last(one.visits_complete for one in found)
         if asked.compare:
             results.previous = None
             if complete_from is None:
                 results.previous = found[1].results
                 loose.update(found[1].loose)
+                if visits_from is not None:
+                    forget_visits(results.previous)
         as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
-        return _with_approximate(_answer(subject, results, periods, complete_from, as_of_ms), loose)
+        answer = _answer(subject, results, periods, complete_from, as_of_ms)
+        _note_visits(subject, answer, complete_from, visits_from)
+        return _with_approximate(answer, [name for name in APPROXIMATE if name in loose])
 
     def events(self, subject: Subject, given: Given) -> Answer:
         """The latest raw events, newest first; those after a number, oldest first. Raises QuestionError, StoreError."""
@@ -413,13 +450,18 @@ def _last(starts: Iterable[int | None]) -> int | None:
 
 
 def _answer(
-    subject: Subject, results: Any, periods: Sequence[Period], complete_from: int | None, as_of_ms: int
+    subject: Subject,
+    results: Any,
+    periods: Sequence[Period],
+    complete_from: int | None,
+    as_of_ms: int,
+    shape: type[Answer] = Answer,
 ) -> Answer:
     """An answer about the first of the periods, which is compared with the second one if there is one."""
     ends = [stamps([one.start, one.end], subject.calendar) for one in periods]
     since, until = ends[0]
     previous_from, previous_to = ends[1] if len(ends) > 1 else (UNSET, UNSET)
-    return Answer(
+    return shape(
         results=results,
         since=since,
         until=until,
@@ -430,9 +472,25 @@ def _answer(
     )
 
 
-def _with_approximate(answer: Answer, loose: Container[int]) -> Answer:
-    """The answer, naming the percentiles whose percents are `loose`."""
-    names = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
+def _note_visits(
+    subject: Subject, answer: Answer, complete_from: int | None, visits_from: int | None
+) -> None:
+    """Say from when on visits are all there, where that is later than everything else is."""
+    if visits_from is not None and visits_from > (complete_from or 0):
+        date = _date(subject, visits_from)
+        answer.visits_complete_from = UNSET if date is None else date
+
+
+def _put_visits(points: Sequence[answers.Point], starts: Sequence[int], visits: Visited) -> None:
+    """Put visits into the buckets; None where they are not all there."""
+    for point, start in zip(points, starts, strict=True):
+        counts = visits.values.get(start, NOTHING)
+        known = start >= (visits.complete_from or 0)
+        point.visits, point.bounces = (counts.requests, counts.errors) if known else (None, None)
+
+
+def _with_approximate(answer: Answer, names: Sequence[str]) -> Answer:
+    """The answer, naming the figures that are not exact."""
     if names:
         answer.approximate = names
     return answer

@@ -33,6 +33,12 @@ def check_percentiles(grain: Grain) -> None:
         )
 
 
+def check_visits(grain: Grain) -> None:
+    """Raises BadQuestion where no visits are kept for buckets of this grain."""
+    if grain in _LENGTH:
+        raise BadQuestion(f"visits are kept by hour and by day; by {grain} there are requests")
+
+
 def open_from(calendar: Calendar, now: float) -> int:
     """The start of the first local day that can't have closed at the Unix time `now`, whatever was received."""
     return calendar.day(now - DAY_CLOSES_AFTER_MS // 1000).start

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The summary of one period: its totals, and the percentiles of the duration from the view of its classes.
+"""The summary of one period: its totals, the percentiles of the duration from the view of its classes, and visits.
 
-The same percentiles for each hour or day of a series.
+The same percentiles and visits for each hour or day of a series.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from tmon.server.store.base import Grain, Period, Reader, UnknownView
+from tmon.server.catalogue import VISIT, View
+from tmon.server.store.base import Grain, Measures, Period, Reader, UnknownView
 
-from .answers import Summary
+from .answers import Summary, mean_visit_s
 from .percentiles import percentiles
 
 LATENCY = "latency"
 """The view that percentiles are read from."""
+VISITS = "visit_length"
+"""The view that visits are read from: the classes of their length."""
 MOST_CLASSES = 2_000
 """More than a view can have, with the keys "" and "0"."""
 PERCENTS = (50, 95, 99)
@@ -30,12 +33,24 @@ class Spread(NamedTuple):
     as_of_ms: int
 
 
+class Visited(NamedTuple):
+    """Visits by the start of a bucket; from `complete_from` on they are all there, everywhere if it is None."""
+
+    values: Mapping[int, Measures]
+    complete_from: int | None
+    as_of_ms: int
+
+
 class Summed(NamedTuple):
-    """A summary. `loose` are the percents that are not exact; `complete` and `as_of_ms` are those of all it is from."""
+    """A summary. `loose` names the figures that are not exact; `complete` and `as_of_ms` are those of all it is from.
+
+    `visits_complete` is that of the visits, which are not among `complete`.
+    """
 
     results: Summary
-    loose: Sequence[int]
+    loose: Sequence[str]
     complete: list[int | None]
+    visits_complete: int | None
     as_of_ms: int
 
 
@@ -69,7 +84,58 @@ def summed(store: Reader, period: Period, now: float) -> Summed:
         p95_ms=found[1],
         p99_ms=found[2],
     )
-    return Summed(results, loose, complete, as_of_ms)
+    names = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
+    visits_complete, visits_as_of_ms = _add_visits(results, names, store, period, now)
+    return Summed(results, names, complete, visits_complete, min(as_of_ms, visits_as_of_ms))
+
+
+def forget_visits(summary: Summary) -> None:
+    """Take out what a summary says of visits."""
+    summary.visits = summary.bounces = summary.pages = summary.visit_s = summary.median_visit_s = None
+
+
+def _add_visits(
+    summary: Summary, loose: list[str], store: Reader, period: Period, now: float
+) -> tuple[int | None, int]:
+    """Put the visits of the period into its summary; returns from when on they are all there, and their `as_of`."""
+    as_of_ms = int(now * 1000)
+    view = _of_visits(store)
+    if view is None or view.classes is None:
+        return None, as_of_ms
+    try:
+        as_of_ms = store.as_of_ms(as_of_ms, VISITS)
+        rows, other = store.ranking(VISITS, period, MOST_CLASSES)
+        complete = store.complete_from(period, VISITS)
+    except UnknownView:  # taken away since
+        return None, as_of_ms
+    whole = other or Measures()
+    for _, measures in rows:
+        whole = whole.plus(measures)
+    summary.visits, summary.bounces, summary.pages = whole.requests, whole.errors, whole.bytes
+    summary.visit_s = mean_visit_s(whole)
+    # a bounce has no length, and is in the lowest class
+    median = percentiles(view.classes, dict(rows), (50,), unit_us=1_000_000, zeros=whole.errors)
+    (summary.median_visit_s,) = median.values
+    if median.loose or other is not None:
+        loose.append("median_visit_s")
+    return complete, as_of_ms
+
+
+def _of_visits(store: Reader) -> View | None:
+    view = store.views().get(VISITS)
+    return view if view is not None and view.kind == VISIT else None
+
+
+def visited(store: Reader, grain: Grain, period: Period, now: float) -> Visited | None:
+    """The visits of each bucket that starts in the period, asked at the Unix time `now`; None without their view."""
+    if _of_visits(store) is None:
+        return None
+    try:
+        as_of_ms = store.as_of_ms(int(now * 1000), VISITS)
+        values = store.series(grain, period, VISITS)
+        return Visited(values, store.complete_from(period, VISITS), as_of_ms)
+    except UnknownView:  # taken away since
+        return None
 
 
 def spread(store: Reader, grain: Grain, period: Period, now: float) -> Spread:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from .answers import Annotation, Answer, LedgerRow, Location, Point, Row, Summary
+from .answers import Annotation, Answer, LedgerRow, Location, Point, Row, Summary, VisitRanking, VisitRow
 
 Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine", "annotations"]
 """Of a question: it decides about the columns."""
@@ -39,8 +39,8 @@ EVENT: Final = (
 )
 """The columns that events always have; other fields follow by name, where any of them has some."""
 PREVIOUS: Final = "previous"
-PERCENTILES: Final = ("p50_ms", "p95_ms", "p99_ms")
-"""Columns of a series that are there where they are asked for."""
+NOT_ALWAYS: Final = ("p50_ms", "p95_ms", "p99_ms", "visits", "bounces")
+"""Columns of a series that are there where they are asked for, or kept."""
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 
@@ -54,7 +54,8 @@ def as_csv(answer: Answer, kind: Kind) -> bytes:
     elif kind == "quarantine":
         columns = QUARANTINE
     else:
-        columns = [name for name in ROWS[kind].__struct_fields__ if name != PREVIOUS]
+        row_type = VisitRow if isinstance(answer, VisitRanking) else ROWS[kind]
+        columns = [name for name in row_type.__struct_fields__ if name != PREVIOUS]
         if kind == "series":
             columns = [name for name in columns if _is_given(name, results)]
         earlier = [name for name in columns if name not in ("key", "other")]
@@ -78,8 +79,8 @@ def harmless(text: str) -> str:
 
 
 def _is_given(name: str, points: Sequence[Point]) -> bool:
-    """Whether a measure was asked for; all but the percentiles are where there is no bucket to tell by."""
-    return getattr(points[0], name) is not UNSET if points else name not in PERCENTILES
+    """Whether a measure was asked for; those that are always there are where there is no bucket to tell by."""
+    return getattr(points[0], name) is not UNSET if points else name not in NOT_ALWAYS
 
 
 def _flat(row: msgspec.Struct) -> dict[str, Any]:

@@ -25,6 +25,14 @@ The rules that every store keeps:
   in views whose `visitors` are "distinct", once for all keys where they are "first" (and in the totals).
 - The totals count requests. A view counts the events of its kind; visitors of requests and of sessions are told
   apart separately.
+- Views of kind "visit" count visits. A visit is the page requests of one visitor, who is no bot, of one local day in
+  which no two that follow each other are more than VISIT_IDLE_MS apart; `visits.py` says what a page request is. It
+  counts in the hour, day and month of its first one, from then on, and what comes later (in any order) corrects it: a
+  row shrinks and goes when nothing is left in it. In its Measures `requests` are visits, `errors` those of one page,
+  `duration_us` is the sum of their lengths, all are `timed`, and `bytes` are page requests. As there are no more keys
+  than visits, which the store knows one by one until their day closes, an hour takes all of them; closing a day cuts
+  them like those of any view. Counts of a bucket that has expired are not corrected, and none come back.
+- A filtered visit is one of which a page request passes every filter; then all of it counts.
 - Erasing a user name moves its rows to the key "": measures add up.
 - A view that is added later counts the events that the log still has, of local days for which it has all of them.
 """
@@ -52,6 +60,8 @@ SECONDS_KEPT_MS = 2 * 3_600_000
 MINUTES_KEPT_MS = 8 * DAY_MS
 HOURS_KEPT_MS = 35 * DAY_MS
 DAYS_KEPT_MS = 27 * 31 * DAY_MS
+VISIT_IDLE_MS = 30 * 60_000
+"""A page request that comes later than so long after the last one begins another visit."""
 LOST_REASONS = 32
 """Reasons for which a run may report losses; of more, those with the largest counts are kept."""
 LEDGER_RUNS = 10_000
@@ -144,7 +154,10 @@ class Outcome(msgspec.Struct, kw_only=True, frozen=True, array_like=True):
 
 
 class Measures(NamedTuple):
-    """What is counted. `duration_us` is the sum over the `timed` events that have one; `bytes` is a sum."""
+    """What is counted. `duration_us` is the sum over the `timed` events that have one; `bytes` is a sum.
+
+    What they stand for in views of visits says the head of this module.
+    """
 
     requests: int = 0
     visitors: int = 0
@@ -406,10 +419,11 @@ class Reader(ABC):
         """The totals of the period."""
 
     @abstractmethod
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+    def series(self, grain: Grain, period: Period, view: str | None = None) -> dict[int, Measures]:
         """Totals per bucket that starts in the period, by its start; buckets without events are absent.
 
-        `second` and `minute` buckets are of UTC; filtered ones are counted from the events.
+        `second` and `minute` buckets are of UTC; filtered ones are counted from the events. With a view of visits it
+        is all that this view has counted, by hour, day or month. Raises UnknownView.
         """
 
     @abstractmethod

@@ -8,6 +8,7 @@ process, and every question looks at everything.
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,9 @@ class MemoryStore(Store):
                 if name not in views:
                     del self._views[name]
                 elif name not in known:
-                    self._views[name] = Counts(views[name], self._limits, self._complete_since())
+                    self._views[name] = Counts(
+                        views[name], self._limits, self._complete_since(), self._is_gone
+                    )
                     self._views[name].filling = self._totals.position > 0
                 elif views[name].version > known[name].version:
                     self._views[name].refill(views[name], self._complete_since())
@@ -120,6 +123,10 @@ class MemoryStore(Store):
     def _complete_since(self) -> dict[int, int]:
         """By web service: the first local day of which, and of all after it, the log has every event."""
         return {wsid: max(days.values()) for wsid, days in self._log.days_gone.items()}
+
+    def _is_gone(self, wsid: int, grain: Grain, start: int) -> bool:
+        """Whether the counts of a bucket have expired."""
+        return start in self._buckets_gone.get((wsid, grain), {})
 
     def advance(self, most: int = 20_000) -> bool:
         with self._lock:
@@ -231,12 +238,24 @@ class MemoryStore(Store):
                 return filtered.totals(self._log.events(period.wsid), period)
             return _sum_of(self._totals, period).keys.get("", NOTHING)
 
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+    def series(self, grain: Grain, period: Period, view: str | None = None) -> dict[int, Measures]:
         with self._lock:
+            if view is not None:
+                return self._series_of(self._counts(view), grain, period)
             if period.filters:
                 return filtered.series(self._log.events(period.wsid), grain, period)
             span = Span(grain, period.start, period.end)
             return {start: rows.keys[""] for start, rows in self._totals.within(period.wsid, span)}
+
+    def _series_of(self, counts: Counts, grain: Grain, period: Period) -> dict[int, Measures]:
+        """All that a view has counted per bucket."""
+        if period.filters:
+            return filtered.visits_by_bucket(self._log.events(period.wsid), grain, period)
+        sums = {
+            start: functools.reduce(Measures.plus, rows.keys.values(), rows.other)
+            for start, rows in counts.within(period.wsid, Span(grain, period.start, period.end))
+        }
+        return {start: measures for start, measures in sums.items() if measures.requests}
 
     def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         with self._lock:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tmon.server.calendar import Day
-from tmon.server.catalogue import View
+from tmon.server.calendar import Day, Hour
+from tmon.server.catalogue import VISIT, View
 from tmon.server.events import REQUEST, Event
 from tmon.server.store.base import MINUTES_KEPT_MS, SECONDS_KEPT_MS, Grain, Limits, Measures, Span
+from tmon.server.store.visits import is_page_request, visits_of
 
 from .items import Closing, Deletion, Erasure, Item, Logged
 
@@ -86,14 +87,24 @@ class Counts:
     `since` is, per web service, the start of the first local day that is counted; absent where all are.
     """
 
-    def __init__(self, view: View | None, limits: Limits, since: dict[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        view: View | None,
+        limits: Limits,
+        since: dict[int, int] | None = None,
+        is_gone: Callable[[int, Grain, int], bool] = lambda *_: False,
+    ) -> None:
+        """`is_gone` says of a bucket (web service, grain, start) whether it has expired."""
         self.view = view
         self.position = 0
         self.since = since or {}
         self.filling = False
         self._limits = limits
+        self._is_gone = is_gone
         self._buckets: dict[tuple[int, Grain], dict[int, Rows]] = {}
         self._seen: dict[tuple[int, int], set[tuple[str, int]]] = {}
+        self._pages: dict[tuple[int, int], dict[int, list[tuple[int, str, Hour]]]] = {}
+        """Of views of visits, by open day and visitor: the page requests with their hours."""
         self._closed: set[tuple[int, int]] = set()
         self._kept_position = 0
         self._kept_names = False
@@ -133,6 +144,7 @@ class Counts:
                         month.take(key, measures)
                     month.other = minus(month.other, rows.other)
         self._seen.clear()
+        self._pages.clear()
         self._closed.clear()
         self._kept_position = max(self._kept_position, self.position)
         self._kept_names |= self._has_names()
@@ -164,6 +176,10 @@ class Counts:
 
     def _count(self, logged: Logged) -> None:
         wsid, event = logged.wsid, logged.event
+        if self.view is not None and self.view.kind == VISIT:
+            if is_page_request(event):
+                self._count_page(wsid, event)
+            return
         if event.kind != (self.view.kind if self.view else REQUEST):
             return
         day = event.hour.day
@@ -185,6 +201,29 @@ class Counts:
                 start = event.ts_ms // 1000 // length * length
                 if (start + length) * 1000 + kept_ms > logged.received_ms:
                     self._rows(wsid, grain, start).add("", measures)
+
+    def _count_page(self, wsid: int, event: Event) -> None:
+        """Take the visitor's visits of the day out of the counts, and put in what they are with this page request."""
+        assert event.visitor is not None
+        pages = self._pages.setdefault((wsid, event.hour.day.start), {}).setdefault(event.visitor, [])
+        self._add_visits(wsid, pages, add=False)
+        pages.append((event.ts_ms, event.path, event.hour))
+        self._add_visits(wsid, pages, add=True)
+
+    def _add_visits(self, wsid: int, pages: list[tuple[int, str, Hour]], *, add: bool) -> None:
+        assert self.view is not None
+        hours = {at_ms: hour for at_ms, _, hour in pages}
+        for visit in visits_of((at_ms, path) for at_ms, path, _ in pages):
+            key, measures, hour = visit.key(self.view), visit.measures(), hours[visit.start_ms]
+            buckets: tuple[tuple[Grain, int], ...] = (
+                ("hour", hour.start),
+                ("day", hour.day.start),
+                ("month", hour.day.month.start),
+            )
+            for grain, start in buckets:
+                if not self._is_gone(wsid, grain, start):
+                    rows = self._rows(wsid, grain, start)
+                    (rows.add if add else rows.take)(key, measures)
 
     def _is_visitors_first(self, wsid: int, event: Event, key: str) -> bool:
         visitors = self.view.visitors if self.view else "first"
@@ -210,6 +249,7 @@ class Counts:
     def _close(self, wsid: int, day: Day) -> None:
         self._closed.add((wsid, day.start))
         self._seen.pop((wsid, day.start), None)
+        self._pages.pop((wsid, day.start), None)
         for _, of_hour in self.within(wsid, Span("hour", day.start, day.end)):
             of_hour.trim(self._limits.day_keys)
         for _, of_day in self.within(wsid, Span("day", day.start, day.end)):
@@ -242,6 +282,7 @@ class Counts:
         self.since.pop(wsid, None)
         self._buckets = {one: buckets for one, buckets in self._buckets.items() if one[0] != wsid}
         self._seen = {day: seen for day, seen in self._seen.items() if day[0] != wsid}
+        self._pages = {day: pages for day, pages in self._pages.items() if day[0] != wsid}
         self._closed = {day for day in self._closed if day[0] != wsid}
 
 

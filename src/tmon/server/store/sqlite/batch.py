@@ -16,7 +16,7 @@ SLOT_BITS = 21
 SLOT = (1 << SLOT_BITS) - 1
 
 TABLES = """
-CREATE TEMP TABLE hours(n INTEGER PRIMARY KEY, hour, day, month, wsid, received, sessions, requests);
+CREATE TEMP TABLE hours(n INTEGER PRIMARY KEY, hour, day, month, wsid, received, sessions, requests, day_start);
 CREATE INDEX temp.hours_by_hour ON hours(hour, n, day);
 CREATE TEMP TABLE batch(
     seq INTEGER PRIMARY KEY, slot, crowd, marks, duration, bytes, place, agent, profile, path, visitor, day,
@@ -28,7 +28,8 @@ FROM log.entries e CROSS JOIN log.events v ON v.wsid = e.wsid AND v.seq BETWEEN 
 {more} WHERE e.seq > ?1 AND e.seq <= ?2 AND e.kind = 0
 """
 FILL_HOURS = f"""
-INSERT INTO hours SELECT NULL, x.hour, h.day, h.month, h.wsid, max(x.received), max(x.session), min(x.session) = 0
+INSERT INTO hours SELECT NULL, x.hour, h.day, h.month, h.wsid, max(x.received), max(x.session), min(x.session) = 0,
+    (SELECT start FROM log.buckets d WHERE d.id = h.day)
 FROM (SELECT DISTINCT v.hour AS hour, v.flags & 1 AS session, e.received AS received {EVENTS.format(more="")}) x
 CROSS JOIN log.buckets h ON h.id = x.hour
 """

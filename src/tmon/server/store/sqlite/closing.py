@@ -58,6 +58,7 @@ class Closing:
         db.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", (owner, day))
         for session in (0, 1):
             db.execute("DELETE FROM seen WHERE owner = ? AND session = ? AND day = ?", (owner, session, day))
+        db.execute("DELETE FROM visits WHERE owner = ? AND day = ?", (owner, day))
         hours = [
             row[0]
             for row in db.execute(f"SELECT id FROM log.buckets WHERE day = ? AND grain = {HOUR}", (day,))
@@ -140,7 +141,8 @@ class Closing:
             )
         db.execute(
             "DELETE FROM keys WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM counts WHERE key = ?1) "
-            "AND NOT EXISTS (SELECT 1 FROM members WHERE key = ?1)",
+            "AND NOT EXISTS (SELECT 1 FROM members WHERE key = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM visits WHERE entry = ?1 OR exit = ?1)",
             (key,),
         )
 
@@ -156,7 +158,8 @@ class Closing:
             return
         db.execute(
             f"DELETE FROM keys WHERE id > {EMPTY} AND id NOT IN "
-            "(SELECT key FROM counts UNION SELECT key FROM members)"
+            "(SELECT key FROM counts UNION SELECT key FROM members UNION SELECT entry FROM visits "
+            "UNION SELECT exit FROM visits)"
         )
         db.execute("INSERT OR REPLACE INTO meta SELECT 'swept', max(id) FROM keys")
 
@@ -165,6 +168,7 @@ class Closing:
         buckets = "(SELECT id FROM log.buckets WHERE wsid = ?)"
         for table, column in (("counts", "bucket"), ("members", "day"), ("closed", "day"), ("due", "bucket")):
             db.execute(f"DELETE FROM {table} WHERE {column} IN {buckets}", (wsid,))
-        db.execute(f"DELETE FROM seen WHERE day IN {buckets}", (wsid,))
+        for table in ("seen", "visits"):
+            db.execute(f"DELETE FROM {table} WHERE day IN {buckets}", (wsid,))
         for table in ("series", "runs", "run_reasons", "gone", "view_from"):
             db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ...catalogue import View
+from ...catalogue import VISIT, View
 from ..base import DAYS_KEPT_MS, HOURS_KEPT_MS, Limits
-from . import batch, grouping, totals, visitors
+from . import batch, grouping, totals, visitors, visits
 from .admission import Admission
 from .grouping import Counted, Grouping
 from .keys import PROFILE, key_of
@@ -21,6 +21,7 @@ from .ledger import keep_ledger
 from .sums import ADD, unpacked
 from .totals import count_totals
 from .visitors import Visitors
+from .visits import Visits
 
 IN_STEP = 0
 EMPTY = 1
@@ -48,13 +49,15 @@ class Counting:
         self._admission = Admission(connection, limits)
         self._grouping = Grouping(connection)
         self._visitors = Visitors(connection)
-        for part in (batch, grouping, totals, visitors):
+        self._visits = Visits(connection)
+        for part in (batch, grouping, totals, visitors, visits):
             connection.executescript(part.TABLES)
 
     def forget(self) -> None:
         """Forget what was remembered between passes: a transaction was rolled back, or rows were moved or deleted."""
         self._admission.forget()
         self._grouping.forget()
+        self._visits.forget()
 
     def count(self, owner: int, counted: Sequence[Counted], position: int, upto: int) -> None:
         """Count the entries after `position` up to and with `upto`; within the caller's transaction."""
@@ -65,7 +68,7 @@ class Counting:
         if not found.events:
             return
         self._grouping.begin()
-        families = self._grouping.families(counted)
+        families = self._grouping.families([one for one in counted if one.view.kind != VISIT])
         by_profile = [one for family in families.get(PROFILE, ()) for one in family.distinct()]
         self._visitors.find(owner, by_profile)
         if owner == IN_STEP and found.requests:
@@ -86,6 +89,8 @@ class Counting:
             db.execute(DROP_BEFORE)
         self._admission.admit(owner, found)
         self._add_to_buckets()
+        if found.requests:
+            self._visits.count(owner, counted)
         self._note_due()
 
     def _add_to_buckets(self) -> None:

@@ -17,11 +17,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ...catalogue import View
+from ...catalogue import VISIT, View
 from ...events import REQUEST, SESSION
 from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
 from ..pages import page_of
 from .beside import Second, both
+from .filtered_visits import FilteredVisits, Matching
 from .keys import Dimension, Key, key_of
 from .schema import HOUR
 
@@ -137,6 +138,8 @@ class Filtered:
         return ranking_of(rows, _sum(found.values()))
 
     def _by_key(self, view: View, period: Period) -> dict[str, Measures]:
+        if view.kind == VISIT:
+            return {row[0]: measures_of(row[1:]) for row in self._visits(period).by_key(view)}
         visitors: Any = view.visitors
         return self._answer(period, view.kind, key_of(view), visitors, inside=_inside(period))
 
@@ -149,8 +152,18 @@ class Filtered:
         found = self._answer(period, REQUEST, BUCKETS[grain], "first", inside="1")
         return {start: sums for start, sums in found.items() if period.start <= start < period.end}
 
+    def visits(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """The visits of which an event matches, per bucket that starts in the period."""
+        return {row[0]: measures_of(row[1:]) for row in self._visits(period).by_bucket(grain)}
+
+    def _visits(self, period: Period) -> FilteredVisits:
+        scans = _Scans(self._db, _Asked(period, REQUEST, _ALL, by_key=False, inside="1"))
+        return FilteredVisits(self._db, period, scans.matching())
+
     def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         """The durations of the events that match, per bucket that starts in the period and key of a view."""
+        if view.kind == VISIT:
+            return timings_of(self._visits(period).timings(view, grain))
         key = key_of(view)
         where, values = _Scans(self._db, _Asked(period, view.kind, key, by_key=False, inside="1")).where()
         dimension, text, _ = key
@@ -268,10 +281,15 @@ class _Scans:
         """The conditions for the events, and the values of the scans' parameters."""
         if self._where is None:
             period, kind = self._asked.period, self._asked.kind
-            conditions, parameters = self._matching(period.filters)
-            where = " AND ".join([*self._of_days(period), *conditions]) or "1"
+            of_days, conditions, parameters = self.matching()
+            where = " AND ".join([*of_days, *conditions]) or "1"
             self._where = where, (period.wsid, 1 if kind == SESSION else 0, *parameters)
         return self._where
+
+    def matching(self) -> Matching:
+        """The conditions alone."""
+        period = self._asked.period
+        return Matching(self._of_days(period), *self._matching(period.filters))
 
     def _of_days(self, period: Period) -> list[str]:
         """Conditions for events of the period's days: none where all events are, as all of their hours tell."""

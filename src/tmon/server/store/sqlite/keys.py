@@ -119,6 +119,22 @@ def key_of(view: View) -> Key:
     )
 
 
+VISIT_NUMBERS = {
+    "length_s": Key(Dimension("(x.ended - x.start)"), "key_text(r.dim / 1000.0)"),
+    "pages": Key(Dimension("x.pages"), "CAST(r.dim AS TEXT)"),
+}
+
+
+def visit_key_of(view: View) -> str | Key:
+    """Which key a view of visits has for a visit `x`: the name of a column that has a page, or the SQL of a key."""
+    field = view.field
+    if field in ("entry", "exit"):
+        return field if view.classes is None else _own("''")
+    if view.classes is None:
+        return VISIT_NUMBERS[field]
+    return _classes(view.classes, "((x.ended - x.start) / 1000.0)" if field == "length_s" else "x.pages")
+
+
 def _classes(classes: Classes, number: str) -> Key:
     """The key of a number's class. Classes are numbered: 0 for no number, 1 below the first bound.
 

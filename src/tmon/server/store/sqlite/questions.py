@@ -33,7 +33,7 @@ from . import paging
 from .beside import Second
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
-from .ranking import counted, figures, of_all, ranking, totals
+from .ranking import SUMS, counted, figures, of_all, ranking, totals
 from .schema import DAY, HOUR, MONTH
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -147,6 +147,15 @@ class Questions:
             (wsid, GRAINS[grain], MONTH if grain == "day" else GRAINS[grain], start, end),
         ).fetchone()
         return row is not None
+
+    def series_of(self, number: int, grain: Grain, period: Period) -> dict[int, Measures]:
+        """All that view `number` has counted per bucket."""
+        rows = self._db.execute(
+            f"SELECT b.start, {SUMS} FROM log.buckets b CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? "
+            "WHERE b.wsid = ? AND b.grain = ? AND b.start >= ? AND b.start < ? GROUP BY b.start",
+            (number, period.wsid, GRAINS[grain], period.start, period.end),
+        )
+        return {row[0]: measures_of(row[1:]) for row in rows}
 
     def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
         """The totals per bucket."""

@@ -85,8 +85,15 @@ class SqliteReader(Reader):
         with self._questions() as ask:
             return ask.filtered.totals(period) if period.filters else ask.totals(period)
 
-    def series(self, grain: Grain, period: Period) -> dict[int, Measures]:
+    def series(self, grain: Grain, period: Period, view: str | None = None) -> dict[int, Measures]:
         with self._questions() as ask:
+            if view is not None:
+                number, _, _ = ask.view(view)
+                return (
+                    ask.filtered.visits(grain, period)
+                    if period.filters
+                    else ask.series_of(number, grain, period)
+                )
             return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
 
     def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:

@@ -8,11 +8,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ...catalogue import View
+from ...catalogue import VISIT, View
 from ..changes import check_change
 from .counting import IN_STEP
 from .schema import DAY
 from .sums import SUMS
+
+FORGET_VISITS = f"""
+DELETE FROM visits WHERE owner = ?1 AND NOT EXISTS (
+    SELECT 1 FROM views WHERE owner = ?1 AND json_extract(definition, '$.kind') = '{VISIT}')
+"""
+"""Without a view of visits nobody keeps them up to date."""
 
 
 class Registry:
@@ -57,6 +63,7 @@ class Registry:
             if name not in stored:
                 self._add(new)
                 changed.append(name)
+        self._db.execute(FORGET_VISITS, (IN_STEP,))
         return changed
 
     def _add(self, view: View) -> int:
@@ -78,7 +85,7 @@ class Registry:
     def _remove(self, number: int) -> None:
         for table in ("counts", "members", "view_from", "kept"):
             self._db.execute(f"DELETE FROM {table} WHERE view = ?", (number,))
-        for table in ("followers", "seen", "closed"):
+        for table in ("followers", "seen", "closed", "visits"):
             self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))
         self._db.execute("DELETE FROM views WHERE id = ?", (number,))
 

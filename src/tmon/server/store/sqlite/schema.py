@@ -15,10 +15,11 @@ from pathlib import Path
 from tmon.settings import read_only_address
 
 from ...events import key_text
+from ..assets import is_asset
 from ..base import Damaged
 from ..pages import contains
 
-FORMAT = 4
+FORMAT = 5
 LARGE = 64
 """Requests from which a row of counts is found by their number, in a store that is made now; tests set it lower."""
 
@@ -118,7 +119,8 @@ CREATE TABLE IF NOT EXISTS kept(view INTEGER PRIMARY KEY, position INTEGER NOT N
 -- Key 0 is the remainder (it has no row here), key 1 the empty text.
 CREATE TABLE IF NOT EXISTS keys(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 INSERT OR IGNORE INTO keys VALUES (1, '');
--- View 0 is the totals, under key 1.
+-- View 0 is the totals, under key 1. Of views of visits `requests` are visits, `errors` those of one page, `duration`
+-- their lengths, and `bytes` page requests.
 CREATE TABLE IF NOT EXISTS counts(
     bucket INTEGER NOT NULL, view INTEGER NOT NULL, key INTEGER NOT NULL, requests INTEGER NOT NULL,
     visitors INTEGER NOT NULL, bots INTEGER NOT NULL, errors INTEGER NOT NULL, duration INTEGER NOT NULL,
@@ -137,6 +139,12 @@ CREATE TABLE IF NOT EXISTS seen(
 CREATE TABLE IF NOT EXISTS members(
     day INTEGER NOT NULL, view INTEGER NOT NULL, visitor INTEGER NOT NULL, key INTEGER NOT NULL,
     PRIMARY KEY(day, view, visitor, key)) WITHOUT ROWID;
+-- Visits of open days, of followers that have views of visits: times in milliseconds since the day began, the pages on
+-- which they began and ended (keys), and the hour that counts them.
+CREATE TABLE IF NOT EXISTS visits(
+    owner INTEGER NOT NULL, day INTEGER NOT NULL, visitor INTEGER NOT NULL, start INTEGER NOT NULL,
+    ended INTEGER NOT NULL, pages INTEGER NOT NULL, entry INTEGER NOT NULL, exit INTEGER NOT NULL,
+    hour INTEGER NOT NULL, PRIMARY KEY(owner, day, visitor, start)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed(
     owner INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY(owner, day)) WITHOUT ROWID;
 -- When a bucket's counts go, Unix milliseconds; and the buckets whose counts are gone, with the end of their last day.
@@ -182,6 +190,7 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
     )  # a batch lives in memory only, and is emptied at each pass
     connection.execute("PRAGMA cache_size=-4096")
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("is_asset", 1, is_asset, deterministic=True)
     return connection
 
 
@@ -193,6 +202,7 @@ def open_reader(views: Path, log: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA temp.secure_delete=OFF")  # what a question adds up lives in memory only
     connection.execute("PRAGMA cache_size=-8192")
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("is_asset", 1, is_asset, deterministic=True)
     connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 
@@ -214,6 +224,7 @@ def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
         connection.close()
         raise
     connection.create_function("key_text", 1, key_text, deterministic=True)
+    connection.create_function("is_asset", 1, is_asset, deterministic=True)
     connection.create_function("contains", 2, contains, deterministic=True)
     return connection
 

@@ -9,11 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from ...catalogue import VISIT
 from ..base import Damaged, Limits
 from .closing import Closing
 from .counting import IN_STEP, Counting
 from .grouping import Counted
 from .sums import MOST_EVENTS
+
+OF_VISITS = f"json_extract(definition, '$.kind') = '{VISIT}'"
+HAND_OVER = f"""
+UPDATE visits SET owner = ? WHERE owner = ?
+AND NOT EXISTS (SELECT 1 FROM views WHERE owner = ? AND {OF_VISITS})
+"""
 
 
 class Follower:
@@ -91,7 +98,12 @@ class Follower:
             self._join(owner)
 
     def _join(self, owner: int) -> None:
-        """The view that filled has caught up: from now on it goes with those in step."""
+        """The view that filled has caught up: from now on it goes with those in step.
+
+        The first view of visits among them brings along what it knows of open days; those have it already for a later
+        one.
+        """
+        self._db.execute(HAND_OVER, (IN_STEP, owner, IN_STEP))
         self._db.execute("UPDATE views SET owner = ? WHERE owner = ?", (IN_STEP, owner))
-        for table in ("followers", "seen", "closed"):
+        for table in ("followers", "seen", "closed", "visits"):
             self._db.execute(f"DELETE FROM {table} WHERE owner = ?", (owner,))
