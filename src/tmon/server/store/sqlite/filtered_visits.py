@@ -40,13 +40,14 @@ INSERT OR IGNORE INTO temp.passing SELECT h.day, b.visitor
 FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour WHERE {PAGES} AND {{where}}
 """
 HITS: Final = f"""
-INSERT INTO temp.hits SELECT h.day, b.visitor, b.ts - 1000 * d.start, ifnull(b.path, 0), b.hour, {{passes}}
+SELECT h.day AS day, b.visitor AS visitor, b.ts - 1000 * d.start AS at, ifnull(b.path, 0) AS page, b.hour AS hour,
+    {{passes}} AS passes
 FROM log.events b CROSS JOIN log.buckets h ON h.id = b.hour CROSS JOIN log.buckets d ON d.id = h.day
 CROSS JOIN temp.passing p ON p.day = h.day AND p.visitor = b.visitor WHERE {PAGES} AND {{of_days}}
 """
-VISITED: Final = f"""
+VISITED: Final = """
 INSERT INTO temp.visited SELECT x.hour, d.start * 1000 + x.start, x.start, x.ended, x.pages, x.entry, x.exit
-FROM ({islands.FOUND}) x JOIN log.buckets d ON d.id = x.day WHERE x.passes
+FROM temp.islands x JOIN log.buckets d ON d.id = x.day WHERE x.passes
 """
 SUMS: Final = "count(*), 0, 0, sum(x.pages = 1), sum(x.ended - x.start) * 1000, count(*), sum(x.pages)"
 BY_KEY: Final = f"""
@@ -91,8 +92,9 @@ class FilteredVisits:
         connection.execute(PATHS.format(of_days=of_days), (wsid,))
         connection.execute(PROFILES, (wsid,))
         connection.execute(PASSING.format(where=f"{of_days} AND {passes}"), (wsid, *parameters))
-        connection.execute(HITS.format(passes=passes, of_days=of_days), (*parameters, wsid))
-        islands.unite(connection, "log.texts")
+        hits = HITS.format(passes=passes, of_days=of_days)
+        islands.add_hits(connection, hits, (*parameters, wsid), texts="log.texts")
+        islands.unite(connection, texts="log.texts")
         connection.execute(VISITED)
 
     def by_key(self, view: View) -> Rows:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Page requests, and visits that are known already, become visits: gaps and islands, in SQL.
 
-Whoever wants visits puts page requests into `hits` and known visits of the same visitors and days into `former`, and
-finds the visits that both make together in `islands`. A time and a page are one integer: milliseconds since the day
-began, and the page's rank in the order of the pages' texts. So the least one is where a visit begins, the greatest
-where it ends, and requests of the same millisecond are in the order of their paths.
+Times are milliseconds since the local day began, which is cut into *slots* as long as a visitor may idle. Whatever he
+does in one slot is of one visit. So page requests are added up by slot as they are read, row by row; a known visit joins
+the slot that it begins in, where there can be no other; and few rows are left to be united: an island of those begins
+where nothing before has ended within the time to idle.
+
+Requests of the same millisecond are in the order of their paths, so that what arrives first decides nothing.
 """
 
 from __future__ import annotations
@@ -13,49 +15,15 @@ import sqlite3
 
 from ..base import VISIT_IDLE_MS
 
-RANK_BITS = 32
-
 TABLES = """
-CREATE TEMP TABLE IF NOT EXISTS hits(day, visitor, at, page, hour, passes);
-CREATE TEMP TABLE IF NOT EXISTS former(day, visitor, start, ended, pages, entry, exit, hour);
-CREATE TEMP TABLE IF NOT EXISTS ranks(rank INTEGER PRIMARY KEY, page UNIQUE);
 CREATE TEMP TABLE IF NOT EXISTS spans(
-    n INTEGER PRIMARY KEY, begins, day, visitor, first, last, pages, hour, passes);
+    day, visitor, slot, start, ended, pages, entry, exit, hour, passes, PRIMARY KEY(day, visitor, slot)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS former(day, visitor, start, ended, pages, entry, exit, hour);
+CREATE TEMP TABLE IF NOT EXISTS marked(
+    n INTEGER PRIMARY KEY, begins, day, visitor, start, ended, pages, entry, exit, hour, passes);
 CREATE TEMP TABLE IF NOT EXISTS islands(
-    id INTEGER PRIMARY KEY, day, visitor, first, last, pages, hour, passes);
+    id INTEGER PRIMARY KEY, day, visitor, start, ended, pages, entry, exit, hour, passes);
 """
-
-# Pages that no stored value stands for (0) have the empty text.
-RANK = """
-INSERT INTO temp.ranks(page) SELECT p.page FROM (
-    SELECT page FROM temp.hits UNION SELECT entry FROM temp.former UNION SELECT exit FROM temp.former) p
-LEFT JOIN {texts} t ON t.id = p.page ORDER BY ifnull(t.text, '')
-"""
-SPANS = f"""
-INSERT INTO temp.spans(begins, day, visitor, first, last, pages, hour, passes)
-SELECT ifnull((first >> {RANK_BITS}) - (max(last) OVER earlier >> {RANK_BITS}) > {VISIT_IDLE_MS}, 1),
-    day, visitor, first, last, pages, hour, passes
-FROM (SELECT h.day AS day, h.visitor AS visitor, h.at << {RANK_BITS} | r.rank AS first,
-        h.at << {RANK_BITS} | r.rank AS last, 1 AS pages, h.hour AS hour, h.passes AS passes
-    FROM temp.hits h CROSS JOIN temp.ranks r ON r.page = h.page
-    UNION ALL SELECT f.day, f.visitor, f.start << {RANK_BITS} | n.rank, f.ended << {RANK_BITS} | x.rank,
-        f.pages, f.hour, 0
-    FROM temp.former f CROSS JOIN temp.ranks n ON n.page = f.entry CROSS JOIN temp.ranks x ON x.page = f.exit)
-WINDOW earlier AS (PARTITION BY day, visitor ORDER BY first ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-"""
-# Spans come in the order of their numbers, so an island has the beginning and the hour of its first one.
-ISLANDS = """
-INSERT INTO temp.islands SELECT sum(begins) OVER (ORDER BY n), day, visitor, first, last, pages, hour, passes
-FROM temp.spans WHERE true ON CONFLICT DO UPDATE SET last = max(last, excluded.last),
-    pages = pages + excluded.pages, passes = max(passes, excluded.passes)
-"""
-FOUND = f"""
-SELECT i.day AS day, i.visitor AS visitor, i.first >> {RANK_BITS} AS start, i.last >> {RANK_BITS} AS ended,
-    i.pages AS pages, n.page AS entry, x.page AS exit, i.hour AS hour, i.passes AS passes
-FROM temp.islands i CROSS JOIN temp.ranks n ON n.rank = i.first & {(1 << RANK_BITS) - 1}
-CROSS JOIN temp.ranks x ON x.rank = i.last & {(1 << RANK_BITS) - 1}
-"""
-"""The visits, one row each."""
 
 OF_PROFILE = """
 EXISTS (SELECT 1 FROM log.profiles f LEFT JOIN log.texts m ON m.id = f.method WHERE f.id = {profile}
@@ -63,15 +31,66 @@ EXISTS (SELECT 1 FROM log.profiles f LEFT JOIN log.texts m ON m.id = f.method WH
 """
 """SQL for whether the status and method of a profile are those of page requests; see `visits.is_page_request`."""
 
+HITS = f"""
+INSERT INTO temp.spans SELECT day, visitor, at / {VISIT_IDLE_MS}, at, at, 1, page, page, hour, passes
+FROM ({{hits}}) WHERE true {{united}}
+"""
+FORMER = f"""
+INSERT INTO temp.spans SELECT day, visitor, start / {VISIT_IDLE_MS}, start, ended, pages, entry, exit, hour, 0
+FROM temp.former WHERE true {{united}}
+"""
+MARKED = f"""
+INSERT INTO temp.marked(begins, day, visitor, start, ended, pages, entry, exit, hour, passes)
+SELECT ifnull(start - max(ended) OVER earlier > {VISIT_IDLE_MS}, 1),
+    day, visitor, start, ended, pages, entry, exit, hour, passes FROM temp.spans
+WINDOW earlier AS (PARTITION BY day, visitor ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+"""
+ISLANDS = """
+INSERT INTO temp.islands
+SELECT sum(begins) OVER (ORDER BY n), day, visitor, start, ended, pages, entry, exit, hour, passes
+FROM temp.marked WHERE true {united}
+"""
+
 
 def clear(db: sqlite3.Connection) -> None:
     """Empty the tables."""
-    for table in ("hits", "former", "ranks", "spans", "islands"):
+    for table in ("spans", "former", "marked", "islands"):
         db.execute(f"DELETE FROM temp.{table}")
 
 
-def unite(db: sqlite3.Connection, texts: str) -> None:
-    """Fill `islands` from `hits` and `former`; `texts` is the table that has the texts of pages by their `id`."""
-    db.execute(RANK.format(texts=texts))
-    db.execute(SPANS)
-    db.execute(ISLANDS)
+def add_hits(
+    db: sqlite3.Connection, hits: str, parameters: tuple[object, ...] = (), *, texts: str = "keys"
+) -> int:
+    """Add the page requests that an SQL query finds: day, visitor, at, page, hour, passes. Returns how many rows.
+
+    `texts` is the table that has the texts of pages by their `id`; a page of none (0) has the empty text.
+    """
+    return db.execute(HITS.format(hits=hits, united=_united("spans", texts)), parameters).rowcount
+
+
+def unite(db: sqlite3.Connection, *, texts: str = "keys") -> None:
+    """Fill `islands` with the visits that the page requests and those in `former` make together."""
+    db.execute(FORMER.format(united=_united("spans", texts)))
+    db.execute(MARKED)
+    db.execute(ISLANDS.format(united=_united("islands", texts)))
+
+
+def _united(table: str, texts: str) -> str:
+    """SQL that unites a row with one of the table that is of the same visit."""
+
+    def text(page: str) -> str:
+        return f"ifnull((SELECT t.text FROM {texts} t WHERE t.id = {page}), '')"
+
+    def comes_first(time: str, page: str, sign: str) -> str:
+        new, old = f"excluded.{page}", f"{table}.{page}"
+        return (
+            f"(excluded.{time} {sign} {table}.{time} OR excluded.{time} = {table}.{time} AND {new} <> {old} "
+            f"AND {text(new)} {sign} {text(old)})"
+        )
+
+    return (
+        f"ON CONFLICT DO UPDATE SET entry = iif({comes_first('start', 'entry', '<')}, excluded.entry, entry), "
+        f"exit = iif({comes_first('ended', 'exit', '>')}, excluded.exit, exit), "
+        "hour = iif(excluded.start < start, excluded.hour, hour), start = min(start, excluded.start), "
+        "ended = max(ended, excluded.ended), pages = pages + excluded.pages, passes = max(passes, excluded.passes)"
+    )

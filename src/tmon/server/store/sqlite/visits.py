@@ -34,10 +34,10 @@ REMEMBERED = 100_000
 """Paths, profiles and classes whose keys are kept for the next pass."""
 
 NEW_PATHS = """
-INSERT INTO paths SELECT p.id, iif(is_asset(p.text), NULL, -1) FROM (
-    SELECT DISTINCT ifnull(b.path, 0) AS id, ifnull(t.text, '') AS text FROM batch b
-    LEFT JOIN log.texts t ON t.id = b.path
+INSERT INTO paths SELECT p.id, iif(is_asset(ifnull(t.text, '')), NULL, -1) FROM (
+    SELECT DISTINCT ifnull(b.path, 0) AS id FROM batch b
     WHERE NOT EXISTS (SELECT 1 FROM paths p WHERE p.id = ifnull(b.path, 0))) p
+LEFT JOIN log.texts t ON t.id = p.id
 """
 NEW_PATH_KEYS = """
 INSERT OR IGNORE INTO keys(text) SELECT t.text FROM paths p CROSS JOIN log.texts t ON t.id = p.id
@@ -53,25 +53,25 @@ INSERT INTO page_profiles SELECT p.id, {islands.OF_PROFILE.format(profile="p.id"
     WHERE NOT EXISTS (SELECT 1 FROM page_profiles k WHERE k.id = b.profile)) p
 """
 HITS = """
-INSERT INTO hits SELECT b.day, b.visitor, b.ts - 1000 * h.day_start, p.key, h.hour, 1
+SELECT b.day AS day, b.visitor AS visitor, b.ts - 1000 * h.day_start AS at, p.key AS page, h.hour AS hour, 1 AS passes
 FROM batch b CROSS JOIN page_profiles f ON f.id = b.profile AND f.page
 CROSS JOIN paths p ON p.id = ifnull(b.path, 0) AND p.key IS NOT NULL CROSS JOIN hours h ON h.n = b.slot >> 1
 WHERE b.visitor IS NOT NULL AND b.slot & 1 = 0
 """
 FORMER = """
 INSERT INTO former SELECT v.day, v.visitor, v.start, v.ended, v.pages, v.entry, v.exit, v.hour
-FROM (SELECT DISTINCT day, visitor FROM hits) h
+FROM (SELECT DISTINCT day, visitor FROM spans) h
 CROSS JOIN visits v ON v.owner = ? AND v.day = h.day AND v.visitor = h.visitor
 """
 FORGET = """
 DELETE FROM visits WHERE owner = ? AND (day, visitor, start) IN (SELECT day, visitor, start FROM former)
 """
-REMEMBER = f"""
-INSERT INTO visits SELECT ?, day, visitor, start, ended, pages, entry, exit, hour FROM ({islands.FOUND})
+REMEMBER = """
+INSERT INTO visits SELECT ?, day, visitor, start, ended, pages, entry, exit, hour FROM islands
 """
-MOVED = f"""
+MOVED = """
 INSERT INTO moved SELECT -1, hour, start, ended, pages, entry, exit FROM former
-UNION ALL SELECT 1, hour, start, ended, pages, entry, exit FROM ({islands.FOUND})
+UNION ALL SELECT 1, hour, start, ended, pages, entry, exit FROM islands
 """
 NEW_CLASSES = """
 INSERT INTO named SELECT r.dim, {view}, {text} FROM (SELECT DISTINCT {dim} AS dim FROM moved x
@@ -134,10 +134,10 @@ class Visits:
         self._begin()
         self._learn()
         islands.clear(db)
-        if db.execute(HITS).rowcount == 0:
+        if islands.add_hits(db, HITS) == 0:
             return
         db.execute(FORMER, (owner,))
-        islands.unite(db, "keys")
+        islands.unite(db)
         for table in ("moved", "changes", "targets"):
             db.execute(f"DELETE FROM {table}")
         db.execute(FORGET, (owner,))
