@@ -9,19 +9,25 @@ import { exactly } from "./filters.js";
 import { icon } from "./icons.js";
 import { label, plain } from "./labels.js";
 import { OPACITIES } from "./pie.js";
+import { length } from "./visits.js";
 
 const MOVED = 0.2;
 /** Under the pointer rows stay where they are for so long after its last move. */
 const HELD_MS = 3000;
 /** What a wide table shows beside requests and share. */
-const MORE = [["visitors", "Visitors", count], ["bots", "Bots", count], ["errors", "Errors", count], ["duration_ms", "Mean", duration], ["bytes", "Data", bytes]];
+const OF_EVENTS = [["visitors", "Visitors", count], ["bots", "Bots", count], ["errors", "Errors", count], ["duration_ms", "Mean", duration], ["bytes", "Data", bytes]];
+const OF_VISITS = [["bounces", "After one page", count], ["pages", "Pages", count], ["visit_s", "Mean", length]];
+/** Visits are filtered by the pages in them. */
+const PAGES = "url";
 
 export class KeyTable {
   /**
    * `view`, `classes`, `title` and `counts` (what its keys have most of) say what it is of; `filters` are what its rows
-   * filter by; `sort(measure)` is called by a column's head, `more()` by the row of everything else.
+   * filter by; `sort(measure)` is called by a column's head, `more()` by the row of everything else. `visits`: it is of visits.
    */
-  constructor({ view, classes, title, counts, filters, sort, more }) {
+  constructor({ view, visits, classes, title, counts, filters, sort, more }) {
+    this._columns = visits ? OF_VISITS : OF_EVENTS;
+    this._narrows = visits ? PAGES : view;
     Object.assign(this, { _view: view, _classes: classes, _title: title, _counts: counts, _filters: filters, _sort: sort, _more: more });
     this._lines = new Map();
     this._held_until = 0;
@@ -41,7 +47,7 @@ export class KeyTable {
     this._notch_key = el("span", { class: "notch-key", hidden: true });
     const order = sorted === "key" ? "in the order of their names" : `most ${this._head(sorted).toLowerCase()} first`;
     const name = wide ? this._sorter("key", "Name") : el("span", { class: "visually-hidden" }, "Name");
-    const heads = [["requests", this._counts], [null, "Share"], ...(wide ? MORE : [])].map(([measure, head]) => el("th", { scope: "col", class: "n", "aria-sort": wide && measure === sorted ? "descending" : null }, wide && measure ? this._sorter(measure, head) : head));
+    const heads = [["requests", this._counts], [null, "Share"], ...(wide ? this._columns : [])].map(([measure, head]) => el("th", { scope: "col", class: "n", "aria-sort": wide && measure === sorted ? "descending" : null }, wide && measure ? this._sorter(measure, head) : head));
     this.element = el(
       "table",
       { class: `rank${wide ? " full" : ""}` },
@@ -93,7 +99,7 @@ export class KeyTable {
   }
 
   _head(measure) {
-    return measure === "requests" ? this._counts : MORE.find(([one]) => one === measure)?.[1] ?? measure;
+    return measure === "requests" ? this._counts : this._columns.find(([one]) => one === measure)?.[1] ?? measure;
   }
 
   _sorter(measure, head) {
@@ -111,7 +117,7 @@ export class KeyTable {
       return;
     }
     const key = [...this._lines.values()].find((line) => line.element.contains(button)).key;
-    this._filters.toggle(exactly(this._view, key, button.dataset.does === "exclude"));
+    this._filters.toggle(exactly(this._narrows, key, button.dataset.does === "exclude"));
   }
 
   _line(row) {
@@ -119,7 +125,7 @@ export class KeyTable {
     const notch = el("span", { class: "notch", hidden: true });
     const moved = el("span", { class: "moved" });
     const swatch = this._swatches ? el("span", { class: "swatch" }) : null;
-    const cells = Array.from({ length: this._wide ? 2 + MORE.length : 2 }, () => el("td", { class: "n" }));
+    const cells = Array.from({ length: this._wide ? 2 + this._columns.length : 2 }, () => el("td", { class: "n" }));
     const pick = el("button", { class: "name", type: "button", "data-does": row.other ? "more" : "pick" });
     let exclude = null;
     if (row.other) pick.append(el("span", { class: "rest-name" }));
@@ -149,13 +155,13 @@ export class KeyTable {
     if (swatch) style(swatch, "opacity", String(OPACITIES[at]));
     say(cells[0], count(row.requests));
     say(cells[1], all ? `${percent(row.requests, all)}%` : "–");
-    if (this._wide) MORE.forEach(([one, , write], index) => say(cells[2 + index], write(row[one])));
+    if (this._wide) this._columns.forEach(([one, , write], index) => say(cells[2 + index], write(row[one])));
     if (row.other) {
       say(pick.firstChild, rest.text);
       if (pick.disabled === rest.opens) pick.disabled = !rest.opens;
       return;
     }
-    const chosen = String(this._filters.has(exactly(this._view, row.key)));
+    const chosen = String(this._filters.has(exactly(this._narrows, row.key)));
     if (pick.getAttribute("aria-pressed") === chosen) return;
     pick.setAttribute("aria-pressed", chosen);
     element.classList.toggle("chosen", chosen === "true");

@@ -13,6 +13,7 @@ import { COUNTS, FineSeries, MOST, Series, aligned, narrowed, points, spread, su
 import { Spans } from "./spans.js";
 import { Tiles } from "./tiles.js";
 import { secondsOf } from "./times.js";
+import { Visits } from "./visits.js";
 
 /** Minutes are kept for eight days, so longer periods have none to be compared with. */
 const MINUTES_COMPARED_S = 3 * 86_400;
@@ -54,6 +55,7 @@ export class Overview {
     this._address = address;
     this._graph = new Graph(times, { zoom: (from, to) => this._zoom(from, to), open: (noted) => this._annotations?.open(noted) });
     this._tiles = new Tiles((tile, measure) => this._choose(tile, measure));
+    this._visits = new Visits();
     this._compare = new Compare(address);
     this._spans = new Spans(address);
     this._noted = [];
@@ -356,6 +358,9 @@ export class Overview {
   _figures() {
     const { fine, called } = this._period;
     if (!this._summary) return;
+    const since = this._summary.visits_complete_from;
+    const note = since ? `counted since ${this._times.day_of(since)}` : fine ? `of ${this._hours()}` : "";
+    this._visits.show(this._summary.results, this._compares && !fine && !since ? this._earlier : null, called, note);
     if (!fine) {
       this._tiles.show(this._summary.results, this._compares ? this._earlier : null, called);
       if (this._found !== null) this._compare.about(called, this._found);

@@ -33,6 +33,7 @@ export class Ranking {
     this._ask = ask;
     this._filters = filters;
     this._body = panel.querySelector(".panel-body");
+    this._visits = panel.dataset.kind === "visit";
     this._classes = panel.hasAttribute("data-classes");
     this._title = panel.dataset.title;
     this._pie = panel.dataset.panel === "pie";
@@ -57,6 +58,7 @@ export class Ranking {
     this._offset = 0;
     this._table = new KeyTable({
       view: this.view,
+      visits: this._visits,
       classes: this._classes,
       title: this._title,
       counts: panel.dataset.counts,
@@ -141,7 +143,7 @@ export class Ranking {
 
   async _look_back(parameters, called, limit, signal) {
     const answer = await this._ask(`users/${this.view}`, { ...parameters, limit }, signal);
-    const rows = answer.complete_from === null ? answer.results.filter((row) => !row.other) : [];
+    const rows = answer.complete_from === null ? this._counted(answer.results).filter((row) => !row.other) : [];
     this._further = rows.length === EARLIER ? [parameters, called] : null;
     this._earlier = new Map(rows.map((row) => [row.key, row]));
     this._called = rows.length ? called : "";
@@ -283,15 +285,21 @@ export class Ranking {
   _show(answer, asked) {
     this._body.removeAttribute("aria-busy");
     this._complete_from = answer.complete_from;
-    this._all = answer.results.reduce((sum, row) => sum + row.requests, 0);
+    const results = this._counted(answer.results);
+    this._all = results.reduce((sum, row) => sum + row.requests, 0);
     this._keys = answer.keys ?? null;
-    this._rows = this._sought && this._named ? this._answering(answer.results) : answer.results;
+    this._rows = this._sought && this._named ? this._answering(results) : results;
     if (!this._wide && !this._sought) this._plain = { rows: this._rows, all: this._all, keys: this._keys };
     this._fresh = asked !== this._shown;
     this._shown = asked;
     this._draw_rows();
     this._fresh = false;
     this._look_further_back(null).catch(() => {}); // asked again with the next comparison
+  }
+
+  /** Rows of the API, where they are of visits with these for what is counted. */
+  _counted(rows) {
+    return this._visits ? rows.map((row) => ({ ...row, requests: row.visits })) : rows;
   }
 
   /** Of rows with names of ours those that answer to what is sought; the others are one. */
