@@ -189,7 +189,7 @@ def test_w_asks_what_to_show_and_escape_leaves(
     dialog.get_by_label("Full screen").uncheck()
     dialog.get_by_label("Countries").uncheck()
     dialog.get_by_label("p95 latency").uncheck()
-    dialog.get_by_label("Pages").check()
+    dialog.get_by_label("Pages", exact=True).check()
     screenshot(page, "wall-chooser-dark")
     dialog.get_by_role("button", name="Show").click()
     page.wait_for_url(re.compile("period=7d&wall=1&show=now%2Cmap%2Cvisitors%2Cerrors%2Cgraph%2Curl$"))

@@ -43,10 +43,8 @@ export class Visits {
       const change_ = earlier === null ? "" : moved(of(now), earlier);
       const told = cell.querySelector("i");
       say(told, change_);
-      const better = change_ ? judged * (change_.startsWith("↑") ? 1 : -1) : 0;
-      told.className = better > 0 ? "better" : better < 0 ? "worse" : "";
-      const title = earlier === null ? "" : `${called}: ${write(earlier)}`;
-      if (cell.title !== title) cell.title = title;
+      told.className = change_.startsWith("↑") === judged > 0 ? "better" : "worse"; // without a change there is no text
+      cell.title = earlier === null ? "" : `${called}: ${write(earlier)}`;
     }
   }
 }
