@@ -2,9 +2,9 @@
 """Page requests, and visits that are known already, become visits: gaps and islands, in SQL.
 
 Times are milliseconds since the local day began, which is cut into *slots* as long as a visitor may idle. Whatever he
-does in one slot is of one visit. So page requests are added up by slot as they are read, row by row; a known visit joins
-the slot that it begins in, where there can be no other; and few rows are left to be united: an island of those begins
-where nothing before has ended within the time to idle.
+does in one slot is of one visit. So page requests are added up by slot as they are read, row by row; a known visit
+joins the slot that it begins in, where there can be no other; and few rows are left to be united: an island of those
+begins where nothing before has ended within the time to idle.
 
 Requests of the same millisecond are in the order of their paths, so that what arrives first decides nothing.
 """
