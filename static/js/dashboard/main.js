@@ -32,7 +32,7 @@ const UNSEEN_MS = 10_000;
 /** How long what has failed is left alone. */
 const REST_MS = 5000;
 /** What the questions besides the summary are for, in words. Rankings speak for themselves. */
-const PARTS = { latest: "The latest requests", lines: "The small graphs", series: "The graph", seconds: "The last seconds", noted: "Annotations", shades: "The map's shades", places: "The map's dots" };
+const PARTS = { latest: "The latest requests", lines: "The small graphs", series: "The graph", seconds: "The last seconds", noted: "Annotations", shades: "The map's shades", visits: "Visits", places: "The map's dots" };
 const COUNTRIES = 300;
 /** Questions besides the summary that are under way at a time; the live stream has a connection too. */
 const AT_A_TIME = 3;
@@ -200,7 +200,7 @@ class Dashboard {
     const unseen = all || now - this._unseen_at > UNSEEN_MS;
     if (unseen) this._unseen_at = now;
     if (changed || all) {
-      for (const name of ["shades", "lines", "places", "series", "seconds"]) this._due.add(name);
+      for (const name of ["shades", "lines", "places", "series", "seconds", "visits"]) this._due.add(name);
       for (const ranking of this._rankings) ranking.due = true;
     }
     if (all) {
@@ -213,6 +213,7 @@ class Dashboard {
     if (slow) this._ask("noted", signal, () => this._overview.annotations(signal));
     this._ask("shades", signal, () => this._shade(parameters, signal));
     if (slow) this._ask("places", signal, () => this._locate(signal));
+    if (unseen) this._ask("visits", signal, () => this._overview.visited(signal));
     for (const ranking of this._rankings) {
       if (ranking.wants && (unseen || ranking.seen)) ranking.update(parameters, signal);
     }

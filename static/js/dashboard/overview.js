@@ -27,6 +27,7 @@ const AROUND_S = 120;
 
 /** The answer for a time of which there are no events. */
 const NOTHING = { complete_from: null, results: { requests: 0 } };
+const NO_ANSWER = { results: null };
 
 /** The same with as many points as a small drawing can show: several added up to one. Percentiles don't add up. */
 function binned(window) {
@@ -78,6 +79,7 @@ export class Overview {
     this._period = period;
     this._filter = filter;
     this._summary = null;
+    this._visited = null;
     this._earlier = null;
     this._found = null;
     this._ghosts = {};
@@ -358,9 +360,7 @@ export class Overview {
   _figures() {
     const { fine, called } = this._period;
     if (!this._summary) return;
-    const since = this._summary.visits_complete_from;
-    const note = since ? `counted since ${this._times.day_of(since)}` : fine ? `of ${this._hours()}` : "";
-    this._visits.show(this._summary.results, this._compares && !fine && !since ? this._earlier : null, called, note);
+    this._show_visits(called);
     if (!fine) {
       this._tiles.show(this._summary.results, this._compares ? this._earlier : null, called);
       if (this._found !== null) this._compare.about(called, this._found);
@@ -374,6 +374,23 @@ export class Overview {
     const notes = { visitors: "for the first time that day", p95: `of ${this._hours()}` };
     this._tiles.show({ ...summed(found), p95_ms, p99_ms }, whole ? { ...summed(earlier), p95_ms: null } : null, called, notes);
     this._compare.about(called, found.length ? whole || !this._compares : null);
+  }
+
+  /** Under filters a summary has no visits, which take long to work out: they are asked for by themselves, and seldom. */
+  async visited(signal) {
+    if (!this._filter.length) return;
+    const period = this._period;
+    const answer = await this._ask("summary", { ...period.parameters, filter: this._filter, with: "visits" }, signal);
+    if (period !== this._period) return;
+    this._visited = answer;
+    this._show_visits();
+  }
+
+  _show_visits(called = "") {
+    const { fine } = this._period;
+    const { results, visits_complete_from: since } = this._filter.length ? this._visited ?? NO_ANSWER : this._summary;
+    const note = since ? `counted since ${this._times.day_of(since)}` : fine ? `of ${this._hours()}` : "";
+    this._visits.show(results, this._compares && !fine && !since ? this._earlier : null, called, note);
   }
 
   /** How many requests the same minute of the period before had, as a mean of the minutes around it; null if unknown. */

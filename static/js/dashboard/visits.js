@@ -29,17 +29,17 @@ export class Visits {
   }
 
   /**
-   * Show those of a summary, beside those of the period before, which is `called` so, or null. `note` says what they are
-   * about where that is not the period.
+   * Show those of a summary, null where it has not come yet, beside those of the period before, which is `called` so, or
+   * null. `note` says what they are about where that is not the period.
    */
   show(now, before, called, note) {
-    this._panel.hidden = now.visits === null || now.visits === undefined;
+    this._panel.hidden = now !== null && (now.visits ?? null) === null;
     if (this._panel.hidden) return;
     say(this._note, note);
     for (const [name, { of, write, moved, judged }] of Object.entries(FIGURES)) {
       const cell = this._panel.querySelector(`[data-visits="${name}"]`);
-      say(cell.querySelector("b"), write(of(now)));
-      const earlier = before && before.visits ? of(before) : null;
+      say(cell.querySelector("b"), now ? write(of(now)) : UNKNOWN);
+      const earlier = now && before?.visits ? of(before) : null;
       const change_ = earlier === null ? "" : moved(of(now), earlier);
       const told = cell.querySelector("i");
       say(told, change_);

@@ -30,6 +30,7 @@ VISIT_SORTS: Mapping[str, Sort] = {
 MOST_SOUGHT = 1024
 """Characters; no key is longer."""
 SERIES = COUNTED | {"with", "measures"}
+SUMMED = COUNTED | {"with"}
 OF_VISITS = ("visits", "bounces")
 MEASURES = ("requests", "visitors", "bots", "errors", "duration_ms", "bytes", *OF_VISITS)
 FORMATS = ("json", "csv")
@@ -52,18 +53,22 @@ class Parameters:
     offset: int | None = None
     search: str | None = None
     sort: Sort | None = None
-    percentiles: bool = False
-    """`with=percentiles`"""
+    beside: bool = False
+    """`with=percentiles` of a series, `with=visits` of a summary."""
     measures: frozenset[str] | None = None
     """Those to give; None for all."""
 
 
 def read(
-    given: Mapping[str, Sequence[str]], accepted: frozenset[str], sorts: Mapping[str, Sort] | None = None
+    given: Mapping[str, Sequence[str]],
+    accepted: frozenset[str],
+    sorts: Mapping[str, Sort] | None = None,
+    beside: str = "percentiles",
 ) -> Parameters:
     """The parameters that `given` holds by name. Raises BadQuestion where one is not `accepted` or given twice.
 
-    `sorts` are the values of `sort`, with what the store calls them; SORTS unless it is given.
+    `sorts` are the values of `sort`, with what the store calls them; SORTS unless it is given. `beside` is what `with`
+    can ask for.
     """
     if sorts is None:
         sorts = {name: name for name in SORTS}
@@ -83,8 +88,8 @@ def read(
         raise BadQuestion(f"sort is one of {', '.join(sorts)}, not {shown(sort)}")
     if len(one.get("search", "")) > MOST_SOUGHT:
         raise BadQuestion(f"search is at most {MOST_SOUGHT} characters long")
-    if one.get("with", "percentiles") != "percentiles":
-        raise BadQuestion(f"with is percentiles, not {shown(one['with'])}")
+    if one.get("with", beside) != beside:
+        raise BadQuestion(f"with is {beside}, not {shown(one['with'])}")
     measures = frozenset(one["measures"].split(",")) if "measures" in one else None
     if measures is not None and (wrong := sorted(measures.difference(MEASURES))):
         raise BadQuestion(
@@ -100,7 +105,7 @@ def read(
         offset=number("offset", one["offset"], 0) if "offset" in one else None,
         search=one.get("search"),
         sort=None if sort is None else sorts[sort],
-        percentiles="with" in one,
+        beside="with" in one,
         measures=measures,
     )
 

@@ -169,10 +169,12 @@ class Questions:
         count = parameters.number("limit", limit, 1)
         check_limit(size, count)
         asked = parameters.read(given, parameters.SERIES)
-        if asked.percentiles:
+        if asked.beside:
             check_percentiles(size)
-        wanted = set(parameters.OF_VISITS).intersection(asked.measures or parameters.OF_VISITS)
-        if wanted and asked.measures is not None:
+        # Under filters they take several times as long as all the rest.
+        wanted = asked.measures or (() if asked.filters else parameters.OF_VISITS)
+        with_visits = not set(parameters.OF_VISITS).isdisjoint(wanted)
+        if with_visits and asked.measures is not None:
             check_visits(size)
         calendar = subject.calendar
         now = self._clock()
@@ -201,7 +203,7 @@ class Questions:
         for one, period in zip(found, periods, strict=True):
             counts = self._store.series(size, period)
             values: dict[int, Sequence[float | None] | None] = {}
-            if asked.percentiles:
+            if asked.beside:
                 spreads.append(spread(self._store, size, period, now))
                 values = {start: spreads[-1].values.get(start, NO_PERCENTILES) for start in one.starts}
             points.append(
@@ -210,7 +212,7 @@ class Questions:
                     for start, t in zip(one.starts, stamps(one.starts, calendar), strict=True)
                 ]
             )
-            if wanted and size in BY_VISITS:
+            if with_visits and size in BY_VISITS:
                 of_period = visited(self._store, size, period, now)
                 if of_period is not None:
                     visits.append(of_period)
@@ -234,12 +236,16 @@ class Questions:
         return _with_approximate(answer, [f"p{percent}_ms" for percent in PERCENTS if percent in loose])
 
     def summary(self, subject: Subject, given: Given) -> Answer:
-        """The totals of a period, and percentiles of the duration. Raises QuestionError, StoreError."""
-        asked = parameters.read(given, parameters.COUNTED)
+        """The totals of a period, percentiles of the duration, and visits. Raises QuestionError, StoreError.
+
+        Under filters visits take several times as long as all the rest, so there they have to be asked for.
+        """
+        asked = parameters.read(given, parameters.SUMMED, beside="visits")
         now = self._clock()
         periods = self._periods(subject, asked, now)
         as_of_ms = self._current(now)
-        found = [summed(self._store, one, now) for one in periods]
+        visits = asked.beside or not asked.filters
+        found = [summed(self._store, one, now, visits=visits) for one in periods]
         results, loose = found[0].results, {*found[0].loose}
         complete_from = _last(start for one in found for start in one.complete)
         visits_from = _last(one.visits_complete for one in found)

@@ -54,8 +54,11 @@ class Summed(NamedTuple):
     as_of_ms: int
 
 
-def summed(store: Reader, period: Period, now: float) -> Summed:
-    """The summary of the period, asked at the Unix time `now`; without that view it has no percentiles."""
+def summed(store: Reader, period: Period, now: float, *, visits: bool) -> Summed:
+    """The summary of the period, asked at the Unix time `now`; without that view it has no percentiles.
+
+    `visits`: with visits, from their view.
+    """
     totals = store.totals(period)
     complete = [store.complete_from(period)]
     found: list[float | None] = [None] * len(PERCENTS)
@@ -85,6 +88,8 @@ def summed(store: Reader, period: Period, now: float) -> Summed:
         p99_ms=found[2],
     )
     names = [f"p{percent}_ms" for percent in PERCENTS if percent in loose]
+    if not visits:
+        return Summed(results, names, complete, None, as_of_ms)
     visits_complete, visits_as_of_ms = _add_visits(results, names, store, period, now)
     return Summed(results, names, complete, visits_complete, min(as_of_ms, visits_as_of_ms))
 
