@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ LINE = re.compile(
     r'(?P<ip>\S+) \S+ \S+ \[(?P<time>[^]]+)\] "(?P<method>\S+) (?P<url>\S+) [^"]*" (?P<status>\d+) (?P<bytes>\d+|-) '
     r'"(?P<referrer>[^"]*)" "(?P<useragent>[^"]*)"?'
 )
+ASSET = re.compile(r"\.(css|deb|exe|gif|gz|ico|jar|jpe?g|js|png|svg|ttf|txt|woff|xml)$", re.IGNORECASE)
+"""Those that the log has."""
 PERIOD = {"since": "2015-05-17", "to": "2015-05-20"}
 DAYS = ["17/May/2015", "18/May/2015", "19/May/2015", "20/May/2015"]
 
@@ -114,6 +117,9 @@ def asked(server: ServerProcess, service: WebService) -> dict[str, Any]:
             "method",
             "status",
             "bot",
+            "entry",
+            "exit",
+            "visit_length",
         )
     }
     answers["summary"] = server.ask(service, "summary", **PERIOD)
@@ -224,6 +230,57 @@ def test_visitors_of_a_page_are_told_apart_for_each_page(sent: Sent) -> None:
     assert {row["key"]: row["visitors"] for row in rows if row["visitors"]} == {
         path: len(visits) for path, visits in people.items()
     }
+
+
+def visits_of(events: list[dict[str, Any]]) -> list[list[tuple[float, str]]]:
+    """The times and paths of each visit's page requests, in their order."""
+    people: dict[tuple[int, str, str], list[tuple[float, str]]] = defaultdict(list)
+    for event in events:
+        path = event["url"].partition("?")[0]
+        is_page = event["method"] == "GET" and (200 <= event["status"] < 300 or event["status"] == 304)
+        if is_page and not ASSET.search(path) and not read(event["useragent"]).bot:
+            person = int(event["ts"]) // 86_400, event["ip"], event["useragent"]
+            people[person].append((event["ts"], path))
+    visits = []
+    for pages in people.values():
+        pages.sort()
+        begins = [n for n, page in enumerate(pages) if n == 0 or page[0] - pages[n - 1][0] > 1_800]
+        visits += [pages[n:m] for n, m in zip(begins, [*begins[1:], len(pages)], strict=True)]
+    return visits
+
+
+def test_visits_are_those_of_the_log(sent: Sent) -> None:
+    visits = visits_of(sent.events)
+    lengths = sorted(visit[-1][0] - visit[0][0] for visit in visits)
+    summary = sent.answers["summary"]["results"]
+    assert (summary["visits"], summary["pages"]) == (len(visits), sum(map(len, visits)))
+    assert summary["bounces"] == sum(len(visit) == 1 for visit in visits)
+    assert summary["visit_s"] == pytest.approx(sum(lengths) / len(lengths), abs=0.001)
+    assert summary["median_visit_s"] == pytest.approx(lengths[(len(lengths) - 1) // 2], rel=0.05)
+    for view, at in (("entry", 0), ("exit", -1)):
+        rows = sent.answers[view]["results"]
+        assert {row["key"]: row["visits"] for row in rows} == Counter(visit[at][1] for visit in visits), view
+    points = sent.answers["day"]["results"]
+    begun = Counter(int(visit[0][0]) // 86_400 for visit in visits)
+    assert [point["visits"] for point in points] == [begun[day] for day in sorted(begun)]
+
+
+def test_visits_are_the_same_in_any_order(sent: Sent) -> None:
+    shuffled = sent.server.webservice("shuffled")
+    events = [{name: value for name, value in one.items() if name != "offset"} for one in sent.events]
+    random = Random(7)
+    random.shuffle(events)
+    with Client(sent.server.dsn(shuffled), source="shuffled") as client:
+        while events:
+            size = random.choice([1, 30, 500, 2_000])
+            answer = client.send_batch(events[:size], timeout=60)
+            assert answer.accepted == len(events[:size])
+            del events[:size]
+    for view in ("entry", "exit", "visit_length"):
+        rows = sent.server.ask(shuffled, f"users/{view}", **PERIOD, limit=10_000)["results"]
+        assert rows == sent.answers[view]["results"], view
+    summary = sent.server.ask(shuffled, "summary", **PERIOD)["results"]
+    assert summary == sent.answers["summary"]["results"]
 
 
 def test_the_events_are_those_of_the_log(sent: Sent) -> None:

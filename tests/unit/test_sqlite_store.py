@@ -24,7 +24,8 @@ from tests.contract.build import (
     requests,
 )
 
-from tmon.server.store.base import Damaged, Filter, TooLong, Unavailable
+from tmon.server.catalogue import VISIT, View
+from tmon.server.store.base import Damaged, Filter, Measures, TooLong, Unavailable
 from tmon.server.store.sqlite import SqliteStore, closing, dictionary, identities, open_store, reader
 
 
@@ -235,6 +236,51 @@ def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path
     again.settle()
     assert [(run.stored, run.key) for run in again.runs(WSID)] == [(2, 5)]
     again.close()
+
+
+def test_a_store_of_an_earlier_release_gains_visits_from_the_events_that_it_has(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    visit = [event(f"2026-11-23T10:{minute}", path=f"/{minute}", visitor=1) for minute in (10, 20)]
+    store.append([envelope(*visit)])
+    store.settle()
+    store.close()
+    for name in ("log.db", "views.db"):
+        with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
+            connection.execute("DROP TABLE IF EXISTS visits")
+            connection.execute("PRAGMA user_version = 4")
+    again = open_store(tmp_path)
+    entry = View("entry", "Entry pages", "entry", kind=VISIT, visitors="none")
+    again.sync_views({**again.views(), "entry": entry})
+    again.settle()
+    again.append([envelope(event("2026-11-23T10:00", path="/", visitor=1))])
+    again.settle()
+    visits = Measures(requests=1, duration_us=1_200_000_000, timed=1, bytes=3)
+    assert again.ranking("entry", TODAY, 10).rows == [("/", visits)]
+    assert again.complete_from(TODAY, "entry") is None
+    again.close()
+
+
+def test_what_is_known_of_visits_goes_with_their_day(store: SqliteStore) -> None:
+    def known() -> int:
+        (rows,) = store._views_connection.execute("SELECT count(*) FROM visits").fetchone()
+        return int(rows)
+
+    views = store.views()
+    entry = View("entry", "Entry pages", "entry", kind=VISIT, visitors="none")
+    store.sync_views({**views, "entry": entry, "last": replace(entry, name="last", field="exit")})
+    store.append([envelope(event(path="/a", visitor=1), event(path="/b", visitor=2))])
+    store.settle()
+    assert known() == 2
+    store.sync_views({**views, "entry": entry})
+    assert known() == 2
+    assert store.close_days(NOW + 3 * DAY_MS)
+    store.settle()
+    assert known() == 0
+    store.append([envelope(event("2026-11-24T11:00", path="/a", visitor=1))])
+    store.settle()
+    store.sync_views(views)
+    assert known() == 0
 
 
 def test_a_key_whose_envelope_was_not_stored_is_not_remembered(store: SqliteStore) -> None:
