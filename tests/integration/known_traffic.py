@@ -114,6 +114,22 @@ def visitor(record: Record) -> tuple[int, str, str | None] | None:
     return record["ts"] // 86_400, record["ip"], record["useragent"]
 
 
+def visits_of(records: Iterable[Record]) -> list[list[tuple[int, str]]]:
+    """The times and paths of each visit's page requests, in their order."""
+    people: dict[Any, list[tuple[int, str]]] = defaultdict(list)
+    for record in records:
+        is_page = record["method"] == "GET" and record["status"] in (200, 304)
+        if is_page and visitor(record) is not None:
+            people[visitor(record)].append((record["ts"], record["url"].partition("?")[0]))
+    visits: list[list[tuple[int, str]]] = []
+    for pages in map(sorted, people.values()):
+        for n, page in enumerate(pages):
+            if n == 0 or page[0] - pages[n - 1][0] > 1_800:
+                visits.append([])
+            visits[-1].append(page)
+    return visits
+
+
 @dataclass
 class Tally:
     """What is counted of some events."""
@@ -189,11 +205,21 @@ class Truth:
         del expected["duration_ms"]
         assert {name: summary["results"][name] for name in expected} == expected
         assert summary["complete_from"] is None
+        visits = visits_of(record for letter in self._letters.values() for record in letter.records)
+        assert summary["results"]["visits"] == len(visits)
+        assert summary["results"]["pages"] == sum(map(len, visits))
+        for view, at in (("entry", 0), ("exit", -1)):
+            rows = ranked(server, service, view)
+            found = {key: row["visits"] for key, row in rows.items()}
+            assert found == Counter(visit[at][1] for visit in visits), view
 
     def _check_series(self, server: ServerProcess, service: WebService, length_s: int, grain: str) -> None:
         points = server.ask(service, f"requests/{grain}/{2 if grain == 'day' else 3_600}")["results"]
-        for point in points:  # visits, which hours and days have, are the matter of other tests
-            point.pop("visits", None), point.pop("bounces", None)
+        visits = sum(point.pop("visits", 0) for point in points)
+        bounces = sum(point.pop("bounces", 0) for point in points)
+        if grain in ("hour", "day"):
+            known = visits_of(record for letter in self._letters.values() for record in letter.records)
+            assert (visits, bounces) == (len(known), sum(len(visit) == 1 for visit in known)), grain
         found = {point.pop("t"): point for point in points if point["requests"]}
         expected = {
             datetime.fromtimestamp(start, UTC).isoformat(): tally.row()
