@@ -141,9 +141,16 @@ def test_pages_are_compared_with_the_period_before(world: World) -> None:
 def test_a_filter_is_about_requests_and_takes_whole_visits(world: World) -> None:
     some(world)
     assert ranked(world, "entry", filter="url:/c")["results"] == [row("/a", 1, 0, 3, 1200.0)]
-    results = shown(world.questions.summary(world.subject, {"filter": ["url:/c"]}))["results"]
+    given = {"filter": ["url:/c"], "with": ["visits"]}
+    results = shown(world.questions.summary(world.subject, given))["results"]
     assert (results["requests"], results["visits"], results["pages"]) == (1, 1, 3)
     assert results["median_visit_s"] == pytest.approx(1200, rel=0.05)
+
+
+def test_a_filtered_summary_has_visits_where_they_are_asked_for(world: World) -> None:
+    some(world)
+    results = shown(world.questions.summary(world.subject, {"filter": ["url:/c"]}))["results"]
+    assert (results["requests"], results["visits"], results["pages"]) == (1, None, None)
 
 
 @pytest.mark.parametrize("text", ["entry:/a", "!exit:/a", "visit_length:0"])
@@ -169,7 +176,9 @@ def test_hours_and_days_tell_visits_and_minutes_do_not(world: World) -> None:
     assert series("day", "1") == [{"visits": 3, "bounces": 1}]
     assert series("day", "1", measures="requests") == [{"visits": None, "bounces": None}]
     assert series("day", "1", measures="visits") == [{"visits": 3, "bounces": None}]
-    assert series("day", "1", filter="url:/c") == [{"visits": 1, "bounces": 0}]
+    assert series("day", "1", filter="url:/c") == [{"visits": None, "bounces": None}]
+    asked = {"filter": "url:/c", "measures": "visits,bounces"}
+    assert series("day", "1", **asked) == [{"visits": 1, "bounces": 0}]
     minutes = shown(world.questions.series(world.subject, "minute", "1", {}))["results"]
     assert "visits" not in minutes[0]
     with pytest.raises(BadQuestion, match="visits are kept by hour and by day; by second there are requests"):

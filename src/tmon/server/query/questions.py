@@ -171,7 +171,7 @@ class Questions:
         asked = parameters.read(given, parameters.SERIES)
         if asked.beside:
             check_percentiles(size)
-        # Under filters they take several times as long as all the rest.
+        # Under filters the events have to be read once more for them.
         wanted = asked.measures or (() if asked.filters else parameters.OF_VISITS)
         with_visits = not set(parameters.OF_VISITS).isdisjoint(wanted)
         if with_visits and asked.measures is not None:
@@ -238,7 +238,7 @@ class Questions:
     def summary(self, subject: Subject, given: Given) -> Answer:
         """The totals of a period, percentiles of the duration, and visits. Raises QuestionError, StoreError.
 
-        Under filters visits take several times as long as all the rest, so there they have to be asked for.
+        Under filters visits take up to as long as all the rest, so there they have to be asked for.
         """
         asked = parameters.read(given, parameters.SUMMED, beside="visits")
         now = self._clock()
