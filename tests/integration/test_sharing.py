@@ -272,7 +272,7 @@ def test_neither_page_nor_answers_hold_what_is_not_public(shop: Any, guest: Any,
     client = guest()
     page = client.get(path).content.decode()
     assert set(re.findall(r'data-view="(\w+)"', page)) == {
-        *("country", "region", "city", "os", "browser", "device", "referrer", "url", "team")
+        *("country", "region", "city", "os", "browser", "device", "referrer", "url", "entry", "exit", "team")
     }
     for private in (
         "for the board",
