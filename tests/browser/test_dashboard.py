@@ -101,7 +101,7 @@ def test_there_is_a_panel_for_every_view_that_is_drawn(busy: WebService, opened:
     titles = page.locator("[data-view] h2").all_inner_texts()
     assert titles[:3] == ["Countries", "Regions", "Cities"]
     assert "Latency" not in titles
-    assert len(titles) == 17
+    assert len(titles) == 19
 
 
 def test_rankings_name_their_keys_and_add_up(

@@ -17,7 +17,7 @@ from tests.integration.server_process import OWNER, ServerProcess, WebService
 from .conftest import Fresh, Opening
 
 PASSWORD = "an open secret of ours"
-PUBLIC = {"country", "region", "city", "os", "browser", "device", "referrer", "url"}
+PUBLIC = {"country", "region", "city", "os", "browser", "device", "referrer", "url", "entry", "exit"}
 
 
 def share(server: ServerProcess, service: WebService, *arguments: str, stdin: str = "") -> tuple[int, str]:

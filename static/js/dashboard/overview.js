@@ -27,7 +27,6 @@ const AROUND_S = 120;
 
 /** The answer for a time of which there are no events. */
 const NOTHING = { complete_from: null, results: { requests: 0 } };
-const NO_ANSWER = { results: null };
 
 /** The same with as many points as a small drawing can show: several added up to one. Percentiles don't add up. */
 function binned(window) {
@@ -388,7 +387,7 @@ export class Overview {
 
   _show_visits(called = "") {
     const { fine } = this._period;
-    const { results, visits_complete_from: since } = this._filter.length ? this._visited ?? NO_ANSWER : this._summary;
+    const { results, visits_complete_from: since } = this._filter.length ? this._visited ?? { results: null } : this._summary;
     const note = since ? `counted since ${this._times.day_of(since)}` : fine ? `of ${this._hours()}` : "";
     this._visits.show(results, this._compares && !fine && !since ? this._earlier : null, called, note);
   }
