@@ -57,8 +57,9 @@ BUNDLES = {
 COPIES = {
     "uplot.css": "uplot/dist/uPlot.min.css",
     "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
-    "geist-mono-latin.woff2": "@fontsource/geist-mono/files/geist-mono-latin-400-normal.woff2",
 }
+MONO = "geist-mono-latin.woff2"
+WHOLE_MONO = MODULES / "@fontsource" / "geist-mono" / "files" / "geist-mono-latin-400-normal.woff2"
 FONT = "inter-latin.woff2"
 WHOLE_FONT = MODULES / "@fontsource-variable" / "inter" / "files" / "inter-latin-wght-normal.woff2"
 WEIGHTS = (400, 700)
@@ -107,7 +108,7 @@ Of each the box in degrees in which it begins: west, south, east, north.
 LARGE = 300_000
 """Bytes."""
 LICENCES = "LICENCES.txt"
-VENDORED = (*BUNDLES, *COPIES, FONT, COUNTRIES, COUNTRIES_DETAILED, CITIES, LICENCES)
+VENDORED = (*BUNDLES, *COPIES, FONT, MONO, COUNTRIES, COUNTRIES_DETAILED, CITIES, LICENCES)
 BUNDLED_LICENCES = (
     *("uplot", "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-array", "d3-geo", "d3-interpolate"),
     *(
@@ -369,20 +370,29 @@ def cities() -> str:
     return done.stdout
 
 
-def make_font() -> None:
-    """Put the font of all pages into static/vendor with the weights and features that they use."""
-    from fontTools.subset import Options, Subsetter
+def make_fonts() -> None:
+    """Put the fonts of all pages into static/vendor with the weights and features that they use.
+
+    Of the one for addresses and code none: as ligatures, signs would not be those that were sent.
+    """
     from fontTools.ttLib import TTFont
     from fontTools.varLib.instancer import instantiateVariableFont
 
     narrow = io.BytesIO()  # the second step takes only what was written and read again
     instantiateVariableFont(TTFont(WHOLE_FONT), {"wght": WEIGHTS}).save(narrow)
-    font = TTFont(narrow)
-    subsetter = Subsetter(Options(layout_features=list(FEATURES), notdef_outline=True))
+    save_font(TTFont(narrow), FEATURES, VENDOR / FONT)
+    save_font(TTFont(WHOLE_MONO), (), VENDOR / MONO)
+
+
+def save_font(font: Any, features: tuple[str, ...], path: Path) -> None:
+    """Save a font with no more OpenType features than these."""
+    from fontTools.subset import Options, Subsetter
+
+    subsetter = Subsetter(Options(layout_features=list(features), notdef_outline=True))
     subsetter.populate(unicodes=font.getBestCmap())
     subsetter.subset(font)
     font.flavor = "woff2"
-    font.save(VENDOR / FONT)
+    font.save(path)
 
 
 def compressed(content: bytes) -> bytes:
@@ -406,7 +416,7 @@ def make_vendor() -> None:
         bundle(name, source)
     for name, path in COPIES.items():
         put(MODULES / path, VENDOR / name)
-    make_font()
+    make_fonts()
     for name, atlas in ((COUNTRIES, coarser(borders("50m"))), (COUNTRIES_DETAILED, borders("10m"))):
         (VENDOR / name).write_text(json.dumps(atlas, separators=(",", ":")), "utf-8")
     (VENDOR / CITIES).write_text(cities(), "utf-8")
