@@ -555,27 +555,29 @@ def test_the_largest_visitor_numbers_are_told_apart(store: Store) -> None:
 SESSIONS = View("object", "Used", "object", kind=SESSION)
 
 
-def test_totals_count_requests_and_a_view_the_events_of_its_kind(store: Store) -> None:
+def test_totals_count_requests_and_a_view_what_is_of_its_kind(store: Store) -> None:
     store.sync_views(by_name(SESSIONS, PAGE))
-    fill(store, event(path="/a"), event(kind=SESSION, extra={"object": "lab"}), event(kind=SESSION))
+    fill(
+        store,
+        event(path="/a"),
+        event(kind=SESSION, extra={"session": "1", "object": "lab"}),
+        event(kind=SESSION, extra={"session": "2"}),
+    )
     assert store.totals(TODAY).requests == 1
     assert counted(store.series("minute", TODAY)) == {"2026-11-23T11:00": 1}
     assert requests(store.ranking("url", TODAY, 5)) == {"/a": 1}
     assert requests(store.ranking("object", TODAY, 5)) == {"": 1, "lab": 1}
 
 
-def test_visitors_of_requests_and_of_sessions_are_told_apart(store: Store) -> None:
-    store.sync_views(
-        by_name(SESSIONS, View("where", "Where", "country", kind=SESSION, visitors="first"), COUNTRY)
-    )
+def test_sessions_add_no_visitors(store: Store) -> None:
+    store.sync_views(by_name(SESSIONS, COUNTRY))
     fill(
         store,
         event(kind=SESSION, visitor=1, country="AT", extra={"object": "lab"}),
         event(visitor=1, country="DE"),
         event(kind=SESSION, visitor=1, country="FR", extra={"object": "lab"}),
     )
-    assert visitors(store.ranking("object", TODAY, 5)) == {"lab": 1}
-    assert visitors(store.ranking("where", TODAY, 5)) == {"AT": 1, "FR": 0}
+    assert visitors(store.ranking("object", TODAY, 5)) == {"lab": 0}
     assert visitors(store.ranking("country", TODAY, 5)) == {"DE": 1}
     assert store.totals(TODAY).visitors == 1
 

@@ -166,8 +166,8 @@ def test_a_filter_no_longer_finds_an_erased_name(store: Store) -> None:
 
 
 def test_names_of_sessions_are_erased(store: Store) -> None:
-    store.sync_views(by_name(View("who", "Who", "username", kind=SESSION)))
-    append(store, by("anna", 1, kind=SESSION))
+    store.sync_views(by_name(View("who", "Who", "subject", kind=SESSION)))
+    append(store, by("anna", 1, kind=SESSION, extra={"session": "1", "subject": "anna"}))
     assert store.erase_username(WSID, "anna", NOW) == Erased(events=1)
     store.settle()
     assert requests(store.ranking("who", TODAY, 5)) == {"": 1}

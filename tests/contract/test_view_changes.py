@@ -306,9 +306,9 @@ def test_a_month_is_the_sum_of_kept_and_of_new_days(store: Store) -> None:
 def test_a_month_whose_kept_days_have_nothing_of_the_view_is_counted_anew_once(store: Store) -> None:
     view = View("used", "Used", "object", kind=SESSION)
     store.sync_views(by_name(view))
-    append(store, hits(OLD, "/a"), hits(NEW, "", kind=SESSION, extra={"object": "lab", "room": "r"}))
+    append(store, hits(OLD, "/a"), hits(NEW, "", kind=SESSION, extra={"object": "lab", "subject": "r"}))
     expire(store, NOW)
-    store.sync_views(by_name(replace(view, field="room", version=2)))
+    store.sync_views(by_name(replace(view, field="subject", version=2)))
     store.settle()
     assert requests(store.ranking("used", TODAY, 5)) == {"r": 1}
     assert requests(store.ranking("used", MONTH, 5)) == {"r": 1}

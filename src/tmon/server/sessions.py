@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions, made of requests by a rule: who uses what, from when to when. Pure; knows no store and no clock.
 
-A web service's Rule says what of a request counts: `point_of` makes a Point of an event, or nothing. The sessions of a
-local day follow from its points alone, so the order in which they arrive decides nothing: `sessions_of` takes them in
+A web service's Rule says what of a request counts: `counts` and `point` make a Point of it, or nothing. The sessions of
+a local day follow from its points alone, so the order in which they arrive decides nothing: `sessions_of` takes them in
 the order of their times, and can go on from where an earlier call ended.
 
 - A session ends at its last point once nothing has come for `idle_ms`.
@@ -20,8 +20,6 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
-
-from .events import REQUEST, Event
 
 By = Literal["visitor", "username", "ip"]
 
@@ -99,17 +97,14 @@ class Session(NamedTuple):
         return self.ended_ms - self.start_ms
 
 
-def point_of(rule: Rule, event: Event, source: str, is_asset: bool) -> Point | None:
-    """What a request is to the rule; None if it does not count. `is_asset` says whether its path is an asset's."""
-    if (
-        event.kind != REQUEST
-        or event.agent.bot
-        or (event.method or "") not in USES
-        or (is_asset and not rule.assets)
-        or not (rule.failed or event.status is None or 200 <= event.status < 400)
-    ):
-        return None
-    return point(rule, event.ts_ms, event.path, event.username, source, event.ip, event.visitor)
+def counts(rule: Rule, method: str | None, status: int | None, *, bot: bool, asset: bool) -> bool:
+    """Whether a request of this kind counts; `asset` says that its path is an asset's."""
+    return (
+        not bot
+        and (method or "") in USES
+        and (rule.assets or not asset)
+        and (rule.failed or status is None or 200 <= status < 400)
+    )
 
 
 def point(

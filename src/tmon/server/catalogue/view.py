@@ -24,6 +24,8 @@ VISIT = "visit"
 """The kind of views that count visits, which the store makes of requests; no event is of it."""
 VISIT_FIELDS = ("entry", "exit", "length_s", "pages")
 """What a view of visits can group by."""
+SESSION_FIELDS = ("object", "subject", "source", "length_s")
+"""What a view of sessions can group by."""
 
 MAX_CLASSES = 1000
 KEYS = {"title", "field", "kind", "visitors", "panel", "order", "public", "version", "classes"}
@@ -55,7 +57,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of the log: counts of events of one `kind`, or of visits, grouped by the text of one `field`.
+    """A view of the log: counts of requests, sessions or visits (its `kind`), grouped by the text of one `field`.
 
     `visitors` is "first" where the key follows from IP and user agent, "distinct" where visitors are told apart per
     key, "none" where they are not counted. `panel` ("bars", "pie", "none") and `order` say how it is drawn; `public`
@@ -77,6 +79,11 @@ class View:
     def grouped_by(self) -> str:
         """The event field whose text is the key."""
         return GROUPED_BY.get(self.field, self.field)
+
+    @property
+    def has_names(self) -> bool:
+        """Whether user names are among its keys."""
+        return self.field == "subject" if self.kind == SESSION else self.grouped_by == "username"
 
     def key(self, event: Event, source: str) -> str:
         """The key under which this view counts the event; "" where the field is absent."""
@@ -121,6 +128,8 @@ def parse_view(name: str, text: str) -> View:
     ):
         if key in table and table[key] not in choices:
             raise wrong(f"{key} is one of {', '.join(choices)}")
+    if table.get("kind") == SESSION and table["field"] not in SESSION_FIELDS:
+        raise wrong(f"a view of sessions has for its field one of {', '.join(SESSION_FIELDS)}")
     if table.get("kind") == VISIT:
         if table["field"] not in VISIT_FIELDS:
             raise wrong(f"a view of visits has for its field one of {', '.join(VISIT_FIELDS)}")

@@ -23,8 +23,18 @@ The rules that every store keeps:
   It has no visitor.
 - Visitors are no bots and are counted once per local day, in the bucket of the entry with the lowest number: per key
   in views whose `visitors` are "distinct", once for all keys where they are "first" (and in the totals).
-- The totals count requests. A view counts the events of its kind; visitors of requests and of sessions are told
-  apart separately.
+- The totals count requests, and so do views of kind "request".
+- Views of kind "session" count sessions: those that are made of requests by the web service's Rule (sessions.py beside
+  the rooms says how), and those that senders tell of in events of kind "session". Of the latter, events of the same
+  source with the same id are one session, from the first of them to the last, or to the end of its `duration_s`; what
+  is used by whom says the earliest. A session counts in the hour, day and month of its beginning, from its first event
+  on, and what comes later corrects it, as it does visits. In its Measures `requests` are sessions, `errors` those
+  without length, `duration_us` is the sum of their lengths, all are `timed`, and `bytes` are the requests or events
+  that they are made of. They count no visitors. Sessions are known one by one as long as the log has every event of
+  the day on which they began, and until that day closes; what is corrected in a day that is closed takes from its
+  key's row, or from the remainder where it has none.
+- A rule that is new or has changed applies to the days of which the log has every event; those before keep the
+  sessions that they had. Without a rule no more are made.
 - Views of kind "visit" count visits. A visit is the page requests of one visitor, who is no bot, of one local day in
   which no two that follow each other are more than VISIT_IDLE_MS apart; `visits.py` says what a page request is. It
   counts in the hour, day and month of its first one, from then on, and what comes later (in any order) corrects it: a
@@ -49,6 +59,7 @@ import msgspec
 
 from ..catalogue import View
 from ..events import Event, Rejected
+from ..sessions import Rule, Session
 
 Grain = Literal["second", "minute", "hour", "day", "month"]
 
@@ -324,6 +335,18 @@ class StoredEvent(NamedTuple):
     fields: dict[str, Any]
 
 
+class StoredSession(NamedTuple):
+    """A session by its number, which is never given again; `source` is whoever told of it, "" if nobody did.
+
+    `day` is the start (Unix seconds) of the local day on which it began.
+    """
+
+    number: int
+    source: str
+    session: Session
+    day: int
+
+
 class Quarantined(NamedTuple):
     """A rejected payload."""
 
@@ -458,6 +481,19 @@ class Reader(ABC):
         """
 
     @abstractmethod
+    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+        """Sessions that nothing has ended, whose last sign of life is of `since_ms` or later; the oldest first."""
+
+    @abstractmethod
+    def sessions(
+        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+    ) -> list[StoredSession]:
+        """Sessions that begin in [start, end), Unix seconds, those that began last first, by beginning and number.
+
+        With `before`, the beginning (Unix milliseconds) and number of one, those that come after it in this order.
+        """
+
+    @abstractmethod
     def runs(self, wsid: int) -> list[Run]:
         """The ledger of the web service, last seen first."""
 
@@ -534,9 +570,14 @@ class Store(Reader):
     def sync_views(self, views: Mapping[str, View]) -> list[str]:
         """Make the store's views those: new ones and those with a raised version fill from the log, absent ones go.
 
+        Views of sessions fill from the sessions that the store knows, at once.
         A change of field, kind, visitors or classes without a raised version raises StoreError, naming the view.
         Returns the names of the views that fill, are gone or have changed their looks.
         """
+
+    @abstractmethod
+    def sync_rules(self, rules: Mapping[int, Rule]) -> list[int]:
+        """Make these the rules by which sessions are made of requests. Returns the web services whose rule changed."""
 
     @abstractmethod
     def advance(self, most: int = 20_000) -> bool:

@@ -13,7 +13,10 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tmon.server.calendar import Hour
 from tmon.server.catalogue import View
+from tmon.server.events import SESSION
+from tmon.server.sessions import Rule, Session
 from tmon.server.store.base import (
     DAYS_KEPT_MS,
     HOURS_KEPT_MS,
@@ -37,18 +40,21 @@ from tmon.server.store.base import (
     Stats,
     Store,
     StoredEvent,
+    StoredSession,
     Timed,
     UnknownView,
 )
 from tmon.server.store.changes import check_change
 from tmon.server.store.fields import fields_of
 from tmon.server.store.pages import page_of
+from tmon.server.store.told import Begun, key_of, lengths, passes, summed
 
 from . import filtered, locating
 from .counts import NOTHING, Counts, Rows, ranked
 from .items import Logged, Received
 from .ledger import Ledger
 from .log import Log
+from .sessions import Sessions
 
 KEPT_MS: dict[Grain, int] = {"hour": HOURS_KEPT_MS, "day": DAYS_KEPT_MS, "month": DAYS_KEPT_MS}
 
@@ -72,6 +78,7 @@ class MemoryStore(Store):
         self._ledger = Ledger()
         self._totals = Counts(None, self._limits)
         self._views: dict[str, Counts] = {}
+        self._sessions = Sessions(self._session_changed)
         self._buckets: dict[tuple[int, Grain, int], Bucket] = {}
         self._buckets_gone: dict[tuple[int, Grain], dict[int, int]] = {}
         """By web service and grain: the starts of deleted buckets, with the end of their last local day."""
@@ -114,11 +121,38 @@ class MemoryStore(Store):
                         views[name], self._limits, self._complete_since(), self._is_gone
                     )
                     self._views[name].filling = self._totals.position > 0
+                    self._fill_from_sessions(self._views[name])
                 elif views[name].version > known[name].version:
                     self._views[name].refill(views[name], self._complete_since())
+                    self._fill_from_sessions(self._views[name])
                 else:
                     self._views[name].view = views[name]
             return changed
+
+    def sync_rules(self, rules: Mapping[int, Rule]) -> list[int]:
+        with self._lock:
+            log = [item for item in self._log.after(0) if isinstance(item, Logged)]
+            return self._sessions.sync(rules, self._complete_since(), log)
+
+    def _fill_from_sessions(self, counts: Counts) -> None:
+        """Have a view, if it is one of sessions, count those that are known."""
+        if counts.view is None or counts.view.kind != SESSION:
+            return
+        counts.join(self._sessions.position)
+        for one in self._sessions:
+            counts.change(one.wsid, one.source, None, (one.hour, one.session))
+        for (wsid, _), day in self._sessions.closed.items():
+            counts.close(wsid, day)
+
+    def _session_changed(
+        self, wsid: int, source: str, old: tuple[Hour, Session] | None, new: tuple[Hour, Session] | None
+    ) -> None:
+        for counts in self._of_sessions():
+            counts.change(wsid, source, old, new)
+
+    def _of_sessions(self) -> list[Counts]:
+        """The views of sessions, which follow the sessions."""
+        return [one for one in self._views.values() if one.view is not None and one.view.kind == SESSION]
 
     def _complete_since(self) -> dict[int, int]:
         """By web service: the first local day of which, and of all after it, the log has every event."""
@@ -134,18 +168,26 @@ class MemoryStore(Store):
                 waiting = self._log.after(follower.position)
                 for item in waiting[:most]:
                     follower.apply(item)
+                    if follower is self._sessions:
+                        for counts in self._of_sessions():
+                            counts.apply(item)
                     if isinstance(item, Logged) and isinstance(follower, Counts) and follower.covers(item):
                         self._note_change(item)
                 if len(waiting) <= most:
                     follower.position = self._log.last_seq
+                    if follower is self._sessions:
+                        for counts in self._of_sessions():
+                            counts.position = follower.position
                     if isinstance(follower, Counts):
                         follower.filling = False
             return self._passed() < self._log.last_seq
 
-    def _followers(self) -> Iterator[Counts | Ledger]:
+    def _followers(self) -> Iterator[Counts | Ledger | Sessions]:
         yield self._ledger
         yield self._totals
-        yield from self._views.values()
+        yield self._sessions
+        of_sessions = self._of_sessions()
+        yield from (one for one in self._views.values() if one not in of_sessions)
 
     def _passed(self) -> int:
         """The number that every view has passed."""
@@ -195,6 +237,7 @@ class MemoryStore(Store):
                     self._buckets_gone.setdefault((wsid, grain), {})[start] = bucket.day_end
                     for counts in (self._totals, *self._views.values()):
                         deleted += counts.drop(wsid, grain, start)
+            self._sessions.expire(self._log.days_gone)
             self._ledger.bound()
             return deleted >= most
 
@@ -229,6 +272,10 @@ class MemoryStore(Store):
         counts = self._counts(view)
         if period.filters:
             assert counts.view is not None
+            if counts.view.kind == SESSION:
+                known = counts.view
+                begun = self._begun(period, period.start, period.end)
+                return Rows(summed(begun, lambda one: key_of(known, one.session, one.source)))
             return Rows(filtered.ranking(self._log.events(period.wsid), counts.view, period))
         return _sum_of(counts, period)
 
@@ -249,6 +296,8 @@ class MemoryStore(Store):
 
     def _series_of(self, counts: Counts, grain: Grain, period: Period) -> dict[int, Measures]:
         """All that a view has counted per bucket."""
+        if period.filters and counts.view is not None and counts.view.kind == SESSION:
+            return summed(self._of_buckets(grain, period), lambda one: one.bucket(grain))
         if period.filters:
             return filtered.visits_by_bucket(self._log.events(period.wsid), grain, period)
         sums = {
@@ -257,11 +306,26 @@ class MemoryStore(Store):
         }
         return {start: measures for start, measures in sums.items() if measures.requests}
 
+    def _begun(self, period: Period, start: int, end: int) -> Iterator[Begun]:
+        """The sessions that begin in [start, end), Unix seconds, and pass the period's filters."""
+        for one in self._sessions.begun(period.wsid):
+            if start * 1000 <= one.session.start_ms < end * 1000 and passes(
+                one.session, one.source, period.filters
+            ):
+                yield one
+
+    def _of_buckets(self, grain: Grain, period: Period) -> Iterator[Begun]:
+        for one in self._begun(period, period.start, period.day_end):
+            if period.start <= one.bucket(grain) < period.end:
+                yield one
+
     def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         with self._lock:
             counts = self._counts(view)
             if period.filters:
                 assert counts.view is not None
+                if counts.view.kind == SESSION:
+                    return lengths(self._of_buckets(grain, period), counts.view, grain)
                 return filtered.timings(self._log.events(period.wsid), counts.view, grain, period)
             found: dict[int, dict[str | None, Timed]] = {}
             for start, rows in counts.within(period.wsid, Span(grain, period.start, period.end)):
@@ -297,6 +361,16 @@ class MemoryStore(Store):
     ) -> Locations:
         with self._lock:
             return locating.locations(list(self._log.events(wsid)), box, limit, most, between, filters)
+
+    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+        with self._lock:
+            return self._sessions.live(wsid, since_ms)
+
+    def sessions(
+        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+    ) -> list[StoredSession]:
+        with self._lock:
+            return self._sessions.listed(wsid, limit, between, before)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._lock:

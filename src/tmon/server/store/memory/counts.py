@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from tmon.server.calendar import Day, Hour
 from tmon.server.catalogue import VISIT, View
-from tmon.server.events import REQUEST, Event
+from tmon.server.events import REQUEST, SESSION, Event
+from tmon.server.sessions import Session
 from tmon.server.store.base import MINUTES_KEPT_MS, SECONDS_KEPT_MS, Grain, Limits, Measures, Span
+from tmon.server.store.told import steps
 from tmon.server.store.visits import is_page_request, visits_of
 
 from .items import Closing, Deletion, Erasure, Item, Logged
@@ -60,6 +62,11 @@ class Rows:
         if left.requests:
             self.keys[key] = left
         else:
+            del self.keys[key]
+
+    def drop_empty(self, key: str | None) -> None:
+        """Drop the row of `key` where nothing is left in it."""
+        if key is not None and not self.keys[key].requests:
             del self.keys[key]
 
     def trim(self, most: int) -> list[tuple[str, Measures]]:
@@ -116,12 +123,16 @@ class Counts:
             case Logged() if self.covers(item):
                 self._count(item)
             case Closing():
-                self._close(item.wsid, item.day)
+                self.close(item.wsid, item.day)
             case Erasure() if item.seq > self._kept_position:
                 self._erase(item.wsid, item.username)
             case Deletion():
                 self._forget(item.wsid)
         self.position = item.seq
+
+    def join(self, position: int) -> None:
+        """Go on from `position` without having counted anything; then close the days that are closed."""
+        self.position, self.filling = position, False
 
     def covers(self, logged: Logged) -> bool:
         """Whether the event is of a local day that is counted."""
@@ -176,6 +187,8 @@ class Counts:
 
     def _count(self, logged: Logged) -> None:
         wsid, event = logged.wsid, logged.event
+        if self.view is not None and self.view.kind == SESSION:
+            return
         if self.view is not None and self.view.kind == VISIT:
             if is_page_request(event):
                 self._count_page(wsid, event)
@@ -225,6 +238,30 @@ class Counts:
                     rows = self._rows(wsid, grain, start)
                     (rows.add if add else rows.take)(key, measures)
 
+    def change(
+        self, wsid: int, source: str, old: tuple[Hour, Session] | None, new: tuple[Hour, Session] | None
+    ) -> None:
+        """A session was `old` and is `new`, each with the hour in which it begins; None is no session."""
+        assert self.view is not None
+        for hour, key, measures in steps(self.view, source, old, new):
+            if hour.day.start < self.since.get(wsid, hour.day.start):
+                continue
+            closed = (wsid, hour.day.start) in self._closed
+            into: str | None = key
+            buckets: tuple[tuple[Grain, int], ...] = (("hour", hour.start), ("day", hour.day.start))
+            for grain, start in buckets:
+                if self._is_gone(wsid, grain, start):
+                    continue
+                rows = self._rows(wsid, grain, start)
+                into = self._key_when_closed(rows, key) if closed else key
+                rows.add(into, measures)
+                rows.drop_empty(into)
+                month = hour.day.month.start
+                if grain == "day" and not self._is_gone(wsid, "month", month):
+                    rows = self._rows(wsid, "month", month)
+                    rows.add(into, measures)
+                    rows.drop_empty(into)
+
     def _is_visitors_first(self, wsid: int, event: Event, key: str) -> bool:
         visitors = self.view.visitors if self.view else "first"
         if event.visitor is None or event.agent.bot or visitors == "none":
@@ -246,7 +283,8 @@ class Counts:
 
     # -- closing and erasing --------------------------------------------------------------------------------------
 
-    def _close(self, wsid: int, day: Day) -> None:
+    def close(self, wsid: int, day: Day) -> None:
+        """Close a day: keep its largest keys, and nothing of who its visitors were."""
         self._closed.add((wsid, day.start))
         self._seen.pop((wsid, day.start), None)
         self._pages.pop((wsid, day.start), None)
@@ -260,7 +298,7 @@ class Counts:
 
     def _has_names(self) -> bool:
         """Whether user names are keys."""
-        return self.view is not None and self.view.grouped_by == "username"
+        return self.view is not None and self.view.has_names
 
     def _erase(self, wsid: int, username: str) -> None:
         if not self._has_names() and not self._kept_names:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...catalogue import View
+from ...sessions import Rule
 from ..base import Day, Envelope, Erased, Limits, Outcome, Store, Unavailable
 from .counting import counted_views
 from .erasure import Erasure
@@ -22,7 +23,7 @@ from .grouping import Counted
 from .noting import NotingLog
 from .reader import SqliteReader
 from .registry import Registry
-from .schema import open_log, open_views, overwritten
+from .schema import IN_STEP, open_log, open_views, overwritten
 from .views import Follower
 
 VIEWS_PATIENCE_S = 0.05
@@ -46,8 +47,8 @@ class SqliteStore(SqliteReader, Store):
         self._log_expiry = LogExpiry(log, self._log.values_changed)
         self._views_lock = threading.Lock()
         self._follower = Follower(views, limits)
-        self._views_expiry = ViewsExpiry(views)
-        self._registry = Registry(views)
+        self._views_expiry = ViewsExpiry(views, self._follower.sessions)
+        self._registry = Registry(views, self._follower.fill_from_sessions)
         self._counted: dict[int, list[Counted]] = counted_views(self._registry.views)
 
     # -- appending ------------------------------------------------------------------------------------------------
@@ -71,6 +72,13 @@ class SqliteStore(SqliteReader, Store):
             changed = self._views_write(lambda: self._registry.sync(views))
             self._registry.load()
             self._counted = counted_views(self._registry.views)
+        return changed  # type: ignore[no-any-return]
+
+    def sync_rules(self, rules: Mapping[int, Rule]) -> list[int]:
+        with self._views_lock:
+            in_step = self._counted.get(IN_STEP, [])
+            changed = self._views_write(lambda: self._follower.sessions.sync(in_step, rules))
+            self._follower.sessions.load()
         return changed  # type: ignore[no-any-return]
 
     def advance(self, most: int = 20_000) -> bool:

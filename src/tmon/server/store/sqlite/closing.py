@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from ..base import Limits
-from .counting import EMPTY
 from .grouping import Counted
 from .log import CLOSING, DELETION, ERASURE
-from .schema import HOUR
+from .schema import EMPTY, HOUR, IN_STEP
+from .sessions import Sessions
 from .sums import ADD, SUMMED, SUMS
 
 NEW_KEYS = 100_000
@@ -26,8 +26,9 @@ KEPT = (
 class Closing:
     """Applies entries of the writer to the views of one follower."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: sqlite3.Connection, limits: Limits, sessions: Sessions) -> None:
         self._db = connection
+        self._sessions = sessions
         self._limits = limits
 
     def apply(
@@ -48,9 +49,12 @@ class Closing:
             self._sweep(NEW_KEYS)
         elif kind == ERASURE:
             if erased:
+                if owner == IN_STEP:
+                    self._sessions.erase(counted, wsid, erased)
                 self._erase(counted, seq, wsid, erased)
         elif kind == DELETION:
             self._delete(wsid)
+            self._sessions.drop(wsid)
             self._sweep(0)
 
     def _close(self, owner: int, views: Sequence[int], day: int) -> None:
@@ -59,15 +63,25 @@ class Closing:
         for session in (0, 1):
             db.execute("DELETE FROM seen WHERE owner = ? AND session = ? AND day = ?", (owner, session, day))
         db.execute("DELETE FROM visits WHERE owner = ? AND day = ?", (owner, day))
-        hours = [
-            row[0]
-            for row in db.execute(f"SELECT id FROM log.buckets WHERE day = ? AND grain = {HOUR}", (day,))
-        ]
-        (month,) = db.execute("SELECT month FROM log.buckets WHERE id = ?", (day,)).fetchone()
         for view in views:
             db.execute("DELETE FROM members WHERE day = ? AND view = ?", (day, view))
-            for bucket in (day, *hours):
-                self._keep_largest(view, bucket, month if bucket == day else None)
+            self._trim(view, day)
+
+    def close_anew(self, view: int) -> None:
+        """Close, for a view that has counted the sessions that are known, the days that are closed."""
+        for (day,) in self._db.execute(
+            "SELECT day FROM closed WHERE owner = ? AND day IN (SELECT day FROM sessions)", (IN_STEP,)
+        ).fetchall():
+            self._trim(view, day)
+
+    def _trim(self, view: int, day: int) -> None:
+        """Keep the largest keys of a day and of its hours."""
+        (month,) = self._db.execute("SELECT month FROM log.buckets WHERE id = ?", (day,)).fetchone()
+        self._keep_largest(view, day, month)
+        for (hour,) in self._db.execute(
+            f"SELECT id FROM log.buckets WHERE day = ? AND grain = {HOUR}", (day,)
+        ).fetchall():
+            self._keep_largest(view, hour, None)
 
     def _keep_largest(self, view: int, bucket: int, month: int | None) -> None:
         """Move all but the largest keys of a bucket to its remainder; what a day moves, its month moves too."""
@@ -124,7 +138,7 @@ class Closing:
             upto, names = kept.get(view, (0, 0))
             if seq <= upto:
                 continue
-            if definition.grouped_by == "username":
+            if definition.has_names:
                 buckets = "SELECT id FROM log.buckets WHERE wsid = ?1"
             elif names:
                 buckets = KEPT

@@ -11,20 +11,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ...catalogue import VISIT, View
+from ...catalogue import View
+from ...events import REQUEST
 from ..base import DAYS_KEPT_MS, HOURS_KEPT_MS, Limits
 from . import batch, grouping, totals, visitors, visits
 from .admission import Admission
 from .grouping import Counted, Grouping
 from .keys import PROFILE, key_of
 from .ledger import keep_ledger
+from .schema import IN_STEP
+from .sessions import Sessions
 from .sums import ADD, unpacked
 from .totals import count_totals
 from .visitors import Visitors
 from .visits import Visits
-
-IN_STEP = 0
-EMPTY = 1
 
 DROP_BEFORE = """
 DELETE FROM groups WHERE view IN (SELECT view FROM view_from) AND EXISTS (
@@ -50,6 +50,7 @@ class Counting:
         self._grouping = Grouping(connection)
         self._visitors = Visitors(connection)
         self._visits = Visits(connection)
+        self.sessions = Sessions(connection, limits)
         for part in (batch, grouping, totals, visitors, visits):
             connection.executescript(part.TABLES)
 
@@ -58,6 +59,7 @@ class Counting:
         self._admission.forget()
         self._grouping.forget()
         self._visits.forget()
+        self.sessions.forget()
 
     def count(self, owner: int, counted: Sequence[Counted], position: int, upto: int) -> None:
         """Count the entries after `position` up to and with `upto`; within the caller's transaction."""
@@ -67,8 +69,10 @@ class Counting:
         found = batch.fill(db, position, upto, None if owner == IN_STEP else owner)
         if not found.events:
             return
+        if owner == IN_STEP:
+            self.sessions.count(counted, position, upto, told=found.sessions)
         self._grouping.begin()
-        families = self._grouping.families([one for one in counted if one.view.kind != VISIT])
+        families = self._grouping.families([one for one in counted if one.view.kind == REQUEST])
         by_profile = [one for family in families.get(PROFILE, ()) for one in family.distinct()]
         self._visitors.find(owner, by_profile)
         if owner == IN_STEP and found.requests:

@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from ..base import DAY_MS, LEDGER_RUNS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
 from .log import CLOSING
+from .sessions import Sessions
 
 DEFAULT_RETENTION_DAYS = 14
 NEVER = 2**62
@@ -175,11 +176,13 @@ class LogExpiry:
 class ViewsExpiry:
     """What expires in views.db; used on the follower's connection, inside a transaction of its own."""
 
-    def __init__(self, views: sqlite3.Connection) -> None:
+    def __init__(self, views: sqlite3.Connection, sessions: Sessions) -> None:
         self._db = views
+        self._sessions = sessions
 
     def expire(self, now_ms: int, most: int) -> bool:
         """Delete up to about `most` rows; True if more is left."""
+        self._sessions.expire()
         return self._series(now_ms, most) or self._counts(now_ms, most) or self._runs(most)
 
     def _series(self, now_ms: int, most: int) -> bool:

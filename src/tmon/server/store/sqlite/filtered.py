@@ -21,6 +21,7 @@ from ...catalogue import VISIT, View
 from ...events import REQUEST, SESSION
 from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Timed
 from ..pages import page_of
+from . import filtered_sessions
 from .beside import Second, both
 from .filtered_visits import FilteredVisits, Matching
 from .keys import Dimension, Key, key_of
@@ -138,6 +139,8 @@ class Filtered:
         return ranking_of(rows, _sum(found.values()))
 
     def _by_key(self, view: View, period: Period) -> dict[str, Measures]:
+        if view.kind == SESSION:
+            return filtered_sessions.by_key(self._db, view, period)
         if view.kind == VISIT:
             return {row[0]: measures_of(row[1:]) for row in self._visits(period).by_key(view)}
         visitors: Any = view.visitors
@@ -152,6 +155,10 @@ class Filtered:
         found = self._answer(period, REQUEST, BUCKETS[grain], "first", inside="1")
         return {start: sums for start, sums in found.items() if period.start <= start < period.end}
 
+    def sessions(self, grain: Grain, period: Period) -> dict[int, Measures]:
+        """The sessions that pass, per bucket that starts in the period."""
+        return filtered_sessions.by_bucket(self._db, grain, period)
+
     def visits(self, grain: Grain, period: Period) -> dict[int, Measures]:
         """The visits of which an event matches, per bucket that starts in the period."""
         return {row[0]: measures_of(row[1:]) for row in self._visits(period).by_bucket(grain)}
@@ -162,6 +169,8 @@ class Filtered:
 
     def timings(self, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
         """The durations of the events that match, per bucket that starts in the period and key of a view."""
+        if view.kind == SESSION:
+            return filtered_sessions.timings(self._db, view, grain, period)
         if view.kind == VISIT:
             return timings_of(self._visits(period).timings(view, grain))
         key = key_of(view)

@@ -25,11 +25,12 @@ from ..base import (
     Ranking,
     Run,
     StoredEvent,
+    StoredSession,
     Timed,
     UnknownView,
 )
 from ..fields import fields_of
-from . import paging
+from . import filtered_sessions, paging
 from .beside import Second
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
@@ -215,6 +216,18 @@ class Questions:
     ) -> Locations:
         """See Store.locations."""
         return locations(self._db, wsid, box, limit, most, between, filters)
+
+    # -- sessions -------------------------------------------------------------------------------------------------
+
+    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+        """See Reader.live_sessions."""
+        return filtered_sessions.live(self._db, wsid, since_ms)
+
+    def sessions(
+        self, wsid: int, limit: int, between: tuple[int, int], before: tuple[int, int] | None
+    ) -> list[StoredSession]:
+        """See Reader.sessions."""
+        return filtered_sessions.listed(self._db, wsid, limit, between, before)
 
     def runs(self, wsid: int) -> list[Run]:
         """See Store.runs."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...catalogue import View
-from ...events import REQUEST
+from ...events import REQUEST, SESSION
 from ..base import (
     Box,
     Damaged,
@@ -28,14 +28,14 @@ from ..base import (
     Run,
     Stats,
     StoredEvent,
+    StoredSession,
     Timed,
     TooLong,
     Unavailable,
 )
 from .beside import Second
-from .counting import IN_STEP
 from .questions import Questions
-from .schema import LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
+from .schema import IN_STEP, LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
 
 IDLE_READERS = 8
 DEADLINE_S = 20.0
@@ -88,12 +88,12 @@ class SqliteReader(Reader):
     def series(self, grain: Grain, period: Period, view: str | None = None) -> dict[int, Measures]:
         with self._questions() as ask:
             if view is not None:
-                number, _, _ = ask.view(view)
-                return (
-                    ask.filtered.visits(grain, period)
-                    if period.filters
-                    else ask.series_of(number, grain, period)
-                )
+                number, known, _ = ask.view(view)
+                if not period.filters:
+                    return ask.series_of(number, grain, period)
+                if known.kind == SESSION:
+                    return ask.filtered.sessions(grain, period)
+                return ask.filtered.visits(grain, period)
             return ask.filtered.series(grain, period) if period.filters else ask.series(grain, period)
 
     def timings(self, view: str, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
@@ -121,6 +121,16 @@ class SqliteReader(Reader):
     ) -> Locations:
         with self._questions() as ask:
             return ask.locations(wsid, box, limit, most, between, filters)
+
+    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+        with self._questions() as ask:
+            return ask.live_sessions(wsid, since_ms)
+
+    def sessions(
+        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+    ) -> list[StoredSession]:
+        with self._questions() as ask:
+            return ask.sessions(wsid, limit, between, before)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._questions() as ask:

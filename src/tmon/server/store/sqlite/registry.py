@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from ...catalogue import VISIT, View
+from ...events import SESSION
 from ..changes import check_change
-from .counting import IN_STEP
-from .schema import DAY
+from .grouping import Counted
+from .keys import key_of
+from .schema import DAY, IN_STEP
 from .sums import SUMS
 
 FORGET_VISITS = f"""
@@ -24,8 +26,10 @@ DELETE FROM visits WHERE owner = ?1 AND NOT EXISTS (
 class Registry:
     """The views of views.db; `views` maps their numbers to (view, follower)."""
 
-    def __init__(self, views: sqlite3.Connection) -> None:
+    def __init__(self, views: sqlite3.Connection, fill: Callable[[Counted], None]) -> None:
+        """`fill` has a new view of sessions count those that are known."""
         self._db = views
+        self._fill = fill
         self.views: dict[int, tuple[View, int]] = {}
         self.load()
 
@@ -45,6 +49,7 @@ class Registry:
     def sync(self, views: Mapping[str, View]) -> list[str]:
         """See Store.sync_views; within a transaction."""
         stored = {view.name: (number, view) for number, (view, _) in self.views.items()}
+        (newest,) = self._db.execute("SELECT coalesce(max(id), 0) FROM views").fetchone()
         changed = []
         for name, (number, old) in stored.items():
             new = views.get(name)
@@ -64,7 +69,17 @@ class Registry:
                 self._add(new)
                 changed.append(name)
         self._db.execute(FORGET_VISITS, (IN_STEP,))
+        self._fill_from_sessions(newest)
         return changed
+
+    def _fill_from_sessions(self, newest: int) -> None:
+        """Have views of sessions that are newer than view number `newest` count the sessions that are known."""
+        for number, definition in self._db.execute(
+            "SELECT id, definition FROM views WHERE id > ? ORDER BY id", (newest,)
+        ).fetchall():
+            view = msgspec.json.decode(definition, type=View)
+            if view.kind == SESSION:
+                self._fill(Counted(number, view, key_of(view)))
 
     def _add(self, view: View) -> int:
         """Add a view that fills from the log's start, from the first day that the log has all of."""
@@ -75,8 +90,9 @@ class Registry:
         ).lastrowid
         assert number is not None
         if in_step > 0:
-            self._db.execute("UPDATE views SET owner = id WHERE id = ?", (number,))
-            self._db.execute("INSERT INTO followers VALUES (?, 0)", (number,))
+            if view.kind != SESSION:
+                self._db.execute("UPDATE views SET owner = id WHERE id = ?", (number,))
+                self._db.execute("INSERT INTO followers VALUES (?, 0)", (number,))
             self._db.execute(
                 "INSERT INTO view_from SELECT ?, wsid, max(ended) FROM log.gone GROUP BY wsid", (number,)
             )
@@ -112,7 +128,7 @@ class Registry:
         self._db.execute(
             "INSERT INTO kept SELECT ?, max(f.position, coalesce(k.position, 0)), ? OR coalesce(k.names, 0) "
             "FROM views v JOIN followers f ON f.owner = v.owner LEFT JOIN kept k ON k.view = v.id WHERE v.id = ?",
-            (new, old.grouped_by == "username", number),
+            (new, old.has_names, number),
         )
         self._remove(number)
 

@@ -19,7 +19,7 @@ from ..assets import is_asset
 from ..base import Damaged
 from ..pages import contains
 
-FORMAT = 5
+FORMAT = 6
 LARGE = 64
 """Requests from which a row of counts is found by their number, in a store that is made now; tests set it lower."""
 
@@ -145,6 +145,31 @@ CREATE TABLE IF NOT EXISTS visits(
     owner INTEGER NOT NULL, day INTEGER NOT NULL, visitor INTEGER NOT NULL, start INTEGER NOT NULL,
     ended INTEGER NOT NULL, pages INTEGER NOT NULL, entry INTEGER NOT NULL, exit INTEGER NOT NULL,
     hour INTEGER NOT NULL, PRIMARY KEY(owner, day, visitor, start)) WITHOUT ROWID;
+-- The rules by which sessions are made of requests, by web service, and (0) that of sessions that senders tell of.
+-- Events up to `upto` are those that the log had when the rule came; of these, the ones up to `filled` are in sessions,
+-- the later ones all are. `since` is the first local day (its start) that it applies to.
+CREATE TABLE IF NOT EXISTS rules(
+    wsid INTEGER PRIMARY KEY, definition TEXT NOT NULL, filled INTEGER NOT NULL, upto INTEGER NOT NULL,
+    since INTEGER NOT NULL);
+-- Before format 6 views of sessions counted events; they are counted anew.
+DELETE FROM counts WHERE NOT EXISTS (SELECT 1 FROM rules WHERE wsid = 0)
+    AND view IN (SELECT id FROM views WHERE json_extract(definition, '$.kind') = 'session');
+INSERT OR IGNORE INTO rules SELECT 0, '', 0, coalesce((SELECT position FROM followers WHERE owner = 0), 0), 0;
+-- Sessions; times are Unix milliseconds, `day` and `hour` the buckets in which one begins. `told` is, of one that a
+-- sender tells of, its source and id.
+CREATE TABLE IF NOT EXISTS sessions(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, wsid INTEGER NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
+    told TEXT, source TEXT NOT NULL, place TEXT NOT NULL, user TEXT NOT NULL, object TEXT NOT NULL,
+    start INTEGER NOT NULL, ended INTEGER NOT NULL, points INTEGER NOT NULL, over INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_of_place ON sessions(day, place) WHERE told IS NULL;
+CREATE INDEX IF NOT EXISTS sessions_begun ON sessions(wsid, start, number);
+CREATE INDEX IF NOT EXISTS sessions_live ON sessions(wsid, ended) WHERE over = 0;
+CREATE UNIQUE INDEX IF NOT EXISTS sessions_told ON sessions(wsid, told) WHERE told IS NOT NULL;
+-- The requests that computed sessions are made of, and how many there are of each.
+CREATE TABLE IF NOT EXISTS points(
+    day INTEGER NOT NULL, place TEXT NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL, object TEXT NOT NULL,
+    entry INTEGER NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY(day, place, at, user, object, entry)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed(
     owner INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY(owner, day)) WITHOUT ROWID;
 -- When a bucket's counts go, Unix milliseconds; and the buckets whose counts are gone, with the end of their last day.
@@ -165,6 +190,12 @@ CREATE TABLE IF NOT EXISTS run_reasons(
 """
 
 HOUR, DAY, MONTH = 1, 2, 3
+IN_STEP = 0
+"""The follower of the views in step."""
+REMAINDER, EMPTY = 0, 1
+"""Keys that every store has: everything else, and the empty text."""
+TOLD = 0
+"""Where the rule of a web service has its number: the sessions that senders tell of, of all of them."""
 LOG_NAME = "log.db"
 VIEWS_NAME = "views.db"
 

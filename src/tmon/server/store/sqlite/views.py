@@ -7,14 +7,18 @@ Counts and position move in one transaction, so every event counts in every view
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ...catalogue import VISIT
 from ..base import Damaged, Limits
 from .closing import Closing
-from .counting import IN_STEP, Counting
+from .counting import Counting
 from .grouping import Counted
+from .schema import IN_STEP
 from .sums import MOST_EVENTS
+
+T = TypeVar("T")
 
 OF_VISITS = f"json_extract(definition, '$.kind') = '{VISIT}'"
 HAND_OVER = f"""
@@ -29,7 +33,8 @@ class Follower:
     def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
         self._db = connection
         self._counting = Counting(connection, limits)
-        self._closing = Closing(connection, limits)
+        self.sessions = self._counting.sessions
+        self._closing = Closing(connection, limits, self.sessions)
         self._turn = 0
         end = self.log_end()
         for owner, position in connection.execute("SELECT owner, position FROM followers").fetchall():
@@ -38,6 +43,11 @@ class Follower:
                     f"the views (follower {owner}) are at entry {position}, the log ends at {end}: "
                     "log.db is older than views.db; restore both from one backup"
                 )
+
+    def fill_from_sessions(self, one: Counted) -> None:
+        """Have a new view of sessions count those that are known; within the caller's transaction."""
+        self.sessions.fill_view(one)
+        self._closing.close_anew(one.number)
 
     def log_end(self) -> int:
         """The number of the log's last entry or event."""
@@ -52,20 +62,34 @@ class Follower:
         # a view that fills goes no further than those in step, so that it can join them
         waiting = [owner for owner, position in positions.items() if position < (in_step if owner else end)]
         if not waiting:
-            return False
+            return self._fill_rules(counted.get(IN_STEP, ()), most)
         self._turn += 1
         owner = waiting[self._turn % len(waiting)]
+        views = counted.get(owner, ())
+        self.transaction(
+            lambda: self._pass(owner, views, positions[owner], end if owner == IN_STEP else in_step, most)
+        )
+        return True
+
+    def transaction(self, work: Callable[[], T]) -> T:
+        """Do `work` in one transaction."""
         self._db.execute("BEGIN")  # IMMEDIATE would lock the attached log, and appends with it
         try:
-            self._pass(
-                owner, counted.get(owner, ()), positions[owner], end if owner == IN_STEP else in_step, most
-            )
+            result = work()
             self._db.execute("COMMIT")
         except BaseException:
-            self._counting.forget()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            self._counting.forget()
             raise
+        return result
+
+    def _fill_rules(self, in_step: Sequence[Counted], most: int) -> bool:
+        """Bring a rule of sessions that is new further; True if there was one."""
+        waiting = self.sessions.waiting()
+        if not waiting:
+            return False
+        self.transaction(lambda: self.sessions.fill(in_step, waiting[0], most))
         return True
 
     def _pass(self, owner: int, counted: Sequence[Counted], position: int, end: int, most: int) -> None:
