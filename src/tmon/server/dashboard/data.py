@@ -84,6 +84,32 @@ def events(request: AskedRequest) -> HttpResponse:
 
 @gzip_page
 @reads_webservice()
+def sessions(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/sessions`."""
+    return answered(request, "sessions", lambda _, subject, given: wired().sessions.listed(subject, given))
+
+
+@gzip_page
+@reads_webservice()
+def live_sessions(request: AskedRequest) -> HttpResponse:
+    """`/<wsid>/data/sessions/live`."""
+    return answered(request, "live-sessions", lambda _, subject, given: wired().sessions.live(subject, given))
+
+
+@gzip_page
+@reads_webservice()
+def session_series(request: AskedRequest, grain: str, limit: str) -> HttpResponse:
+    """`/<wsid>/data/sessions/<grain>/<limit>`."""
+    return answered(
+        request,
+        "session-series",
+        lambda _, subject, given: wired().sessions.series(subject, grain, limit, given),
+        f"sessions-by-{grain}",
+    )
+
+
+@gzip_page
+@reads_webservice()
 def sources(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sources`."""
     return answered(request, "sources", Questions.sources)

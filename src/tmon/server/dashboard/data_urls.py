@@ -17,6 +17,11 @@ urlpatterns = [
     path("<wsid:wsid>/data/requests/<str:grain>/<str:limit>", data.series, name="data-series"),
     path("<wsid:wsid>/data/summary", data.summary, name="data-summary"),
     path("<wsid:wsid>/data/events", data.events, name="data-events"),
+    path("<wsid:wsid>/data/sessions", data.sessions, name="data-sessions"),
+    path("<wsid:wsid>/data/sessions/live", data.live_sessions, name="data-live-sessions"),
+    path(
+        "<wsid:wsid>/data/sessions/<str:grain>/<str:limit>", data.session_series, name="data-session-series"
+    ),
     path("<wsid:wsid>/data/sources", data.sources, name="data-sources"),
     path("<wsid:wsid>/data/live", data.live, name="data-live"),
     path("<wsid:wsid>/data/quarantine", data.quarantine, name="data-quarantine"),

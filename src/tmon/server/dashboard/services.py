@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tmon.server.query import Live, Questions, Reader, Settle, Subject
+from tmon.server.query import Live, Questions, Reader, Sessions, Settle, Subject
 from tmon.server.tenants import Keyring, StoreAway
 
 from .errands import Errands
@@ -25,6 +25,7 @@ class Services:
     public_questions: Questions
     """For guests: of views that are public, and filtered by such."""
     live: Live
+    sessions: Sessions
     keyring: Keyring
     ask: Ask
     errands: Errands
@@ -78,6 +79,7 @@ def wire(
         Questions(store, settle, clock),
         Questions(store, settle, clock, public=True),
         Live(store, settle, clock),
+        Sessions(store, settle, clock),
         keyring,
         ask,
         Errands(),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from tmon.server.store.base import Reader, StoreError, TooLong, Unavailable
 
+from .about import Settle, Subject
 from .answers import Answer, LedgerRow
 from .errors import BadQuestion, NoSuchView, QuestionError
 from .live import Arrivals, Live, Tick
-from .questions import Noted, Questions, Settle, Subject
+from .questions import Noted, Questions
+from .sessions import Sessions
 from .tables import Kind, as_csv
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "QuestionError",
     "Questions",
     "Reader",
+    "Sessions",
     "Settle",
     "StoreError",
     "Subject",

@@ -19,7 +19,8 @@ class Answer(msgspec.Struct, kw_only=True):
     period. `previous_from` and `previous_to` bound the period that it is compared with. `complete_from` is a local
     date, and so are `visits_complete_from`, which is there where visits lack more than the rest, and `open_from`: that
     of the first day which is not closed. `as_of` is ISO 8601. `approximate` names
-    measures that are not exact. `keys` is how many keys all pages of a ranking have.
+    measures that are not exact. `keys` is how many keys all pages of a ranking have. `next` asks, as `before`, for the
+    rows that follow.
     """
 
     status_code: int = 200
@@ -35,6 +36,11 @@ class Answer(msgspec.Struct, kw_only=True):
     approximate: Sequence[str] | UnsetType = UNSET
     totals: Any = UNSET
     keys: int | UnsetType = UNSET
+    next: str | UnsetType = UNSET
+
+
+class SessionRanking(Answer, kw_only=True):
+    """An answer that ranks the keys of a view of sessions; its results are SessionRows."""
 
 
 class VisitRanking(Answer, kw_only=True):
@@ -89,6 +95,80 @@ class VisitRow(msgspec.Struct, kw_only=True):
     pages: int
     visit_s: float | None
     previous: VisitFigures | UnsetType | None = UNSET
+
+
+class SessionFigures(msgspec.Struct, kw_only=True):
+    """What is counted of sessions: how many, how long in all and in the mean, and of how many requests they are."""
+
+    sessions: int
+    seconds: float
+    session_s: float | None
+    requests: int
+
+
+class SessionRow(msgspec.Struct, kw_only=True):
+    """A key of a view of sessions; see Row and SessionFigures."""
+
+    key: str | None
+    other: bool | UnsetType = UNSET
+    sessions: int
+    seconds: float
+    session_s: float | None
+    requests: int
+    previous: SessionFigures | UnsetType | None = UNSET
+
+
+class SessionPoint(msgspec.Struct, kw_only=True):
+    """The sessions that began in the hour or day that starts at `t`; None where not all are known."""
+
+    t: str
+    sessions: int | None
+    seconds: float | None
+    session_s: float | None
+
+
+class SessionListed(msgspec.Struct, kw_only=True):
+    """A session: who used what, from when to when. `address` is "" where none is kept.
+
+    `source` told of it, "" where it was made of requests. `state` is "live" for one that may still go on, else "ended".
+    """
+
+    id: int
+    subject: str
+    address: str
+    object: str
+    start: str
+    end: str
+    seconds: float
+    requests: int
+    source: str
+    state: str
+
+
+class SessionLive(msgspec.Struct, kw_only=True):
+    """A session that goes on. `seconds` are whole, from its start to now, or to when its counter was stopped.
+
+    It stops (`idle`) where nothing has come for half of the time after which it will have ended at `last`.
+    """
+
+    id: int
+    subject: str
+    address: str
+    object: str
+    start: str
+    last: str
+    seconds: int
+    idle: bool
+    requests: int
+    source: str
+
+
+class LiveTotals(msgspec.Struct, kw_only=True):
+    """How many use something now, how many objects are used, and the sessions that began today, None if unknown."""
+
+    subjects: int
+    objects: int
+    sessions_today: int | None
 
 
 class Point(msgspec.Struct, kw_only=True):
@@ -243,6 +323,28 @@ def visit_figures(measures: Measures) -> VisitFigures:
         bounces=measures.errors,
         pages=measures.bytes,
         visit_s=mean_visit_s(measures),
+    )
+
+
+def session_figures(measures: Measures) -> SessionFigures:
+    """What was counted of sessions."""
+    return SessionFigures(
+        sessions=measures.requests,
+        seconds=measures.duration_us / 1_000_000,
+        session_s=mean_visit_s(measures),
+        requests=measures.bytes,
+    )
+
+
+def session_row(key: str | None, measures: Measures) -> SessionRow:
+    """A row of a ranking of sessions; with the key None that of everything else."""
+    return SessionRow(
+        key=key,
+        other=True if key is None else UNSET,
+        sessions=measures.requests,
+        seconds=measures.duration_us / 1_000_000,
+        session_s=mean_visit_s(measures),
+        requests=measures.bytes,
     )
 
 

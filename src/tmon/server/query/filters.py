@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tmon.server.catalogue import VISIT, View
+from tmon.server.events import SESSION
 from tmon.server.store.base import Filter
 
 from .errors import BadQuestion, QuestionError, shown
@@ -57,6 +58,20 @@ def parse_filter(text: str, views: Mapping[str, View], unknown: type[QuestionErr
     if stars > MOST_STARS:
         raise BadQuestion(f"a filter on {name} has more than {MOST_STARS} stars")
     return found
+
+
+def check_kinds(view: View | None, filters: Sequence[Filter]) -> None:
+    """Raises BadQuestion where a question about `view` (None: the totals) can't be filtered so.
+
+    Sessions are filtered by views of sessions, everything else by views of requests.
+    """
+    of_sessions = view is not None and view.kind == SESSION
+    for one in filters:
+        if (one.view.kind == SESSION) != of_sessions:
+            what = "sessions" if of_sessions else "requests and visits"
+            raise BadQuestion(
+                f"{what} can't be filtered by {one.view.name}, which is a view of {one.view.kind}s"
+            )
 
 
 def _filterable(views: Mapping[str, View]) -> list[str]:

@@ -17,9 +17,10 @@ import msgspec
 from tmon.server.events import REQUEST
 from tmon.server.store.base import Reader
 
+from .about import Settle, Subject
 from .answers import Point, point
 from .period import plan
-from .questions import NOTHING, Settle, Subject, shown_event
+from .questions import NOTHING, shown_event
 from .series import buckets, spanned, stamps
 
 FRESH_S = 60

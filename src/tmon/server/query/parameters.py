@@ -18,7 +18,7 @@ COUNTED = PERIOD | {"compare"}
 """Parameters of what gives figures of a period, which can be compared with those of another."""
 RANKED = COUNTED | {"limit", "offset", "search", "sort"}
 """Parameters of rankings."""
-SORTS: tuple[Sort, ...] = get_args(Sort)
+SORTS: tuple[Sort, ...] = tuple(name for name in get_args(Sort) if name != "duration_us")
 VISIT_SORTS: Mapping[str, Sort] = {
     "visits": "requests",
     "bounces": "errors",
@@ -27,6 +27,14 @@ VISIT_SORTS: Mapping[str, Sort] = {
     "key": "key",
 }
 """What a ranking of visits can be sorted by, and what the store calls it."""
+SESSION_SORTS: Mapping[str, Sort] = {
+    "sessions": "requests",
+    "seconds": "duration_us",
+    "session_s": "duration_ms",
+    "requests": "bytes",
+    "key": "key",
+}
+"""The same of a ranking of sessions."""
 MOST_SOUGHT = 1024
 """Characters; no key is longer."""
 SERIES = COUNTED | {"with", "measures"}
@@ -53,6 +61,8 @@ class Parameters:
     offset: int | None = None
     search: str | None = None
     sort: Sort | None = None
+    before: tuple[int, int] | None = None
+    """The beginning (Unix milliseconds) and number of the session after which rows follow."""
     beside: bool = False
     """`with=percentiles` of a series, `with=visits` of a summary."""
     measures: frozenset[str] | None = None
@@ -102,6 +112,7 @@ def read(
         after=number("after", one["after"], 0, 2**63 - 1) if "after" in one else None,
         filters=tuple(given.get("filter", ())),
         compare="compare" in one,
+        before=_before(one["before"]) if "before" in one else None,
         offset=number("offset", one["offset"], 0) if "offset" in one else None,
         search=one.get("search"),
         sort=None if sort is None else sorts[sort],
@@ -115,6 +126,14 @@ def number(name: str, text: str, least: int, most: int = 999_999_999) -> int:
     if re.fullmatch(r"[0-9]{1,19}", text) and least <= int(text) <= most:
         return int(text)
     raise BadQuestion(f"{name} is a whole number from {least} to {most}, not {shown(text)}")
+
+
+def _before(text: str) -> tuple[int, int]:
+    """Where a page of sessions ended, as `next` has said. Raises BadQuestion."""
+    found = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,18})", text)
+    if found is None:
+        raise BadQuestion(f"before is what an earlier answer has as next, not {shown(text)}")
+    return int(found[1]), int(found[2])
 
 
 def limited(limit: int | None, default: int, most: int) -> int:

@@ -8,16 +8,14 @@ never worse.
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from tmon.server.calendar import Calendar
-from tmon.server.catalogue import VISIT, View
+from tmon.server.catalogue import View
+from tmon.server.events import REQUEST
 from tmon.server.store.base import (
     QUARANTINE_KEPT_MS,
     Filter,
@@ -33,10 +31,11 @@ from tmon.server.store.base import (
 )
 
 from . import answers, parameters
-from .answers import Answer, VisitRanking
-from .comparing import compared
+from .about import SETTLE_S, Settle, Subject, answer_about, date_of, last_of, stamp, utc
+from .answers import Answer
+from .comparing import SHAPES, compared
 from .errors import BadQuestion, NoSuchView, shown
-from .filters import parse_filters
+from .filters import check_kinds, parse_filters
 from .ledger import ledger
 from .moments import moment
 from .parameters import Parameters, limited
@@ -55,12 +54,9 @@ from .series import (
 )
 from .summing import PERCENTS, Spread, Visited, forget_visits, spread, summed, visited
 
-Settle = Callable[[float], object]
-"""Has the views brought to the log's end; returns then, or after so many seconds."""
 Given = Mapping[str, Sequence[str]]
 """The parameters of a question: every value of each name."""
 
-SETTLE_S = 0.9
 RANKING_LIMIT, MOST_ROWS = 10, 10_000
 EVENTS_LIMIT, MOST_EVENTS = 100, 1_000
 QUARANTINE_LIMIT, MOST_QUARANTINED = 100, 1_000
@@ -73,18 +69,6 @@ NO_PERCENTILES = (None,) * len(PERCENTS)
 GRAINS: dict[str, Grain] = {grain: grain for grain in MOST}
 ANYTHING = Filter(View(name="kind", title="Kinds", field="kind"), "*")
 """Lets through every event, and has the store answer from the events."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The web service that a question is about.
-
-    `newest_key` is the number of the key that its senders are to use, None if it has none.
-    """
-
-    wsid: int
-    calendar: Calendar
-    newest_key: int | None = None
 
 
 class Noted(NamedTuple):
@@ -117,8 +101,8 @@ class Questions:
         return list(self._views().values())
 
     def filterable(self) -> list[View]:
-        """Those of them that filters can be about: of events, not of visits."""
-        return [view for view in self.views() if view.kind != VISIT]
+        """Those of them that filters of requests can be about."""
+        return [view for view in self.views() if view.kind == REQUEST]
 
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""
@@ -130,11 +114,12 @@ class Questions:
         ranked = self._views().get(view)
         if ranked is None:
             raise _no_such_view(view)
-        of_visits = ranked.kind == VISIT
-        asked = parameters.read(given, parameters.RANKED, parameters.VISIT_SORTS if of_visits else None)
+        shape = SHAPES[ranked.kind]
+        asked = parameters.read(given, parameters.RANKED, shape.sorts)
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
         periods = self._periods(subject, asked, now)
+        check_kinds(ranked, periods[0].filters)
         period = periods[0]
         earlier = None
         try:
@@ -142,12 +127,11 @@ class Questions:
             found, keys = self._ranked(view, period, asked, limit)
             if asked.compare:
                 earlier = self._store.figures(view, periods[1], [key for key, _ in found.rows])
-            complete_from = _last(self._store.complete_from(one, view) for one in periods)
+            complete_from = last_of(self._store.complete_from(one, view) for one in periods)
         except UnknownView:  # taken away since
             raise _no_such_view(view) from None
         rows = compared(ranked, found, earlier, known=complete_from is None)
-        shape = VisitRanking if of_visits else Answer
-        answer = _answer(subject, rows, periods, complete_from, as_of_ms, shape)
+        answer = answer_about(subject, rows, periods, complete_from, as_of_ms, shape.answer)
         answer.keys = keys
         return answer
 
@@ -185,8 +169,8 @@ class Questions:
             last = min(last, covered.end - 1)
             if first is not None and first > last:
                 ahead = self._periods(subject, asked, now, size)
-                nothing = _answer(subject, [], ahead, None, self._current(now))
-                nothing.open_from = _date(subject, self._open_from(subject, ahead[0], now))
+                nothing = answer_about(subject, [], ahead, None, self._current(now))
+                nothing.open_from = date_of(subject, self._open_from(subject, ahead[0], now))
                 return nothing
         found = [buckets(size, count, calendar, last, first)]
         if asked.compare:
@@ -229,9 +213,9 @@ class Questions:
                 one.previous = before if all(both) else None
         complete = [one.complete_from for one in missing] + [one.complete_from for one in spreads]
         as_of_ms = min([as_of_ms, *(one.as_of_ms for one in spreads), *(one.as_of_ms for one in visits)])
-        answer = _answer(subject, points[0], periods, _last(complete), as_of_ms)
-        _note_visits(subject, answer, _last(complete), _last(one.complete_from for one in visits))
-        answer.open_from = _date(subject, self._open_from(subject, periods[0], now))
+        answer = answer_about(subject, points[0], periods, last_of(complete), as_of_ms)
+        _note_visits(subject, answer, last_of(complete), last_of(one.complete_from for one in visits))
+        answer.open_from = date_of(subject, self._open_from(subject, periods[0], now))
         loose = {percent for one in spreads for percent in one.loose}
         return _with_approximate(answer, [f"p{percent}_ms" for percent in PERCENTS if percent in loose])
 
@@ -247,8 +231,8 @@ class Questions:
         visits = asked.beside or not asked.filters
         found = [summed(self._store, one, now, visits=visits) for one in periods]
         results, loose = found[0].results, {*found[0].loose}
-        complete_from = _last(start for one in found for start in one.complete)
-        visits_from = _last(one.visits_complete for one in found)
+        complete_from = last_of(start for one in found for start in one.complete)
+        visits_from = last_of(one.visits_complete for one in found)
         if asked.compare:
             results.previous = None
             if complete_from is None:
@@ -257,7 +241,7 @@ class Questions:
                 if visits_from is not None:
                     forget_visits(results.previous)
         as_of_ms = min(as_of_ms, *(one.as_of_ms for one in found))
-        answer = _answer(subject, results, periods, complete_from, as_of_ms)
+        answer = answer_about(subject, results, periods, complete_from, as_of_ms)
         _note_visits(subject, answer, complete_from, visits_from)
         return _with_approximate(answer, [name for name in APPROXIMATE if name in loose])
 
@@ -276,8 +260,8 @@ class Questions:
             results=[shown_event(event) for event in found],
             since=None,
             until=None,
-            complete_from=_date(subject, complete_from),
-            as_of=_stamp(subject, int(now * 1000)),
+            complete_from=date_of(subject, complete_from),
+            as_of=stamp(subject, int(now * 1000)),
         )
 
     def locations(self, subject: Subject, corners: Sequence[str], given: Given) -> Answer:
@@ -312,14 +296,14 @@ class Questions:
                     country=one.country,
                     requests=one.requests,
                     errors=one.errors,
-                    latest=_stamp(subject, one.latest_ms),
+                    latest=stamp(subject, one.latest_ms),
                 )
                 for one in found.places
             ],
             since=since,
             until=until,
-            complete_from=_date(subject, complete_from),
-            as_of=_stamp(subject, int(now * 1000)),
+            complete_from=date_of(subject, complete_from),
+            as_of=stamp(subject, int(now * 1000)),
         )
 
     def sources(self, subject: Subject, given: Given) -> Answer:
@@ -328,13 +312,13 @@ class Questions:
         now = self._clock()
         as_of_ms = self._current(now)
         runs = self._store.runs(subject.wsid)
-        rows, totals = ledger(runs, int(now * 1000), lambda ms: _stamp(subject, ms), subject.newest_key)
+        rows, totals = ledger(runs, int(now * 1000), lambda ms: stamp(subject, ms), subject.newest_key)
         return Answer(
             results=rows,
             since=None,
             until=None,
             complete_from=None,
-            as_of=_stamp(subject, as_of_ms),
+            as_of=stamp(subject, as_of_ms),
             totals=totals,
         )
 
@@ -350,7 +334,7 @@ class Questions:
             since=None,
             until=None,
             complete_from=None,
-            as_of=_stamp(subject, int(now * 1000)),
+            as_of=stamp(subject, int(now * 1000)),
         )
 
     def annotations(
@@ -369,7 +353,7 @@ class Questions:
             since=since,
             until=until,
             complete_from=None,
-            as_of=_stamp(subject, int(now * 1000)),
+            as_of=stamp(subject, int(now * 1000)),
         )
 
     def annotation(self, subject: Subject, noted: Noted, status_code: int = 200) -> Answer:
@@ -380,7 +364,7 @@ class Questions:
             since=None,
             until=None,
             complete_from=None,
-            as_of=_stamp(subject, int(self._clock() * 1000)),
+            as_of=stamp(subject, int(self._clock() * 1000)),
         )
 
     def moment(self, subject: Subject, text: str | None) -> float:
@@ -451,39 +435,12 @@ class _Missing(NamedTuple):
     complete_from: int | None
 
 
-def _last(starts: Iterable[int | None]) -> int | None:
-    return max((start for start in starts if start is not None), default=None)
-
-
-def _answer(
-    subject: Subject,
-    results: Any,
-    periods: Sequence[Period],
-    complete_from: int | None,
-    as_of_ms: int,
-    shape: type[Answer] = Answer,
-) -> Answer:
-    """An answer about the first of the periods, which is compared with the second one if there is one."""
-    ends = [stamps([one.start, one.end], subject.calendar) for one in periods]
-    since, until = ends[0]
-    previous_from, previous_to = ends[1] if len(ends) > 1 else (UNSET, UNSET)
-    return shape(
-        results=results,
-        since=since,
-        until=until,
-        previous_from=previous_from,
-        previous_to=previous_to,
-        complete_from=_date(subject, complete_from),
-        as_of=_stamp(subject, as_of_ms),
-    )
-
-
 def _note_visits(
     subject: Subject, answer: Answer, complete_from: int | None, visits_from: int | None
 ) -> None:
     """Say from when on visits are all there, where that is later than everything else is."""
     if visits_from is not None and visits_from > (complete_from or 0):
-        date = _date(subject, visits_from)
+        date = date_of(subject, visits_from)
         answer.visits_complete_from = UNSET if date is None else date
 
 
@@ -504,7 +461,7 @@ def _with_approximate(answer: Answer, names: Sequence[str]) -> Answer:
 
 def shown_event(event: StoredEvent) -> dict[str, Any]:
     """An event as the API shows it."""
-    own = {"seq": event.seq, "received": _utc(event.received_ms)}
+    own = {"seq": event.seq, "received": utc(event.received_ms)}
     # First in the answer, and last to be set: a sender may call fields of his own so.
     return {**own, **event.fields, **own}
 
@@ -512,37 +469,20 @@ def shown_event(event: StoredEvent) -> dict[str, Any]:
 def _annotation(subject: Subject, noted: Noted) -> answers.Annotation:
     return answers.Annotation(
         id=noted.id,
-        t=_stamp(subject, noted.at_ms),
+        t=stamp(subject, noted.at_ms),
         text=noted.text,
         by=noted.by,
-        created=_utc(noted.created_ms),
+        created=utc(noted.created_ms),
     )
 
 
 def _quarantined(row: Quarantined) -> dict[str, str]:
     return {
-        "received": _utc(row.received_ms),
+        "received": utc(row.received_ms),
         "source": row.source,
         "reason": row.reason,
         "payload": row.payload,
     }
-
-
-def _date(subject: Subject, start: int | None) -> str | None:
-    """The date of the local day that starts then."""
-    return None if start is None else subject.calendar.day(start).date.isoformat()
-
-
-def _utc(ms: int) -> str:
-    """Unix milliseconds as ISO 8601 in UTC."""
-    moment = dt.datetime.fromtimestamp(ms // 1000, dt.UTC) + dt.timedelta(milliseconds=ms % 1000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _stamp(subject: Subject, ms: int) -> str:
-    """Unix milliseconds as ISO 8601 with the web service's offset."""
-    moment = subject.calendar.local(ms // 1000) + dt.timedelta(milliseconds=ms % 1000)
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _no_such_view(view: str) -> NoSuchView:

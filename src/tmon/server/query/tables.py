@@ -16,9 +16,36 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from .answers import Annotation, Answer, LedgerRow, Location, Point, Row, Summary, VisitRanking, VisitRow
+from .answers import (
+    Annotation,
+    Answer,
+    LedgerRow,
+    Location,
+    Point,
+    Row,
+    SessionListed,
+    SessionLive,
+    SessionPoint,
+    SessionRanking,
+    SessionRow,
+    Summary,
+    VisitRanking,
+    VisitRow,
+)
 
-Kind = Literal["ranking", "series", "summary", "events", "locations", "sources", "quarantine", "annotations"]
+Kind = Literal[
+    "ranking",
+    "series",
+    "summary",
+    "events",
+    "locations",
+    "sources",
+    "quarantine",
+    "annotations",
+    "sessions",
+    "live-sessions",
+    "session-series",
+]
 """Of a question: it decides about the columns."""
 
 ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
@@ -28,6 +55,13 @@ ROWS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "locations": Location,
     "sources": LedgerRow,
     "annotations": Annotation,
+    "sessions": SessionListed,
+    "live-sessions": SessionLive,
+    "session-series": SessionPoint,
+}
+RANKED: Final[Mapping[type[Answer], type[msgspec.Struct]]] = {
+    VisitRanking: VisitRow,
+    SessionRanking: SessionRow,
 }
 QUARANTINE: Final = ("received", "source", "reason", "payload")
 EVENT: Final = (
@@ -54,7 +88,7 @@ def as_csv(answer: Answer, kind: Kind) -> bytes:
     elif kind == "quarantine":
         columns = QUARANTINE
     else:
-        row_type = VisitRow if isinstance(answer, VisitRanking) else ROWS[kind]
+        row_type = RANKED.get(type(answer), ROWS[kind])
         columns = [name for name in row_type.__struct_fields__ if name != PREVIOUS]
         if kind == "series":
             columns = [name for name in columns if _is_given(name, results)]

@@ -257,14 +257,14 @@ class Ranking(NamedTuple):
     other: Measures | None
 
 
-Sort = Literal["requests", "visitors", "bots", "errors", "duration_ms", "bytes", "key"]
+Sort = Literal["requests", "visitors", "bots", "errors", "duration_ms", "duration_us", "bytes", "key"]
 
 
 class Page(NamedTuple):
     """A part of a ranking: of the keys that contain `search`, whatever the case (casefold), `limit` from `offset` on.
 
     They are in the order of `sort`: a measure from its largest value on, `duration_ms` being the mean and last where
-    nothing was timed, or the key from the first on. Ties are in the order of their keys.
+    nothing was timed, `duration_us` the sum, or the key from the first on. Ties are in the order of their keys.
     """
 
     limit: int
@@ -481,12 +481,27 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
-        """Sessions that nothing has ended, whose last sign of life is of `since_ms` or later; the oldest first."""
+    def rules(self) -> Mapping[int, Rule]:
+        """The rules of `sync_rules`, by web service."""
+
+    @abstractmethod
+    def live_sessions(
+        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
+    ) -> list[StoredSession]:
+        """Sessions that nothing has ended, whose last sign of life is of `since_ms` or later; the oldest first.
+
+        Filters, here and below, are on views of sessions.
+        """
 
     @abstractmethod
     def sessions(
-        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+        self,
+        wsid: int,
+        limit: int,
+        *,
+        between: tuple[int, int],
+        before: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
     ) -> list[StoredSession]:
         """Sessions that begin in [start, end), Unix seconds, those that began last first, by beginning and number.
 

@@ -362,15 +362,27 @@ class MemoryStore(Store):
         with self._lock:
             return locating.locations(list(self._log.events(wsid)), box, limit, most, between, filters)
 
-    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+    def rules(self) -> dict[int, Rule]:
         with self._lock:
-            return self._sessions.live(wsid, since_ms)
+            return dict(self._sessions.rules)
 
-    def sessions(
-        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+    def live_sessions(
+        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
     ) -> list[StoredSession]:
         with self._lock:
-            return self._sessions.listed(wsid, limit, between, before)
+            return self._sessions.live(wsid, since_ms, filters)
+
+    def sessions(
+        self,
+        wsid: int,
+        limit: int,
+        *,
+        between: tuple[int, int],
+        before: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> list[StoredSession]:
+        with self._lock:
+            return self._sessions.listed(wsid, limit, between, before, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._lock:

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tmon.server.calendar import Day, Hour
 from tmon.server.events import REQUEST, Event
 from tmon.server.sessions import Point, Rule, Session, counts, point, sessions_of, user_of
 from tmon.server.store.assets import is_asset
-from tmon.server.store.base import StoredSession
-from tmon.server.store.told import Begun, joined, paired, sign_of
+from tmon.server.store.base import Filter, StoredSession
+from tmon.server.store.told import Begun, joined, paired, passes, sign_of
 
 from .items import Closing, Deletion, Erasure, Item, Logged
 
@@ -64,22 +64,29 @@ class Sessions:
                 }
         self.position = item.seq
 
-    def live(self, wsid: int, since_ms: int) -> list[StoredSession]:
+    def live(self, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
         """See Reader.live_sessions."""
         found = [
-            one for one in self._stored(wsid) if not one.session.over and one.session.ended_ms >= since_ms
+            one
+            for one in self._stored(wsid, filters)
+            if not one.session.over and one.session.ended_ms >= since_ms
         ]
         return sorted(found, key=lambda one: (one.session.start_ms, one.number))
 
     def listed(
-        self, wsid: int, limit: int, between: tuple[int, int], before: tuple[int, int] | None
+        self,
+        wsid: int,
+        limit: int,
+        between: tuple[int, int],
+        before: tuple[int, int] | None,
+        filters: Sequence[Filter],
     ) -> list[StoredSession]:
         """See Reader.sessions."""
         start, end = between
         found = sorted(
             (
                 one
-                for one in self._stored(wsid)
+                for one in self._stored(wsid, filters)
                 if start * 1000 <= one.session.start_ms < end * 1000
                 and (before is None or (one.session.start_ms, one.number) < before)
             ),
@@ -128,9 +135,9 @@ class Sessions:
         }
         self._points = {place: found for place, found in self._points.items() if not past(place[0], place[1])}
 
-    def _stored(self, wsid: int) -> Iterator[StoredSession]:
+    def _stored(self, wsid: int, filters: Sequence[Filter]) -> Iterator[StoredSession]:
         for one in self:
-            if one.wsid == wsid:
+            if one.wsid == wsid and passes(one.session, one.source, filters):
                 yield StoredSession(one.number, one.source, one.session, one.hour.day.start)
 
     def _take(self, logged: Logged) -> None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...catalogue import View
 from ...sessions import Session
-from ..base import Grain, Measures, Period, StoredSession, Timed
+from ..base import Filter, Grain, Measures, Period, StoredSession, Timed
 from ..told import Begun, key_of, lengths, passes, summed
 
 SESSION = "s.place, s.user, s.object, s.start, s.ended, s.points, s.over"
@@ -23,25 +24,30 @@ WHERE s.wsid = ? AND s.start >= ? AND s.start < ?
 """
 
 
-def live(db: sqlite3.Connection, wsid: int, since_ms: int) -> list[StoredSession]:
+def live(db: sqlite3.Connection, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
     """See Reader.live_sessions."""
     rows = db.execute(
         f"{STORED} AND s.over = 0 AND s.ended >= ? ORDER BY s.start, s.number", (wsid, since_ms)
     )
-    return [_stored(row) for row in rows]
+    return list(_passing(rows, filters))
 
 
 def listed(
-    db: sqlite3.Connection, wsid: int, limit: int, between: tuple[int, int], before: tuple[int, int] | None
+    db: sqlite3.Connection,
+    wsid: int,
+    limit: int,
+    between: tuple[int, int],
+    before: tuple[int, int] | None,
+    filters: Sequence[Filter],
 ) -> list[StoredSession]:
     """See Reader.sessions."""
     start, end = between
     rows = db.execute(
         f"{STORED} AND s.start >= ? AND s.start < ? AND (s.start, s.number) < (?, ?) "
-        "ORDER BY s.start DESC, s.number DESC LIMIT ?",
-        (wsid, start * 1000, end * 1000, *(before or (end * 1000, 0)), limit),
+        "ORDER BY s.start DESC, s.number DESC",
+        (wsid, start * 1000, end * 1000, *(before or (end * 1000, 0))),
     )
-    return [_stored(row) for row in rows]
+    return list(itertools.islice(_passing(rows, filters), limit))
 
 
 def by_key(db: sqlite3.Connection, view: View, period: Period) -> dict[str, Measures]:
@@ -73,6 +79,13 @@ def _begun(db: sqlite3.Connection, period: Period, start: int, end: int) -> Iter
     for source, hour, day, month, *session in db.execute(BEGUN, (period.wsid, start * 1000, end * 1000)):
         one = Begun(source, _session(session), hour, day, month)
         if passes(one.session, source, period.filters):
+            yield one
+
+
+def _passing(rows: Iterable[Sequence[Any]], filters: Sequence[Filter]) -> Iterator[StoredSession]:
+    for row in rows:
+        one = _stored(row)
+        if passes(one.session, one.source, filters):
             yield one
 
 

@@ -30,6 +30,7 @@ SOUGHT: Final = (
 """Key 0 is the remainder: what is no longer kept by key."""
 ORDER: Final[dict[Sort, str]] = {
     **{name: f"p.{name} DESC, " for name in ("requests", "visitors", "bots", "errors", "bytes")},
+    "duration_us": "p.duration DESC, ",
     "duration_ms": "p.duration * 1.0 / p.timed DESC, ",  # without a timed event NULL, which is last
     "key": "",
 }

@@ -12,6 +12,7 @@ import msgspec
 from ...calendar import hour_of_bounds
 from ...catalogue import View
 from ...events import NO_CAMPAIGN, REQUEST, SESSION, Agent, Campaign, Event, Place, Referrer
+from ...sessions import Rule
 from ..base import (
     Box,
     Filter,
@@ -36,6 +37,7 @@ from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
 from .ranking import SUMS, counted, figures, of_all, ranking, totals
 from .schema import DAY, HOUR, MONTH
+from .sessions import rules_of
 
 GRAINS: dict[Grain, int] = {"hour": HOUR, "day": DAY, "month": MONTH}
 UTC_GRAINS: dict[Grain, int] = {"second": 1, "minute": 60}
@@ -219,15 +221,24 @@ class Questions:
 
     # -- sessions -------------------------------------------------------------------------------------------------
 
-    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+    def rules(self) -> dict[int, Rule]:
+        """See Reader.rules."""
+        return rules_of(self._db)
+
+    def live_sessions(self, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
         """See Reader.live_sessions."""
-        return filtered_sessions.live(self._db, wsid, since_ms)
+        return filtered_sessions.live(self._db, wsid, since_ms, filters)
 
     def sessions(
-        self, wsid: int, limit: int, between: tuple[int, int], before: tuple[int, int] | None
+        self,
+        wsid: int,
+        limit: int,
+        between: tuple[int, int],
+        before: tuple[int, int] | None,
+        filters: Sequence[Filter],
     ) -> list[StoredSession]:
         """See Reader.sessions."""
-        return filtered_sessions.listed(self._db, wsid, limit, between, before)
+        return filtered_sessions.listed(self._db, wsid, limit, between, before, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         """See Store.runs."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
+from ...sessions import Rule
 from ..base import (
     Box,
     Damaged,
@@ -122,15 +123,27 @@ class SqliteReader(Reader):
         with self._questions() as ask:
             return ask.locations(wsid, box, limit, most, between, filters)
 
-    def live_sessions(self, wsid: int, since_ms: int) -> list[StoredSession]:
+    def rules(self) -> dict[int, Rule]:
         with self._questions() as ask:
-            return ask.live_sessions(wsid, since_ms)
+            return ask.rules()
 
-    def sessions(
-        self, wsid: int, limit: int, *, between: tuple[int, int], before: tuple[int, int] | None = None
+    def live_sessions(
+        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
     ) -> list[StoredSession]:
         with self._questions() as ask:
-            return ask.sessions(wsid, limit, between, before)
+            return ask.live_sessions(wsid, since_ms, filters)
+
+    def sessions(
+        self,
+        wsid: int,
+        limit: int,
+        *,
+        between: tuple[int, int],
+        before: tuple[int, int] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> list[StoredSession]:
+        with self._questions() as ask:
+            return ask.sessions(wsid, limit, between, before, filters)
 
     def runs(self, wsid: int) -> list[Run]:
         with self._questions() as ask:

@@ -123,7 +123,9 @@ class SessionCounts:
             found = {row[0]: row for row in self._db.execute(BUCKETS, (number,))}
             _, _, wsid, day_start, _, closed = found[HOUR]
             hour, day, month = (None if found[grain][4] else found[grain][1] for grain in (HOUR, DAY, MONTH))
-            known = self._hours[number] = _Hour(wsid, day_start, bool(closed) and not self._as_if_open, hour, day, month)
+            known = self._hours[number] = _Hour(
+                wsid, day_start, bool(closed) and not self._as_if_open, hour, day, month
+            )
         return known
 
     def _key(self, text: str) -> int:

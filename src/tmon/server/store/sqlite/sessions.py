@@ -102,12 +102,7 @@ class Sessions:
 
     def load(self) -> None:
         """Read the rules as they are stored now."""
-        self._rules = {
-            wsid: msgspec.json.decode(definition, type=Rule)
-            for wsid, definition in self._db.execute(
-                "SELECT wsid, definition FROM rules WHERE wsid <> ?", (TOLD,)
-            )
-        }
+        self._rules = rules_of(self._db)
 
     def forget(self) -> None:
         """Read again what may have changed: a transaction was rolled back."""
@@ -399,6 +394,14 @@ class Sessions:
         """Forget those of closed days of which the log has lost events; what views have counted stays."""
         for table in ("points", "sessions"):
             self._db.execute(f"DELETE FROM {table} WHERE day IN ({PAST.format(table=table)})")
+
+
+def rules_of(db: sqlite3.Connection) -> dict[int, Rule]:
+    """The rules by which sessions are made, by web service."""
+    return {
+        wsid: msgspec.json.decode(definition, type=Rule)
+        for wsid, definition in db.execute("SELECT wsid, definition FROM rules WHERE wsid <> ?", (TOLD,))
+    }
 
 
 def _row(found: Sequence[Any]) -> _Row:
