@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings warnings to their destinations: each on a thread of its own, one at a time, and the dead ones ever more rarely.
+"""Brings warnings to their destinations: to each one at a time, beside the others, and to dead ones ever more rarely.
 
 A delivery is claimed before it is tried, for longer than a try may take, so whoever is killed meanwhile leaves it to be
 tried again. So a receiver may see one twice, and knows it by its id.
@@ -59,7 +59,7 @@ class Try:
 
 def pause_s(failures: int) -> int:
     """How long to wait after so many failures in a row."""
-    return min(FIRST_PAUSE_S * 2 ** min(max(failures, 1) - 1, 20), LONGEST_PAUSE_S)
+    return min(FIRST_PAUSE_S << min(max(failures, 1) - 1, 20), LONGEST_PAUSE_S)
 
 
 class Deliverer(Rounds):
@@ -233,6 +233,8 @@ class Deliverer(Rounds):
                 return  # it was removed meanwhile, and its deliveries with it
             tried = Delivery.objects.filter(pk__in=one.deliveries, state=State.PENDING)
             if not error:
+                if tried.filter(violation__isnull=True).exists():  # a test that arrives ends the waiting
+                    destination.deliveries.filter(state=State.PENDING, due__gt=now).update(due=now)
                 tried.update(state=State.DELIVERED, ended=now, error="")
                 rests = now + MAIL_APART if destination.kind == Kind.EMAIL else None
                 destination.failures, destination.rests_until = 0, rests

@@ -37,9 +37,10 @@ class Figures:
 
 
 class Rounds:
-    """Calls `round` every `interval_s`, and at once when woken. What it raises is remembered, logged once, and tried on.
+    """Calls `round` every `interval_s`, and at once when woken.
 
-    Has connections of its own to the accounts database.
+    What it raises is logged once and remembered until it succeeds again. It has connections of its own to the accounts
+    database.
     """
 
     def __init__(self, name: str, figures: Figures, interval_s: float = INTERVAL_S) -> None:

@@ -81,8 +81,12 @@ class _Deadline:
         """Watch over this one. Raises _Over."""
         with self._lock:
             self._socket = connection
-            if self._over:
-                raise _Over
+        self.check()
+
+    def check(self) -> None:
+        """Raises _Over where time is over: what was read until then may be half of something."""
+        if self._over:
+            raise _Over
 
     def _end(self) -> None:
         with self._lock:
@@ -133,6 +137,7 @@ def _exchange(
         sent = {"Content-Type": "application/json", "User-Agent": AGENT, "Connection": "close", **headers}
         connection.request("POST", target.path, body, sent)
         response = connection.getresponse()
+        deadline.check()
         status = response.status
         if 200 <= status < 300:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -169,9 +174,9 @@ def _reason(error: Exception) -> str:
             return "it does not answer"
         case ConnectionRefusedError():
             return "nothing listens there"
-        case http.client.HTTPException() | ValueError():
-            return "what answers is not HTTP"
         case ConnectionError():
             return "it ended the connection"
+        case http.client.HTTPException() | ValueError():
+            return "what answers is not HTTP"
         case _:
             return "there is no way there"
