@@ -88,9 +88,7 @@ def _shown(
     )
 
 
-def _destination(
-    one: Destination, calendar: Calendar, revealed: tuple[int, str] | None
-) -> dict[str, Any]:
+def _destination(one: Destination, calendar: Calendar, revealed: tuple[int, str] | None) -> dict[str, Any]:
     """A destination as its row shows it."""
     rests = one.failures and one.rests_until is not None and one.rests_until > timezone.now()
     last = one.deliveries.exclude(state=State.PENDING).order_by("-ended", "-id").first()
