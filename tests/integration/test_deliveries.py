@@ -6,13 +6,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+import json
+import re
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from prometheus_client import CollectorRegistry
 from tests.integration.mail_server import MailServer
 from tests.integration.webhook_server import WebhookServer
@@ -22,6 +29,7 @@ from tmon.server.limits.webhook import NotTaken
 
 NUMBERS = itertools.count(1)
 BASE = "https://tmon.example"
+DOCS = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
 
 
 class Clock:
@@ -226,6 +234,65 @@ def test_a_proxy_of_the_environment_is_not_used(
     assert post(receiver.url()) == ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Authority:
+    """Who makes certificates, for this test alone."""
+
+    folder: Path
+
+    def server(self, name: str) -> ssl.SSLContext:
+        """What a server of that name shows, made by this authority."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = dt.datetime.now(dt.UTC)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        private = self.folder / "key.pem"
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, private)
+        return context
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "certificate.pem"
+
+    def trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+
+def test_a_certificate_is_checked_for_the_name_and_not_for_the_address(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with WebhookServer(authority.server("receiver.example")) as receiver:
+        url = f"https://receiver.example:{receiver.port}/"
+
+        def sent(url: str, context: ssl.SSLContext | None) -> str:
+            return post(url, resolve=lambda host, port: ["127.0.0.1"], context=context)
+
+        assert sent(url, authority.trusted()) == ""
+        assert sent(url, None) == "its certificate is not valid"
+        other = url.replace("receiver.example", "other.example")
+        assert sent(other, authority.trusted()) == "its certificate is not valid"
+    assert len(receiver.posts) == 1
+    assert receiver.posts[0].headers["host"] == f"receiver.example:{receiver.port}"
+
+
 # -- webhooks ---------------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +316,26 @@ def test_a_warning_arrives_signed_and_says_who_and_what(
     assert data["dashboard"] == f"{BASE}/view/dashboard/{shop.wsid}"
     assert dt.datetime.fromisoformat(data["exceeded"]).timestamp() == clock.now - 60
     assert states(shop) == [("delivered", 1, "")]
+
+
+def test_the_documentation_tells_what_is_sent_and_how_it_is_checked(
+    shop: Any, receiver: WebhookServer, clock: Clock
+) -> None:
+    from tmon.server.limits import destinations
+
+    destination = add(shop, receiver.url())
+    violate(shop, clock, "ben")
+    run(deliverer(clock))
+    [one] = receiver.posts
+    [example] = re.findall(r"```json\n(.*?)```", DOCS, re.DOTALL)
+    documented = json.loads(example)
+    assert (list(documented), list(documented["data"])) == (list(one.json), list(one.json["data"]))
+    [snippet] = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(snippet, names)  # noqa: S102 - it is our own documentation
+    secret = destinations.show_secret(shop.wsid, destination.pk, by(shop))[1]
+    assert names["is_ours"](secret, one.headers, one.body)
+    assert not names["is_ours"](secret, one.headers, one.body + b" ")
 
 
 def test_what_fails_is_tried_again_with_growing_pauses_under_the_same_id(

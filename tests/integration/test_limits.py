@@ -349,6 +349,31 @@ def test_a_store_that_is_away_is_said_and_looked_at_again(shop: Any, sessions: S
     looking.stop()
 
 
+def test_trouble_with_one_web_service_leaves_the_others_watched(
+    shop: Any, owner: Any, sessions: Sessions
+) -> None:
+    from tmon.server.tenants import accounts
+
+    before = accounts.create_webservice(f"limited {next(NUMBERS)}", owner).webservice
+    after = accounts.create_webservice(f"limited {next(NUMBERS)}", owner).webservice
+    for number, one in enumerate([shop, before, after]):
+        put(one, 10)
+        sessions.live[one.wsid] = [Stored(number, session(720))]
+    sessions.live[before.wsid] = [Stored(9, "no session")]  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        watch(sessions).round()
+    assert [len(warnings_of(one)) for one in (shop, before, after)] == [1, 0, 1]
+
+
+def test_texts_that_no_database_takes_are_told_all_the_same(shop: Any, sessions: Sessions) -> None:
+    put(shop, 10)
+    sessions.live[shop.wsid] = [Stored(1, session(720, user="a\0b\ud800" + "c" * 2_000))]
+    watch(sessions).round()
+    watch(sessions).round()
+    [one] = warnings_of(shop)
+    assert (one.username[:4], len(one.username), len(one.name)) == ("ab?c", 1024, 200)
+
+
 def wait(condition: Any, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
     while not condition():

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,7 +44,7 @@ class WebhookServer:
     200 with a body without an end; "resets" ends the connection; "babbles" speaks no HTTP.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, encrypted: ssl.SSLContext | None = None) -> None:
         self.does: dict[str, int | str] = {}
         self.posts: list[Posted] = []
         self.location = "/elsewhere"
@@ -54,6 +55,8 @@ class WebhookServer:
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.keeper = self  # type: ignore[attr-defined]
+        if encrypted is not None:
+            self._server.socket = encrypted.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
 
     def url(self, path: str = "/") -> str:

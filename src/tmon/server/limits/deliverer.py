@@ -102,7 +102,10 @@ class Deliverer(Rounds):
             if found is None:
                 continue
             self._flying[destination.pk] = found
-            threading.Thread(target=self._try, args=(found,), name="delivering", daemon=True).start()
+            try:
+                threading.Thread(target=self._try, args=(found,), name="delivering", daemon=True).start()
+            except RuntimeError:  # the system gives no more threads
+                self._results.put((found, "this server has too much to do"))
 
     def ended(self) -> None:
         """Wait a little for what is under way; what is not done then is tried again after the next start."""

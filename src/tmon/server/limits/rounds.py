@@ -84,6 +84,8 @@ class Rounds:
                 self._woken.wait(self._interval_s)
                 self._woken.clear()
             self.ended()
+        except Error as error:  # what is left to do is in the tables
+            log.error("time limits end badly", part=self._name, why=str(error))
         finally:
             connections.close_all()
 

@@ -108,8 +108,8 @@ def _violation(wsid: int, found: Found, now: dt.datetime) -> Violation:
 
 
 def _storable(text: str, most: int) -> str:
-    """A stranger's text as every accounts database takes it: PostgreSQL knows no NUL."""
-    return text.replace("\0", "")[:most]
+    """A stranger's text as every accounts database takes it: PostgreSQL knows no NUL, and none has half a character."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]
 
 
 def latest(wsid: int, most: int, after: int | None = None) -> QuerySet[Violation]:

@@ -91,9 +91,15 @@ class Watch(Rounds):
         ):
             limits[wsid][object_] = minutes
         known: set[tuple[int, int, int, int]] = set()
+        trouble: Exception | None = None
         for wsid, minutes_of in limits.items():
-            known |= self._look(wsid, minutes_of)
+            try:
+                known |= self._look(wsid, minutes_of)
+            except Exception as error:  # noqa: BLE001 - raised below; the others are looked at all the same
+                trouble = trouble or error
         self._known = known
+        if trouble is not None:
+            raise trouble
 
     def _look(self, wsid: int, minutes_of: dict[str, int]) -> set[tuple[int, int, int, int]]:
         """What of a web service is over its limit, and has its warning now."""
