@@ -369,6 +369,7 @@ def test_texts_that_no_database_takes_are_told_all_the_same(shop: Any, sessions:
     put(shop, 10)
     sessions.live[shop.wsid] = [Stored(1, session(720, user="a\0b\ud800" + "c" * 2_000))]
     watch(sessions).round()
+    sessions.live[shop.wsid] = [Stored(2, sessions.live[shop.wsid][0].session)]
     watch(sessions).round()
     [one] = warnings_of(shop)
     assert (one.username[:4], len(one.username), len(one.name)) == ("ab?c", 1024, 200)

@@ -16,6 +16,8 @@ from .rule import LEAST_MINUTES, MOST_MINUTES, Told
 
 OBJECT_LENGTH = 500
 """Characters. Of an object with a longer name there can be no limit."""
+USERNAME_LENGTH = 1024
+PLACE_LENGTH = 100
 NAME_LENGTH = 200
 ADDRESS_LENGTH = 2000
 ERROR_LENGTH = 200
@@ -58,8 +60,8 @@ class Violation(models.Model):
     webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="violations")
     object = models.CharField(max_length=OBJECT_LENGTH, blank=True)
     minutes = models.PositiveSmallIntegerField()
-    username = models.CharField(max_length=1024, blank=True)
-    place = models.CharField(max_length=100, blank=True)
+    username = models.CharField(max_length=USERNAME_LENGTH, blank=True)
+    place = models.CharField(max_length=PLACE_LENGTH, blank=True)
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
     number = models.BigIntegerField()
     started = models.DateTimeField()

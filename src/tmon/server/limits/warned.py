@@ -20,7 +20,15 @@ from tmon.server.sessions import VISITOR_MARK, Session, user_of
 from tmon.server.tenants import audit, erasures
 from tmon.server.tenants.models import WebService
 
-from .models import NAME_LENGTH, Delivery, Destination, Limit, Violation
+from .models import (
+    NAME_LENGTH,
+    PLACE_LENGTH,
+    USERNAME_LENGTH,
+    Delivery,
+    Destination,
+    Limit,
+    Violation,
+)
 from .rule import is_told
 
 MOST = 10_000
@@ -62,7 +70,7 @@ def give(wsid: int, found: Sequence[Found], now_s: float) -> Given:
             .order_by("pk")
             .values_list("object", "minutes")
         )
-        due = [one for one in found if limits.get(one.session.object) == one.minutes]
+        due = [_storable(one) for one in found if limits.get(one.session.object) == one.minutes]
         if not due:
             return Given(0, 0, 0)
         since = moment(min(one.session.start_ms for one in due))
@@ -97,9 +105,9 @@ def _violation(wsid: int, found: Found, now: dt.datetime) -> Violation:
         webservice_id=wsid,
         object=session.object,
         minutes=found.minutes,
-        username=_storable(session.user, 1024),
-        place=_storable(session.place, 100),
-        name=_storable(session.subject, NAME_LENGTH) or GUEST,
+        username=session.user,
+        place=session.place,
+        name=session.subject[:NAME_LENGTH] or GUEST,
         number=found.number,
         started=moment(session.start_ms),
         exceeded=moment(found.exceeded_ms),
@@ -107,8 +115,15 @@ def _violation(wsid: int, found: Found, now: dt.datetime) -> Violation:
     )
 
 
-def _storable(text: str, most: int) -> str:
-    """A stranger's text as every accounts database takes it: PostgreSQL knows no NUL, and none has half a character."""
+def _storable(found: Found) -> Found:
+    """It with strangers' texts as every accounts database keeps them, so that they are the same when they are read."""
+    session = found.session
+    user, place = _text(session.user, USERNAME_LENGTH), _text(session.place, PLACE_LENGTH)
+    return found._replace(session=session._replace(user=user, place=place))
+
+
+def _text(text: str, most: int) -> str:
+    """PostgreSQL knows no NUL, and no database half a character."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:most]
 
 
@@ -127,7 +142,7 @@ def erase_username(
     `erasures.erase_username` raises.
     """
     gone = erasures.erase_username(wsid, username, ask, by)
-    user = _storable(user_of(username), 1024)
+    user = _text(user_of(username), USERNAME_LENGTH)
     if user:
         Violation.objects.filter(webservice_id=wsid, username=user).update(username="", name=GUEST)
     return gone
