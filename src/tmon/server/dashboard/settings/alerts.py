@@ -90,7 +90,8 @@ def _shown(
 
 def _destination(one: Destination, calendar: Calendar, revealed: tuple[int, str] | None) -> dict[str, Any]:
     """A destination as its row shows it."""
-    rests = one.failures and one.rests_until is not None and one.rests_until > timezone.now()
+    waiting = one.deliveries.filter(state=State.PENDING).count()
+    rests = one.failures and waiting and one.rests_until is not None and one.rests_until > timezone.now()
     last = one.deliveries.exclude(state=State.PENDING).order_by("-ended", "-id").first()
     return {
         "id": one.pk,
@@ -102,7 +103,7 @@ def _destination(one: Destination, calendar: Calendar, revealed: tuple[int, str]
         "failing": one.failures > 0,
         "rests_until": moment(one.rests_until, calendar) if rests and one.rests_until else None,
         "works": not one.failures and last is not None and last.state == State.DELIVERED,
-        "waiting": one.deliveries.filter(state=State.PENDING).count(),
+        "waiting": waiting,
         "secret": revealed[1] if revealed is not None and revealed[0] == one.pk else None,
     }
 
