@@ -368,15 +368,24 @@ def test_what_fails_is_tried_again_with_growing_pauses_under_the_same_id(
 
 def test_after_a_day_it_is_given_up_and_shown(shop: Any, receiver: WebhookServer, clock: Clock) -> None:
     add(shop, receiver.url())
+    began = clock.now
     violate(shop, clock, "anna", "ben")
     receiver.does["*"] = 500
-    one = deliverer(clock)
-    for _ in range(60):
+    registry = CollectorRegistry()
+    one = deliverer(clock, registry=registry)
+    first_failed = 0.0
+    while any(state == "pending" for state, _, _ in states(shop)):
         run(one)
-        clock.now += 1_800
+        if not first_failed and any(state == "failed" for state, _, _ in states(shop)):
+            first_failed = clock.now - began
+        clock.now += 600
+        assert clock.now < began + 2 * 86_400
+    assert 20 * 3_600 < first_failed < 86_400
     found = states(shop)
     assert [(state, error) for state, _, error in found] == [("failed", "it answered with status 500")] * 2
     assert sum(attempts for _, attempts, _ in found) <= 24
+    given_up = {"kind": "webhook", "outcome": "given up"}
+    assert registry.get_sample_value("tmon_limits_deliveries_total", given_up) == 2
     posts = len(receiver.posts)
     clock.now += 86_400
     run(one)
@@ -655,6 +664,7 @@ def test_a_mail_server_that_refuses_is_said_and_tried_again(
 
 def test_a_test_by_mail_says_so(shop: Any, post_office: MailServer, clock: Clock) -> None:
     from tmon.server.limits import destinations
+    from tmon.server.tenants import Refused
 
     destination = add(shop, "pier@example.org", "email")
     destinations.test(shop.wsid, destination.pk, by(shop))
@@ -663,6 +673,8 @@ def test_a_test_by_mail_says_so(shop: Any, post_office: MailServer, clock: Clock
     [message] = post_office.wait_for(1)
     assert message["Subject"] == "T-Mon: a test"
     assert "This is a test" in message.get_content()
+    with pytest.raises(Refused, match="wait a minute"):
+        destinations.test(shop.wsid, destination.pk, by(shop))
 
 
 def test_without_a_mail_server_no_address_is_taken(shop: Any) -> None:

@@ -239,32 +239,35 @@ class Deliverer(Rounds):
                 if tried.filter(violation__isnull=True).exists():  # a test that arrives ends the waiting
                     destination.deliveries.filter(state=State.PENDING, due__gt=now).update(due=now)
                 tried.update(state=State.DELIVERED, ended=now, error="")
-                rests = now + MAIL_APART if destination.kind == Kind.EMAIL else None
-                destination.failures, destination.rests_until = 0, rests
+                rests: dt.datetime | None = now + MAIL_APART if destination.kind == Kind.EMAIL else None
+                destination.failures = 0
             else:
                 destination.failures += 1
-                destination.rests_until = now + dt.timedelta(seconds=pause_s(destination.failures))
-                self._postpone(destination, tried, now, error)
+                rests = now + dt.timedelta(seconds=pause_s(destination.failures))
+                self._postpone(destination, tried, now, rests, error)
+            destination.rests_until = rests
             destination.save(update_fields=["failures", "rests_until"])
         self._outcomes.labels(destination.kind, "failed" if error else "delivered").inc()
         if error and destination.failures == 1:
             log.warning("a warning could not be sent", to=_in_short(destination), why=error)
 
-    def _postpone(self, destination: Destination, tried: Any, now: dt.datetime, error: str) -> None:
-        """Have what failed tried again, or given up: a test at once, all else once it is a day old."""
+    def _postpone(
+        self, destination: Destination, tried: Any, now: dt.datetime, rests: dt.datetime, error: str
+    ) -> None:
+        """Have what failed tried again, or given up: a test at once, all else that would then be a day old."""
         tests = tried.filter(violation__isnull=True)
         tests.update(state=State.FAILED, ended=now, error=error)
         for delivery in tried.filter(violation__isnull=False):
             pause = dt.timedelta(seconds=pause_s(delivery.attempts))
             delivery.due, delivery.error = now + pause, error
-            if delivery.due >= delivery.created + DAY:
+            if max(delivery.due, rests) >= delivery.created + DAY:
                 delivery.state, delivery.ended = State.FAILED, now
                 self._outcomes.labels(destination.kind, "given up").inc()
             delivery.save(update_fields=["due", "error", "state", "ended"])
         # Those that waited behind it are as old, and would each be tried in vain.
-        destination.deliveries.filter(
-            state=State.PENDING, violation__isnull=False, created__lte=now - DAY
-        ).update(state=State.FAILED, ended=now, error=error)
+        behind = destination.deliveries.filter(state=State.PENDING, violation__isnull=False)
+        count = behind.filter(created__lte=now - DAY).update(state=State.FAILED, ended=now, error=error)
+        self._outcomes.labels(destination.kind, "given up").inc(count)
 
 
 def _in_short(destination: Destination) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -20,6 +21,10 @@ from .models import ADDRESS_LENGTH, Delivery, Destination, Kind, State
 
 MOST = 20
 """Of a web service."""
+TESTS_KEPT = 20
+"""Of a destination."""
+TESTS_APART = dt.timedelta(minutes=1)
+"""By mail: an address may be that of somebody who has not asked for it."""
 
 
 def of_webservice(wsid: int) -> list[Destination]:
@@ -110,6 +115,10 @@ def test(wsid: int, number: int, by: audit.Actor) -> Delivery:
         if found.deliveries.filter(violation__isnull=True, state=State.PENDING).exists():
             raise Refused("a test is on its way already")
         now = timezone.now()
+        tests = found.deliveries.filter(violation__isnull=True)
+        if found.kind == Kind.EMAIL and tests.filter(created__gt=now - TESTS_APART).exists():
+            raise Refused("a test was sent there a moment ago; wait a minute")
+        Delivery.objects.filter(pk__in=list(tests.values_list("pk", flat=True)[TESTS_KEPT:])).delete()
         made = Delivery.objects.create(destination=found, created=now, due=now)
         _note(by, audit.Act.DESTINATION_TESTED, found)
     return made
