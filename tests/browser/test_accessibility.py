@@ -52,6 +52,7 @@ PAGES: Final = (
             "members",
             "invitations",
             "sharing",
+            "alerts",
             "privacy",
             "sources",
             "quarantine",

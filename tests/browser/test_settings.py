@@ -20,6 +20,7 @@ PAGES = {
     "general": "",
     "keys": "/keys",
     "members": "/members",
+    "alerts": "/alerts",
     "privacy": "/privacy",
     "sources": "/sources",
     "quarantine": "/quarantine",

@@ -195,3 +195,92 @@ def test_doctor_looks_at_accounts_without_being_able_to_change_them(
     found = json.loads(tmon(environ, "doctor", "--json"))
     assert [one["level"] for one in found if one["check"] in {"secret", "accounts", "keys"}] == ["ok"] * 3
     assert done(start(["-c", LOOK], environ)) == "cannot execute UPDATE in a read-only transaction\n"
+
+
+WATCH = """
+import sys
+from collections import namedtuple
+from prometheus_client import CollectorRegistry
+from tmon.settings import prepare
+prepare()
+from django.db import connection
+from tmon.server.limits.rounds import Figures
+from tmon.server.limits.watch import Watch
+from tmon.server.sessions import Session
+Stored = namedtuple("Stored", "number session")
+first, now = int(sys.argv[1]), 1_715_768_430
+class Live:
+    def live_sessions(self, wsid, since_ms):
+        # Of another number and beginning at each of them, which the table alone would take for others.
+        begun = (now - 700 - first) * 1000
+        return [Stored(first + n, Session("", f"user {n}\\0", "algebra", begun, now * 1000)) for n in range(200)]
+watch = Watch(Live(), Figures(CollectorRegistry()), clock=lambda: now)
+print("ready", flush=True)
+sys.stdin.readline()
+watch.round()
+watch.round()
+connection.close()
+"""
+LIMIT = """
+from tmon.settings import prepare
+prepare()
+from django.contrib.auth.models import User
+from django.db import connection
+from tmon.server.limits import destinations, limiting
+from tmon.server.limits.warned import clear_old
+from tmon.server.tenants import accounts, audit
+owner = accounts.create_user("watched")[0]
+shop = accounts.create_webservice("watched.example", owner).webservice
+limiting.put(shop, owner, "algebra", 20)
+limiting.put(shop, owner, "algebra", 10)
+limiting.put(shop, owner, "x" * 500, 10)
+limiting.remove(shop, owner, "x" * 500)
+destinations.add(shop, audit.on_page(owner), "webhook", "https://receiver.invalid/")
+clear_old()
+connection.close()
+"""
+COUNT = """
+from prometheus_client import CollectorRegistry
+from tmon.settings import prepare
+prepare()
+from django.db import connection
+from tmon.server.limits.deliverer import Deliverer
+from tmon.server.limits.models import Delivery, Violation
+from tmon.server.limits.rounds import Figures
+print(Violation.objects.count(), Violation.objects.values("username").distinct().count(), Delivery.objects.count())
+one = Deliverer(Figures(CollectorRegistry()), private=False, base_url="")
+one.round()
+while one._flying:
+    one.stopping.wait(0.05)
+    one.round()
+print(Delivery.objects.exclude(error="").count())
+connection.close()
+"""
+
+
+def test_two_machines_that_watch_at_once_warn_once(machine: Callable[[str], dict[str, str]]) -> None:
+    one, two = machine("watching one"), machine("watching two")
+    done(start(["-c", LIMIT], one))
+    watching = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", WATCH, first],
+            env=where,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for first, where in (("0", one), ("1000", two))
+    ]
+    for process in watching:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in watching:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in watching:
+        done(process)
+    out, said = start(["-c", COUNT], one).communicate(timeout=120)
+    assert out == "200 200 200\n200\n"  # they are years old, so one that fails gives all up
+    assert "the name of its host is not known" in said

@@ -115,6 +115,30 @@ def note(wsid: int) -> None:
     Annotation.objects.filter(pk=4207).update(created=at + dt.timedelta(seconds=72))
 
 
+def warn(wsid: int) -> None:
+    """The limit and the warning of the examples."""
+    from django.contrib.auth.models import User
+
+    from tmon.server.limits.models import Delivery, Destination, Limit, Violation
+
+    def at(hour: int, minute: int, second: int = 0) -> dt.datetime:
+        return dt.datetime(2026, 11, 23, hour, minute, second, tzinfo=dt.UTC)
+
+    anna = User.objects.get(username="anna")
+    Limit.objects.create(webservice_id=wsid, object="algebra-basics", minutes=30, by=anna, since=at(8, 14, 5))
+    warning = Violation.objects.create(
+        pk=318, webservice_id=wsid, object="algebra-basics", minutes=30, username="ben", place="~1", name="ben",
+        number=5120, started=at(10, 40, 12), exceeded=at(11, 10, 12), noticed=at(11, 10, 13),
+    )  # fmt: skip
+    webhook = Destination.objects.create(
+        webservice_id=wsid, kind="webhook", address="https://example.org/warnings"
+    )
+    Delivery.objects.create(
+        violation=warning, destination=webhook, state="pending", attempts=2,
+        error="it answered with status 503", created=at(11, 10, 13), due=at(11, 10, 53),
+    )  # fmt: skip
+
+
 @dataclass
 class Documented:
     wsid: int
@@ -142,6 +166,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     wsid = accounts.create_webservice("documented", owner, "Europe/Vienna").webservice.wsid
     keys.issue(wsid)  # its number is not 1, which the examples have for the old one
     note(wsid)
+    warn(wsid)
     store = open_store(tmp_path_factory.mktemp("documented"))
     store.sync_views(read_views([shipped("views")]))
     store.append(envelopes(wsid))
@@ -166,6 +191,8 @@ def test_there_are_examples_of_every_endpoint() -> None:
         "sources",
         "quarantine",
         "annotations",
+        "limits",
+        "warnings",
     ):
         assert f"/7/data/{part}" in paths
     assert TABLES

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any, cast
 
 from tests.collecting import Server
 
@@ -18,13 +19,20 @@ SERVING = (DOCS / "serving.md").read_text("utf-8")
 SENDING = (DOCS / "sending.md").read_text("utf-8")
 
 
-def test_every_metric_is_described_and_none_that_does_not_exist(tmp_path: Path) -> None:
+def test_every_metric_is_described_and_none_that_does_not_exist(tmp_path: Path, prepared: Path) -> None:
+    from tmon.server.limits.deliverer import Deliverer
+    from tmon.server.limits.rounds import Figures
+    from tmon.server.limits.watch import Watch
+
     with Server() as server:
         Collectors(tmp_path, server.writer.take, server.registry)
         RemoteWriter(tmp_path, "collector-1", str, registry=server.registry)
         StoreFigures(server.store, server.registry)
         DiskShares(server.writer, server.store, lambda wsid: Share(1, 14), registry=server.registry)
         Periodic([Job("expire", lambda stopping: None)], registry=server.registry)
+        limits = Figures(server.registry)
+        Watch(cast("Any", server.store), limits, registry=server.registry)
+        Deliverer(limits, private=False, base_url="", registry=server.registry)
         text = server.request("GET", "/metrics").content.decode()
     families = re.findall(r"^# TYPE (tmon_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE)
     exposed = {name for name in families if not name.endswith("_created")}

@@ -77,6 +77,7 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "view/settings/<wsid:wsid>/members": ("/view/settings/{wsid}/members", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/invitations": ("/view/settings/{wsid}/invitations", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/sharing": ("/view/settings/{wsid}/sharing", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/alerts": ("/view/settings/{wsid}/alerts", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/privacy": ("/view/settings/{wsid}/privacy", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/sources": ("/view/settings/{wsid}/sources", PAGE),
     "view/settings/<wsid:wsid>/quarantine": ("/view/settings/{wsid}/quarantine", MANAGED_PAGE),
@@ -111,6 +112,8 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "share/<slug:slug>/data/live": ("/share/{slug}/data/live", SHARED),
     "<wsid:wsid>/data/annotations": ("/{wsid}/data/annotations", DATA),
     "<wsid:wsid>/data/annotations/<id:number>": ("/{wsid}/data/annotations/{annotation}", DATA),
+    "<wsid:wsid>/data/limits": ("/{wsid}/data/limits", DATA),
+    "<wsid:wsid>/data/warnings": ("/{wsid}/data/warnings", DATA),
 }
 ADMINISTRATION = "admin/"
 
@@ -120,6 +123,8 @@ WRITTEN: dict[str, tuple[str, dict[str, Any] | None, int]] = {
     "note something": ("<wsid:wsid>/data/annotations", {"text": "a release"}, 201),
     "change it": ("<wsid:wsid>/data/annotations/<id:number>", {"text": "another"}, 200),
     "delete it": ("<wsid:wsid>/data/annotations/<id:number>", None, 200),
+    "set a limit": ("<wsid:wsid>/data/limits", {"object": "of the matrix", "minutes": 5}, 200),
+    "remove it": ("<wsid:wsid>/data/limits", None, 200),
 }
 
 
@@ -300,6 +305,7 @@ def test_whoever_may_not_read_cannot_tell_whether_it_is_there(matrix: Matrix, ro
 
 
 FORMS = [route for route in EXPECTED if route.startswith("view/settings/")]
+CHANGEABLE = ("/annotations", "/annotations/<id:number>", "/limits")
 READ_ONLY_PAGES = ("sources", "quarantine", "audit")
 
 
@@ -359,7 +365,9 @@ def test_a_stranger_reads_his_own(matrix: Matrix) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
-@pytest.mark.parametrize("route", [route for route in EXPECTED if "/data/" in route and "annot" not in route])
+@pytest.mark.parametrize(
+    "route", [route for route in EXPECTED if "/data/" in route and not route.endswith(CHANGEABLE)]
+)
 def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
     from django.test import Client
 
@@ -377,6 +385,8 @@ def test_data_can_only_be_read(matrix: Matrix, route: str, method: str) -> None:
 def test_only_managers_who_are_logged_in_write(matrix: Matrix, act: str, asker: str) -> None:
     from django.contrib.auth.models import User
 
+    from tmon.server.limits import limiting
+    from tmon.server.limits.models import Limit
     from tmon.server.tenants import annotating
     from tmon.server.tenants.models import WebService
 
@@ -385,6 +395,10 @@ def test_only_managers_who_are_logged_in_write(matrix: Matrix, act: str, asker: 
     route, content, done = WRITTEN[act]
     path = EXPECTED[route][0].format(wsid=matrix.wsid, annotation=number)
     client, headers = matrix.askers[asker].client, matrix.askers[asker].headers
+    limits = route.endswith("/limits")
+    if limits and content is None:
+        limiting.put(shop, owner, "of the matrix", 7)
+        path += "?object=of%20the%20matrix"
     if content is None:
         response = client.delete(path, headers=headers)
     else:
@@ -393,13 +407,17 @@ def test_only_managers_who_are_logged_in_write(matrix: Matrix, act: str, asker: 
     assert response.status_code == json.loads(response.content)["status_code"] == expected[asker]
     if expected[asker] != done:
         assert annotating.one(matrix.wsid, number).text == "as it was"
+        assert [one.minutes for one in limiting.of_webservice(matrix.wsid)] == [7] * (
+            limits and content is None
+        )
+    Limit.objects.filter(webservice=shop).delete()
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "options"])
-@pytest.mark.parametrize("route", [route for route in EXPECTED if "annot" in route])
-def test_annotations_are_written_by_no_other_method(matrix: Matrix, route: str, method: str) -> None:
+@pytest.mark.parametrize("route", [route for route in EXPECTED if route.endswith(CHANGEABLE)])
+def test_what_can_be_written_is_written_by_no_other_method(matrix: Matrix, route: str, method: str) -> None:
     response = getattr(matrix.askers["owner"].client, method)(matrix.path(route))
-    allowed = "GET, HEAD, POST" + (", DELETE" if "number" in route else "")
+    allowed = "GET, HEAD, POST" + ("" if route.endswith("annotations") else ", DELETE")
     assert (response.status_code, response["Allow"]) == (405, allowed)
 
 
@@ -434,7 +452,9 @@ def test_the_administration_is_for_administrators(matrix: Matrix, asker: str) ->
         assert b"matrix" not in response.content
 
 
-@pytest.mark.parametrize("path", ["events", "sources", "quarantine", "annotations", "annotations/1", "", "x"])
+@pytest.mark.parametrize(
+    "path", ["events", "sources", "quarantine", "annotations", "annotations/1", "limits", "warnings", "", "x"]
+)
 def test_a_guest_finds_nothing_else_under_his_link(matrix: Matrix, path: str) -> None:
     response = matrix.askers["share link"].get(f"/share/{matrix.slug}/data/{path}")
     assert (response.status_code, json.loads(response.content)["status_code"]) == (404, 404)

@@ -16,6 +16,10 @@ from django.db import Error, connections
 from prometheus_client import CollectorRegistry
 
 from tmon.server.core import Job, Periodic, close_days, expire, finish_deletions
+from tmon.server.limits import warned
+from tmon.server.limits.deliverer import Deliverer
+from tmon.server.limits.rounds import Figures as LimitsFigures
+from tmon.server.limits.watch import Watch
 from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, audit, deletions, sessions
 from tmon.server.tenants.keyring import MEGABYTE
@@ -88,11 +92,17 @@ class Owning:
                 Job("finish deletions", lambda _: self._finish_deletions()),
                 Job("clear sessions", lambda _: sessions.clear_expired()),
                 Job("clear the audit log", lambda _: audit.clear_old()),
+                Job("clear warnings", lambda _: warned.clear_old()),
             ],
             foreseen=(StoreError, WriterError, SaltsUnavailable, Error),
             ended=connections.close_all,
             registry=registry,
         )
+        limits = LimitsFigures(registry)
+        self._deliverer = Deliverer(
+            limits, private=settings.reaches_private, base_url=settings.base_url, registry=registry
+        )
+        self._watch = Watch(self.store, limits, noticed=self._deliverer.wake, registry=registry)
         self._control = Control(settings.data, self._carry_out)
         self._settling = ThreadPoolExecutor(SETTLING, thread_name_prefix="settling")
         self.checks = (self._writing, self._following, self._expiring)
@@ -102,11 +112,15 @@ class Owning:
         self._writer.start()
         self.follower.start()
         self._periodic.start()
+        self._deliverer.start()
+        self._watch.start()
         await self._control.start()
 
     async def stop(self) -> None:
         """Write what was accepted, and let go of everything. Nothing more may be submitted."""
         await self._control.stop()
+        await asyncio.to_thread(self._watch.stop)
+        await asyncio.to_thread(self._deliverer.stop)
         await asyncio.to_thread(self._periodic.stop)
         await self._writer.stop()
         await asyncio.to_thread(self.follower.stop)

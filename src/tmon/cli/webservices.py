@@ -233,9 +233,9 @@ def _webservice_delete(arguments: argparse.Namespace, settings: Settings) -> int
 
 @prepared
 def _webservice_erase(arguments: argparse.Namespace, settings: Settings) -> int:
-    from tmon.server.tenants import erasures
+    from tmon.server.limits import warned
 
-    gone = erasures.erase_username(arguments.wsid, arguments.username, partial(_ask_store, settings))
+    gone = warned.erase_username(arguments.wsid, arguments.username, partial(_ask_store, settings))
     show_one({"wsid": arguments.wsid, **dataclasses.asdict(gone)}, arguments.json)
     return 0
 

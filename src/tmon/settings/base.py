@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "tmon.server.limits.apps.LimitsConfig",
     "tmon.server.dashboard",
 ]
 MIDDLEWARE = [

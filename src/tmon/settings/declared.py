@@ -140,11 +140,18 @@ class Settings:
     email: MailServer | None = _setting(
         "TMON_EMAIL_URL",
         MailServer.parse,
-        """The mail server by which invitations and links to set a new password are sent, and the address that they
-        are from: `smtps://`, `submission://` (STARTTLS) or `smtp://user:password@host:port?from=address`. Without
-        it such links are shown, to be copied.""",
+        """The mail server by which invitations, warnings and links to set a new password are sent, and the address
+        that they are from: `smtps://`, `submission://` (STARTTLS) or `smtp://user:password@host:port?from=address`.
+        Without it links are shown, to be copied.""",
         secret=True,
         default_in_words="none; links are copied by hand",
+    )
+    webhooks_private: bool | None = _setting(
+        "TMON_WEBHOOKS_PRIVATE",
+        parsing.yes_or_no,
+        """yes or no: whether warnings may be sent to webhooks whose address is not public, such as this machine's own
+        and those of its network. Managers choose the addresses, so say yes only where they may reach these.""",
+        default_in_words="yes in testing, else no",
     )
     dsn: str | None = _setting(
         "TMON_DSN",
@@ -199,6 +206,11 @@ class Settings:
     def debug(self) -> bool:
         """Whether answers say more about what is wrong. Tracebacks are shown in no stage."""
         return self.stage is Stage.TESTING
+
+    @property
+    def reaches_private(self) -> bool:
+        """Whether webhooks may be at addresses that are not public."""
+        return self.stage is Stage.TESTING if self.webhooks_private is None else self.webhooks_private
 
     @property
     def views_folder(self) -> Path:

@@ -54,6 +54,14 @@ def allowance(value: str) -> int:
     return int(value)
 
 
+def yes_or_no(value: str) -> bool:
+    """Whether it is yes."""
+    found = {"yes": True, "no": False}.get(value.strip().lower())
+    if found is None:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return found
+
+
 def days(value: str) -> int:
     """A whole number from 1 to 365."""
     if not (re.fullmatch("[0-9]{1,3}", value.strip()) and 1 <= int(value) <= 365):

@@ -34,6 +34,28 @@ def test_other_stages_do_not_say_more(stage: str) -> None:
     assert not load({"TMON_STAGE": stage, "TMON_SECRET_KEY": SECRET}).debug
 
 
+@pytest.mark.parametrize(
+    ("stage", "said", "reached"),
+    [
+        ("testing", "", True),
+        ("staging", "", False),
+        ("production", "", False),
+        ("testing", "no", False),
+        ("production", "yes", True),
+    ],
+)
+def test_private_addresses_are_reached_in_testing_or_where_it_is_said(
+    stage: str, said: str, reached: bool
+) -> None:
+    environ = {"TMON_STAGE": stage, "TMON_SECRET_KEY": SECRET, "TMON_WEBHOOKS_PRIVATE": said}
+    assert load(environ).reaches_private is reached
+
+
+def test_neither_yes_nor_no_is_refused() -> None:
+    with pytest.raises(SettingError, match="TMON_WEBHOOKS_PRIVATE: 'maybe' is neither yes nor no"):
+        load({"TMON_WEBHOOKS_PRIVATE": "maybe"})
+
+
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"  {SECRET}\n")

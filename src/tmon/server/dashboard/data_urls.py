@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import annotating, data
+from . import annotating, data, limiting
 
 urlpatterns = [
     path("<wsid:wsid>/data/users/<str:view>", data.ranking, name="data-ranking"),
@@ -27,4 +27,6 @@ urlpatterns = [
     path("<wsid:wsid>/data/quarantine", data.quarantine, name="data-quarantine"),
     path("<wsid:wsid>/data/annotations", annotating.annotations_of, name="data-annotations"),
     path("<wsid:wsid>/data/annotations/<id:number>", annotating.annotation, name="data-annotation"),
+    path("<wsid:wsid>/data/limits", limiting.limits, name="data-limits"),
+    path("<wsid:wsid>/data/warnings", limiting.warnings, name="data-warnings"),
 ]

@@ -8,6 +8,7 @@ from functools import partial
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
+from tmon.server.limits import warned
 from tmon.server.tenants import StoreAway, audit, erasures
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.rights import Role
@@ -27,7 +28,7 @@ def page(request: AskedRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         services = wired()
         errand = partial(
-            erasures.erase_username,
+            warned.erase_username,
             webservice.wsid,
             form.cleaned_data["username"],
             services.ask,

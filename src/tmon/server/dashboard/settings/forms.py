@@ -306,3 +306,19 @@ class NewAddress(forms.Form):
     current = forms.CharField(
         label="Your password", strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
     )
+
+
+class NewWebhook(forms.Form):
+    """An address that takes POSTs."""
+
+    address = forms.CharField(
+        label="Address",
+        max_length=2000,
+        widget=forms.TextInput({**EXACT, "inputmode": "url", "placeholder": "https://"}),
+    )
+
+
+class NewMail(forms.Form):
+    """An address of mail."""
+
+    address = forms.EmailField(label="E-mail address", max_length=254)
