@@ -23,6 +23,7 @@ from tmon.server.catalogue import read_views
 from tmon.server.events import Agent, Event, Place, Referrer
 from tmon.server.query.moments import NAMED
 from tmon.server.query.series import MOST
+from tmon.server.sessions import Rule
 from tmon.server.store.base import Envelope, Rejected
 from tmon.server.store.sqlite import open_store
 from tmon.settings.paths import shipped
@@ -169,6 +170,7 @@ def made(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     warn(wsid)
     store = open_store(tmp_path_factory.mktemp("documented"))
     store.sync_views(read_views([shipped("views")]))
+    store.sync_rules({wsid: Rule(failed=True)})
     store.append(envelopes(wsid))
     keyring = Keyring()
     keyring.refresh()
@@ -188,6 +190,10 @@ def test_there_are_examples_of_every_endpoint() -> None:
         "requests/",
         "summary",
         "events",
+        "sessions?",
+        "sessions/live",
+        "sessions/hour/",
+        "users/object",
         "sources",
         "quarantine",
         "annotations",

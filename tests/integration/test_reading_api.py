@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import View, read_views
-from tmon.server.events import Agent, Event, Place
+from tmon.server.events import SESSION, Agent, Event, Place
 from tmon.server.store.base import Damaged, Envelope, Unavailable
 from tmon.server.store.sqlite import SqliteStore, open_store
 from tmon.settings.paths import shipped
@@ -596,5 +596,7 @@ def test_a_view_is_called_by_its_exact_name(api: Api) -> None:
 def test_every_shipped_view_has_an_endpoint(api: Api) -> None:
     views: dict[str, View] = read_views([shipped("views")])
     api.add({"visitor": 1})
+    told = {"kind": SESSION, "extra": {"session": "1", "subject": "ada", "object": "desk", "state": "start"}}
+    api.add(told)
     for name in views:
         assert len(api.json(f"users/{name}")["results"]) == 1

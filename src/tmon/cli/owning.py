@@ -20,6 +20,7 @@ from tmon.server.limits import warned
 from tmon.server.limits.deliverer import Deliverer
 from tmon.server.limits.rounds import Figures as LimitsFigures
 from tmon.server.limits.watch import Watch
+from tmon.server.sessions import Rule
 from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, audit, deletions, sessions
 from tmon.server.tenants.keyring import MEGABYTE
@@ -102,7 +103,13 @@ class Owning:
         self._deliverer = Deliverer(
             limits, private=settings.reaches_private, base_url=settings.base_url, registry=registry
         )
-        self._watch = Watch(self.store, limits, noticed=self._deliverer.wake, registry=registry)
+        self._watch = Watch(
+            self.store,
+            limits,
+            idle_ms=lambda wsid: self.store.rules().get(wsid, Rule()).idle_ms,
+            noticed=self._deliverer.wake,
+            registry=registry,
+        )
         self._control = Control(settings.data, self._carry_out)
         self._settling = ThreadPoolExecutor(SETTLING, thread_name_prefix="settling")
         self.checks = (self._writing, self._following, self._expiring)

@@ -118,8 +118,7 @@ class Questions:
         asked = parameters.read(given, parameters.RANKED, shape.sorts)
         limit = limited(asked.limit, RANKING_LIMIT, MOST_ROWS)
         now = self._clock()
-        periods = self._periods(subject, asked, now)
-        check_kinds(ranked, periods[0].filters)
+        periods = self._periods(subject, asked, now, view=ranked)
         period = periods[0]
         earlier = None
         try:
@@ -378,13 +377,18 @@ class Questions:
         return found
 
     def _periods(
-        self, subject: Subject, asked: Parameters, now: float, grain: Grain | None = None
+        self,
+        subject: Subject,
+        asked: Parameters,
+        now: float,
+        grain: Grain | None = None,
+        view: View | None = None,
     ) -> list[Period]:
         """The period that is asked about, and where a comparison is asked for the one before."""
         covered = [bounds(asked.since, asked.until, subject.calendar, now)]
         if asked.compare:
             covered.append(previous(covered[0], subject.calendar))
-        filters = self._filters(asked)
+        filters = self._filters(asked, view)
         return [plan(subject.wsid, one, subject.calendar, filters, grain) for one in covered]
 
     def _missing(self, subject: Subject, grain: Grain, period: Period, now: float) -> _Missing:
@@ -409,14 +413,18 @@ class Questions:
         first = waits if opened is None else min(opened, waits)
         return first if first < period.day_end else None
 
-    def _filters(self, asked: Parameters) -> tuple[Filter, ...]:
-        if not asked.filters:
-            return ()
-        return parse_filters(asked.filters, self._views(), NoSuchView if self._public else BadQuestion)
+    def _filters(self, asked: Parameters, view: View | None = None) -> tuple[Filter, ...]:
+        """Those of a question about a view, or about requests."""
+        return self._read_filters(asked.filters, view) if asked.filters else ()
 
     def check_filters(self, texts: Sequence[str]) -> None:
-        """Raises QuestionError where these are no filters that may be asked with."""
-        parse_filters(texts, self._views(), NoSuchView if self._public else BadQuestion)
+        """Raises QuestionError where these are no filters of requests that may be asked with."""
+        self._read_filters(texts, None)
+
+    def _read_filters(self, texts: Sequence[str], view: View | None) -> tuple[Filter, ...]:
+        filters = parse_filters(texts, self._views(), NoSuchView if self._public else BadQuestion)
+        check_kinds(view, filters)
+        return filters
 
     def _views(self) -> Mapping[str, View]:
         views = self._store.views()
