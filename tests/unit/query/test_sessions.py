@@ -180,13 +180,14 @@ def test_without_a_view_of_sessions_today_is_not_known(world: World, asked: Sess
 def test_a_session_that_began_before_what_is_complete_is_not_counted_as_known(
     world: World, asked: Sessions
 ) -> None:
-    view = world.store.views()["object"]
+    views = world.store.views()
+    changed = {name: replace(views[name], version=2) for name in ("object", "subject")}
     add(world, "2024-05-14 09:00:00")
     world.store.close_days(int((world.now + 9 * 86_400) * 1000))
     world.store.settle()
     while world.store.expire(int((world.now + 9 * 86_400) * 1000), {WSID: 1}):
         pass
-    world.store.sync_views({**world.store.views(), "object": replace(view, version=2, field="subject")})
+    world.store.sync_views({**views, **changed})
     answer = asked.series(world.subject, "day", "2", {})
     assert [one.sessions for one in answer.results] == [None, 0]
     assert answer.complete_from == "2024-05-15"
