@@ -15,7 +15,7 @@ import structlog
 from django.db import Error, connections
 from prometheus_client import CollectorRegistry
 
-from tmon.server.core import Job, Periodic, close_days, expire, finish_deletions
+from tmon.server.core import Job, Periodic, Records, close_days, expire, finish_deletions
 from tmon.server.limits import warned
 from tmon.server.limits.deliverer import Deliverer
 from tmon.server.limits.rounds import Figures as LimitsFigures
@@ -76,6 +76,7 @@ class Owning:
         self.store.sync_views(views(settings))
         StoreFigures(self.store, registry)
         self._salts = salts
+        self._records = Records(settings.records, self.store) if settings.records is not None else None
         self.follower = Follower(self.store, registry=registry)
         self._writer = Writer(
             self.store,
@@ -94,8 +95,9 @@ class Owning:
                 Job("clear sessions", lambda _: sessions.clear_expired()),
                 Job("clear the audit log", lambda _: audit.clear_old()),
                 Job("clear warnings", lambda _: warned.clear_old()),
+                Job("keep records", lambda _: self._keep_records()),
             ],
-            foreseen=(StoreError, WriterError, SaltsUnavailable, Error),
+            foreseen=(StoreError, WriterError, SaltsUnavailable, Error, OSError),
             ended=connections.close_all,
             registry=registry,
         )
@@ -179,6 +181,8 @@ class Owning:
         answer = await asyncio.wrap_future(done)
         if command.get("do") in {"erase", "delete"}:
             await asyncio.to_thread(self.follower.settle, ERASED_WITHIN_S)
+        if command.get("do") == "erase" and self._records is not None:
+            await asyncio.to_thread(self._records.erase, command["wsid"], command["username"])
         return answer
 
     # -- periodic work ------------------------------------------------------------------------------------------------
@@ -189,6 +193,14 @@ class Owning:
     def _expire(self, stopping: Any) -> None:
         days = {wsid: service.retention_days for wsid, service in self.keyring.services().items()}
         expire(self.store, self._writer.call, days, int(time.time() * 1000), stopping)
+
+    def _keep_records(self) -> None:
+        if self._records is not None:
+            services = {
+                wsid: (service.calendar, service.retention_days)
+                for wsid, service in self.keyring.services().items()
+            }
+            self._records.keep(services, time.time())
 
     def _finish_deletions(self) -> None:
         def delete(wsid: int) -> None:

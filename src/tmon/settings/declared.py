@@ -153,6 +153,13 @@ class Settings:
         and those of its network. Managers choose the addresses, so say yes only where they may reach these.""",
         default_in_words="yes in testing, else no",
     )
+    records: Path | None = _setting(
+        "TMON_RECORDS",
+        parsing.path,
+        """The folder for plain files of the sessions that have ended, one a web service and local day, and an archive
+        of each day that is over. Without it there are none.""",
+        default_in_words="none",
+    )
     dsn: str | None = _setting(
         "TMON_DSN",
         parsing.text,
