@@ -207,13 +207,13 @@ from django.db import connection
 from tmon.server.limits.rounds import Figures
 from tmon.server.limits.watch import Watch
 from tmon.server.sessions import Session
-Stored = namedtuple("Stored", "number session")
+Stored = namedtuple("Stored", "number source session")
 first, now = int(sys.argv[1]), 1_715_768_430
 class Live:
     def live_sessions(self, wsid, since_ms):
         # Of another number and beginning at each of them, which the table alone would take for others.
         begun = (now - 700 - first) * 1000
-        return [Stored(first + n, Session("", f"user {n}\\0", "algebra", begun, now * 1000)) for n in range(200)]
+        return [Stored(first + n, "", Session("", f"user {n}\\0", "algebra", begun, now * 1000)) for n in range(200)]
 watch = Watch(Live(), Figures(CollectorRegistry()), clock=lambda: now)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -223,7 +223,7 @@ def test_strangers_texts_are_shown_as_they_are(shop: Any) -> None:
     browser = Browser(shop)
     browser.send(do="webhook", address="https://example.org/?a=<b>&quot;")
     limiting.put(shop, shop.owner, hostile, 1)
-    found = warned.Found(1, Session("198.51.100.7", hostile, hostile, 0, 90_000), 1, 60_000)
+    found = warned.Found(1, "", Session("198.51.100.7", hostile, hostile, 0, 90_000), 1, 60_000)
     assert warned.give(shop.wsid, [found], 90.0).deliveries == 1
     page = browser.page
     assert hostile not in page

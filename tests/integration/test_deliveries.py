@@ -91,6 +91,7 @@ def violate(shop: Any, clock: Clock, *names: str) -> None:
     found = [
         warned.Found(
             next(NUMBERS),
+            "",
             Session("198.51.100.7", name, "algebra", start, start + 660_000),
             10,
             start + 600_000,
@@ -495,7 +496,9 @@ def test_a_violation_reaches_its_webhook_within_two_seconds(shop: Any, receiver:
     class Live:
         def live_sessions(self, wsid: int, since_ms: int) -> list[Any]:
             one = Session("198.51.100.7", "anna", "algebra", start, start + 50_000)
-            return [type("Stored", (), {"number": 1, "session": one})] if wsid == shop.wsid else []
+            return (
+                [type("Stored", (), {"number": 1, "source": "", "session": one})] if wsid == shop.wsid else []
+            )
 
     delivering = deliverer(time.time)  # type: ignore[arg-type]
     watching = Watch(Live(), Figures(CollectorRegistry()), noticed=delivering.wake)

@@ -13,8 +13,13 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tmon.server.sessions import Session
-from tmon.server.store.base import Unavailable
+from tmon.server.calendar import Calendar
+from tmon.server.catalogue import read_views
+from tmon.server.events import Agent, Event
+from tmon.server.sessions import Rule, Session
+from tmon.server.store.base import Envelope, Unavailable
+from tmon.server.store.sqlite import open_store
+from tmon.settings.paths import shipped
 
 NOW = 1_715_768_430.0
 """2024-05-15T12:20:30 in Vienna."""
@@ -24,6 +29,7 @@ NUMBERS = itertools.count(1)
 class Stored(NamedTuple):
     number: int
     session: Session
+    source: str = ""
 
 
 class Sessions:
@@ -313,7 +319,7 @@ def test_the_table_itself_takes_no_second_warning(shop: Any, sessions: Sessions)
     watch(sessions).round()
     [one] = warnings_of(shop)
     again = warned._violation(
-        shop.wsid, warned.Found(1, session(720), 10, int((NOW - 120) * 1000)), one.noticed
+        shop.wsid, warned.Found(1, "", session(720), 10, int((NOW - 120) * 1000)), one.noticed
     )
     Violation.objects.bulk_create([again], ignore_conflicts=True)
     assert len(warnings_of(shop)) == 1
@@ -382,6 +388,42 @@ def wait(condition: Any, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+def test_sessions_that_the_store_makes_of_requests_are_watched(shop: Any, tmp_path: Path) -> None:
+    put(shop, 10)
+    store = open_store(tmp_path)
+    store.sync_views(read_views([shipped("views")]))
+    store.sync_rules({shop.wsid: Rule(by="ip", objects=("/modules/{object}",))})
+    calendar = Calendar([(float("-inf"), "UTC")])
+
+    def report(number: int, *minutes_ago: float) -> None:
+        events = [
+            Event(
+                ts_ms=int((NOW - 60 * ago) * 1000),
+                hour=calendar.hour(NOW - 60 * ago),
+                agent=Agent(useragent="x"),
+                path="/modules/algebra/index.html",
+                method="GET",
+                status=200,
+                ip="198.51.100.7",
+                visitor=1,
+            )
+            for ago in minutes_ago
+        ]
+        received = int(NOW * 1000)
+        store.append([Envelope(wsid=shop.wsid, id=bytes([number] * 16), received_ms=received, events=events)])
+        store.settle()
+        watch(store).round()
+
+    report(1, 9, 6, 3, 0)
+    assert warnings_of(shop) == []
+    report(2, 12)  # it comes late, and the session began with it
+    [one] = warnings_of(shop)
+    assert (one.name, one.exceeded.timestamp()) == ("198.51.100.7", NOW - 120)
+    report(3, 14, 11)
+    assert [one.pk] == [again.pk for again in warnings_of(shop)]
+    store.close()
+
+
 def test_warnings_are_read_newest_first_in_parts(shop: Any, sessions: Sessions) -> None:
     put(shop, 10)
     for n in range(4):
@@ -403,6 +445,7 @@ def test_warnings_are_read_newest_first_in_parts(shop: Any, sessions: Sessions) 
         "subject": "user 0",
         "name": "user 0",
         "session": 0,
+        "source": "",
         "started": "2024-05-15T12:08:30.000+02:00",
         "noticed": "2024-05-15T12:20:30.000+02:00",
         "deliveries": [],
@@ -444,6 +487,17 @@ def test_a_guest_of_whom_nothing_is_known_has_no_number_of_a_visitor(shop: Any, 
         "A guest",
         "",
     )
+
+
+def test_of_a_session_that_a_source_tells_of_the_source_is_no_address(shop: Any, sessions: Sessions) -> None:
+    put(shop, 10)
+    sessions.live[shop.wsid] = [
+        Stored(1, session(720, user="", place="lab"), "lab"),
+        Stored(2, session(720 + 1, user="", place="lab"), "lab"),
+    ]
+    watch(sessions).round()
+    found = logged_in(shop.owner).get(f"/{shop.wsid}/data/warnings").json()["results"]
+    assert [(one["source"], one["subject"], one["name"]) for one in found] == [("lab", "", "A guest")] * 2
 
 
 def test_an_erased_name_is_gone_from_warnings_and_told_no_second_time(shop: Any, sessions: Sessions) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.integration.server_process import OWNER, ServerProcess
@@ -26,8 +27,20 @@ destinations.add(shop, audit.on_page(owner), "webhook", sys.argv[2])
 limiting.put(shop, owner, "algebra", 1)
 start = int(time.time() * 1000) - 90_000
 session = Session("198.51.100.7", "anna", "algebra", start, start + 90_000)
-print(warned.give(shop.wsid, [warned.Found(1, session, 1, start + 60_000)], time.time()))
+print(warned.give(shop.wsid, [warned.Found(1, "", session, 1, start + 60_000)], time.time()))
 limiting.remove(shop, owner, "algebra")
+"""
+LIMIT = f"""
+import sys
+from tmon.settings import prepare
+prepare()
+from django.contrib.auth.models import User
+from tmon.server.limits import destinations, limiting
+from tmon.server.tenants import audit
+from tmon.server.tenants.models import WebService
+owner, shop = User.objects.get(username="{OWNER}"), WebService.objects.get(pk=int(sys.argv[1]))
+destinations.add(shop, audit.on_page(owner), "webhook", sys.argv[2])
+limiting.put(shop, owner, "algebra", 1)
 """
 FORGET_THE_CLAIM = """
 from tmon.settings import prepare
@@ -67,3 +80,38 @@ def test_a_server_that_is_killed_while_it_sends_sends_again_after_its_start(tmp_
         figures = server.connection.send("GET", "/metrics").content.decode()
         assert 'tmon_limits_failing{part="watch"} 0.0' in figures
         assert 'tmon_limits_failing{part="deliver"} 0.0' in figures
+
+
+def test_what_a_server_collects_is_told_within_two_seconds_and_once(tmp_path: Path) -> None:
+    with WebhookServer() as receiver, ServerProcess(tmp_path, "--processes", "2") as server:
+        shop = server.webservice("shop")
+        done(server, LIMIT, str(shop.wsid), receiver.url())
+        exceeds_at = time.time() + 2.0
+        told = {"kind": "session", "session": "s1", "subject": "ben", "object": "algebra"}
+        events = [
+            {**told, "state": "start", "ts": exceeds_at - 60},
+            {**told, "state": "alive", "ts": time.time()},
+            {**told, "session": "s2", "subject": "cleo", "state": "start", "ts": time.time()},
+        ]
+        server.collect(shop, shop.seal({"source": "lab", "events": events}))
+        [post] = receiver.wait_for(1)
+        assert 0 <= time.time() - exceeds_at < 2
+        data = post.json["data"]
+        assert (data["name"], data["source"], data["object"]) == ("ben", "lab", "algebra")
+        server.stop()
+        server.start()
+        [warning] = server.ask(shop, "warnings")["results"]
+        assert warning["name"] == "ben"
+        assert [one["state"] for one in warning["deliveries"]] == ["delivered"]
+        late = [
+            {**told, "state": "start", "ts": exceeds_at - 90},
+            {**told, "state": "alive", "ts": time.time()},
+        ]
+        server.collect(shop, shop.seal({"source": "lab", "events": late}))
+        watched = 'tmon_limits_last_success_seconds{part="watch",process="core"}'
+        looked, until = time.time() + 2, time.monotonic() + 30
+        while server.metric(watched) < looked:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert len(server.ask(shop, "warnings")["results"]) == len(receiver.posts) == 1
+        assert server.troubles == []

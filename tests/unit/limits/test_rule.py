@@ -23,8 +23,8 @@ def session(start: int = 0, last: int = 0, **fields: object) -> Session:
     return Session(**whose, start_ms=START + start, ended_ms=START + last)  # type: ignore[arg-type]
 
 
-def told(one: Session, number: int, minutes: int) -> Told:
-    return Told(number, one.object, minutes, one.place, one.user, one.start_ms + minutes * MINUTE)
+def told(one: Session, number: int, minutes: int, source: str = "") -> Told:
+    return Told(number, source, one.object, minutes, one.place, one.user, one.start_ms + minutes * MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -66,33 +66,42 @@ def test_who_has_gone_before_the_limit_does_not_exceed_it() -> None:
 
 def test_late_events_that_move_the_beginning_make_no_new_violation() -> None:
     before = told(session(), 7, 5)
-    assert is_told(7, session(start=-240_000), 5, [before])
-    assert is_told(9, session(start=-240_000), 5, [before])
+    assert is_told(7, "", session(start=-240_000), 5, [before])
+    assert is_told(9, "", session(start=-240_000), 5, [before])
 
 
 def test_an_erased_name_makes_no_new_violation() -> None:
-    assert is_told(7, session(user=""), 5, [told(session(), 7, 5)])
+    assert is_told(7, "", session(user=""), 5, [told(session(), 7, 5)])
 
 
 def test_a_new_session_of_the_same_user_is_told_anew() -> None:
     before = told(session(), 7, 5)
-    assert not is_told(8, session(start=300_001), 5, [before])
+    assert not is_told(8, "", session(start=300_001), 5, [before])
 
 
 def test_a_number_that_a_new_store_gives_again_is_told_anew() -> None:
-    assert not is_told(7, session(start=3_600_000, user="ben"), 5, [told(session(), 7, 5)])
+    assert not is_told(7, "", session(start=3_600_000, user="ben"), 5, [told(session(), 7, 5)])
 
 
 @pytest.mark.parametrize("other", [{"object": "biology"}, {"user": "ben"}, {"place": "203.0.113.9"}])
 def test_others_are_told_for_themselves(other: dict[str, str]) -> None:
-    assert not is_told(8, session(**other), 5, [told(session(), 7, 5)])
+    assert not is_told(8, "", session(**other), 5, [told(session(), 7, 5)])
 
 
 def test_other_minutes_are_told_anew_and_the_former_ones_not_again() -> None:
     given_ = [told(session(), 7, 5)]
-    assert not is_told(7, session(), 10, given_)
+    assert not is_told(7, "", session(), 10, given_)
     given_.append(told(session(), 7, 10))
-    assert is_told(7, session(), 5, given_)
+    assert is_told(7, "", session(), 5, given_)
+
+
+def test_sessions_that_a_source_tells_of_are_told_apart_by_their_numbers() -> None:
+    """A fleet of machines whose users are not known reports by one sender."""
+    before = told(session(place="lab", user=""), 7, 5, "lab")
+    assert is_told(7, "lab", session(place="lab", user="", start=-1_000), 5, [before])
+    assert not is_told(8, "lab", session(place="lab", user="", start=1_000), 5, [before])
+    assert is_told(8, "lab", session(place="lab", user=""), 5, [before])  # the store was made anew
+    assert not is_told(8, "", session(place="lab", user=""), 5, [before])
 
 
 POINTS = st.lists(
@@ -118,8 +127,8 @@ def test_each_session_that_exceeds_has_one_warning_and_no_other_has_one(
         for one in sessions_of(rule, [point for point in arrived if point.at_ms <= now]):
             number += 1
             at = exceeded_ms(one, minutes, now, rule.idle_ms)
-            if at is not None and not is_told(number, one, minutes, given_):
-                given_.append(Told(number, one.object, minutes, one.place, one.user, at))
+            if at is not None and not is_told(number, "", one, minutes, given_):
+                given_.append(Told(number, "", one.object, minutes, one.place, one.user, at))
     expected = [
         (one.user, one.object, one.start_ms + minutes * MINUTE)
         for one in sessions_of(rule, arrived)
@@ -144,8 +153,8 @@ def test_no_session_that_exceeds_goes_without_a_warning_in_whichever_order_its_e
         found = sessions_of(rule, seen)
         for number, one in enumerate(found):
             at = exceeded_ms(one, minutes, now, rule.idle_ms)
-            if at is not None and not is_told(1000 * n + number, one, minutes, given_):
-                given_.append(Told(1000 * n + number, one.object, minutes, one.place, one.user, at))
+            if at is not None and not is_told(1000 * n + number, "", one, minutes, given_):
+                given_.append(Told(1000 * n + number, "", one.object, minutes, one.place, one.user, at))
     for one in found:
         if exceeded_ms(one, minutes, now, rule.idle_ms) is not None:
             assert any(
@@ -166,7 +175,7 @@ def test_however_often_and_by_whomever_it_is_looked_at_it_is_told_once(
     for at_s, watcher in looks:
         one = session(start=-1_000 * watcher, last=3_600_000)
         at = exceeded_ms(one, minutes, START + at_s * 1000, IDLE)
-        if at is not None and not is_told(watcher, one, minutes, given_):
-            given_.append(Told(watcher, one.object, minutes, one.place, one.user, at))
+        if at is not None and not is_told(watcher, "", one, minutes, given_):
+            given_.append(Told(watcher, "", one.object, minutes, one.place, one.user, at))
     latest = max(at_s * 1000 + 1_000 * watcher for at_s, watcher in looks)
     assert len(given_) == (1 if latest > minutes * MINUTE else 0)

@@ -164,6 +164,7 @@ def _warning(one: Violation, calendar: Calendar, *, manages: bool) -> dict[str, 
         "subject": one.subject,
         "name": one.name,
         "session": one.number,
+        "source": one.source,
         "started": _stamp(one.started.timestamp(), calendar),
         "noticed": _stamp(one.noticed.timestamp(), calendar),
     }

@@ -9,7 +9,6 @@ import unicodedata
 from typing import Any
 
 from tmon.server.calendar import Calendar
-from tmon.server.sessions import VISITOR_MARK
 from tmon.server.tenants.models import UNREADABLE, WebService
 
 from .models import Violation
@@ -39,6 +38,7 @@ def body(webservice: WebService, violation: Violation | None, base_url: str, now
         "name": violation.name,
         "subject": violation.subject,
         "session": violation.number,
+        "source": violation.source,
         "started": _stamp(violation.started, calendar),
         "exceeded": _stamp(violation.exceeded, calendar),
         "noticed": _stamp(violation.noticed, calendar),
@@ -58,10 +58,11 @@ def lines(webservice: WebService, violations: list[Violation]) -> list[str]:
 
 
 def _line(one: Violation, webservice: str, calendar: Calendar) -> str:
-    """`<name> (<address>) has exceeded N minutes on "<object>"`, and when."""
+    """`<name> (<address or source>) has exceeded N minutes on "<object>"`, and when."""
     name = readable(one.name)
-    if one.username and one.place and not one.place.startswith(VISITOR_MARK):
-        name += f" ({readable(one.place)})"
+    where = one.source or one.address
+    if where and where != one.subject:
+        name += f" ({readable(where)})"
     minutes = "1 minute" if one.minutes == 1 else f"{one.minutes} minutes"
     what = readable(one.object or webservice)
     exceeded, started = (calendar.local(at.timestamp()) for at in (one.exceeded, one.started))

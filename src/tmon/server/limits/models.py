@@ -17,7 +17,7 @@ from .rule import LEAST_MINUTES, MOST_MINUTES, Told
 OBJECT_LENGTH = 500
 """Characters. Of an object with a longer name there can be no limit."""
 USERNAME_LENGTH = 1024
-PLACE_LENGTH = 100
+PLACE_LENGTH = 1024
 NAME_LENGTH = 200
 ADDRESS_LENGTH = 2000
 ERROR_LENGTH = 200
@@ -53,13 +53,15 @@ class Limit(models.Model):
 class Violation(models.Model):
     """A limit that a session exceeded, and of which people are warned; it has the limit as it was then.
 
-    `number` is the session's in the store. `place` and `username` are the session's own, `name` is what people read.
+    `number` is the session's in the store, `source` who told of it, "" where it was made of requests. `place` and
+    `username` are the session's own, `name` is what people read.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="violations")
     object = models.CharField(max_length=OBJECT_LENGTH, blank=True)
     minutes = models.PositiveSmallIntegerField()
+    source = models.CharField(max_length=PLACE_LENGTH, blank=True)
     username = models.CharField(max_length=USERNAME_LENGTH, blank=True)
     place = models.CharField(max_length=PLACE_LENGTH, blank=True)
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -86,12 +88,19 @@ class Violation(models.Model):
     @property
     def subject(self) -> str:
         """Who it was: a user name, or an address; "" for a guest whose address is not known."""
-        return self.username or ("" if self.place.startswith(VISITOR_MARK) else self.place)
+        return self.username or self.address
+
+    @property
+    def address(self) -> str:
+        """The address that it was used from, "" where that is not known."""
+        return "" if self.source or self.place.startswith(VISITOR_MARK) else self.place
 
     def told(self) -> Told:
         """It as the rule takes it."""
         exceeded_ms = round(self.exceeded.timestamp() * 1000)
-        return Told(self.number, self.object, self.minutes, self.place, self.username, exceeded_ms)
+        return Told(
+            self.number, self.source, self.object, self.minutes, self.place, self.username, exceeded_ms
+        )
 
 
 class Kind(models.TextChoices):

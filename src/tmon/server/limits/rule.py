@@ -18,9 +18,13 @@ MINUTE_MS: Final = 60_000
 
 
 class Told(NamedTuple):
-    """An earlier warning: of which session, by which limit, and when that was exceeded (Unix milliseconds)."""
+    """An earlier warning: of which session, by which limit, and when that was exceeded (Unix milliseconds).
+
+    `source` is who told of the session, "" where it was made of requests.
+    """
 
     number: int
+    source: str
     object: str
     minutes: int
     place: str
@@ -41,17 +45,27 @@ def exceeded_ms(session: Session, minutes: int, now_ms: int, idle_ms: int) -> in
     return session.start_ms + minutes * MINUTE_MS
 
 
-def is_told(number: int, session: Session, minutes: int, earlier: Iterable[Told]) -> bool:
+def is_told(number: int, source: str, session: Session, minutes: int, earlier: Iterable[Told]) -> bool:
     """Whether one of these warnings is of this session and so many minutes.
 
     Late events may move a session's beginning and change its number, and an erasure takes its name. So it is the same
     session if either who and where, or the number is the same, and the warning's limit was exceeded since it began. A
-    number alone does not decide: a store that is made anew begins to count again.
+    number alone does not decide: a store that is made anew begins to count again. Sessions that a source tells of have
+    ids there, and somebody may have several at a time; they have other numbers only in a store that is made anew, and
+    then the same beginning.
     """
+
+    def same(told: Told) -> bool:
+        if told.number == number:
+            return True
+        if (told.source, told.place, told.user) != (source, session.place, session.user):
+            return False
+        return not source or told.exceeded_ms == session.start_ms + minutes * MINUTE_MS
+
     return any(
         told.object == session.object
         and told.minutes == minutes
         and told.exceeded_ms >= session.start_ms
-        and (told.number == number or (told.place, told.user) == (session.place, session.user))
+        and same(told)
         for told in earlier
     )

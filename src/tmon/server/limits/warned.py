@@ -40,9 +40,13 @@ GUEST = "A guest"
 
 
 class Found(NamedTuple):
-    """A session that is over its limit of so many minutes, since `exceeded_ms` (Unix milliseconds)."""
+    """A session that is over its limit of so many minutes, since `exceeded_ms` (Unix milliseconds).
+
+    `source` is who told of it, "" where it was made of requests.
+    """
 
     number: int
+    source: str
     session: Session
     minutes: int
     exceeded_ms: int
@@ -78,7 +82,7 @@ def give(wsid: int, found: Sequence[Found], now_s: float) -> Given:
         told = [one.told() for one in earlier]
         fresh: list[Violation] = []
         for one in due:
-            if is_told(one.number, one.session, one.minutes, told):
+            if is_told(one.number, one.source, one.session, one.minutes, told):
                 continue
             fresh.append(_violation(wsid, one, now))
             told.append(fresh[-1].told())
@@ -100,14 +104,16 @@ def give(wsid: int, found: Sequence[Found], now_s: float) -> Given:
 
 def _violation(wsid: int, found: Found, now: dt.datetime) -> Violation:
     session = found.session
+    subject = session.user if found.source else session.subject
     return Violation(
         key=uuid.uuid4(),
         webservice_id=wsid,
         object=session.object,
         minutes=found.minutes,
+        source=found.source,
         username=session.user,
         place=session.place,
-        name=session.subject[:NAME_LENGTH] or GUEST,
+        name=subject[:NAME_LENGTH] or GUEST,
         number=found.number,
         started=moment(session.start_ms),
         exceeded=moment(found.exceeded_ms),
@@ -119,7 +125,8 @@ def _storable(found: Found) -> Found:
     """It with strangers' texts as every accounts database keeps them, so that they are the same when they are read."""
     session = found.session
     user, place = _text(session.user, USERNAME_LENGTH), _text(session.place, PLACE_LENGTH)
-    return found._replace(session=session._replace(user=user, place=place))
+    source = _text(found.source, PLACE_LENGTH)
+    return found._replace(source=source, session=session._replace(user=user, place=place))
 
 
 def _text(text: str, most: int) -> str:

@@ -35,6 +35,10 @@ class Stored(Protocol):
         """The number."""
 
     @property
+    def source(self) -> str:
+        """Who told of it, "" where it was made of requests."""
+
+    @property
     def session(self) -> Session:
         """The session."""
 
@@ -112,7 +116,7 @@ class Watch(Rounds):
                 continue
             at = exceeded_ms(one.session, minutes, now_ms, idle_ms)
             if at is not None:
-                over[wsid, one.number, minutes, at] = Found(one.number, one.session, minutes, at)
+                over[wsid, one.number, minutes, at] = Found(one.number, one.source, one.session, minutes, at)
         fresh = [found for key, found in over.items() if key not in self._known][:AT_ONCE]
         if fresh:
             given = give(wsid, fresh, now_s)
