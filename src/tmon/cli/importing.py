@@ -73,7 +73,7 @@ def import_logs(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         samples = Samples(arguments.samples)
         stack.callback(samples.close)
-        client = Client(dsn)
+        client = Client(dsn, compress=not dsn.is_here)
         stack.callback(client.close)
         stack.callback(terminal.clear)
         for name in _oldest_first(arguments.files, format_, arguments.timezone, problems):

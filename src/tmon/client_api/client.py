@@ -51,6 +51,7 @@ class Client:
 
     `before_send` gets each event that is tracked, as a dictionary, in the thread that tracks it; it returns
     the event to report, or None for none. `on_error` is told of each `Trouble`, in whichever thread has it.
+    Without `compress` batches are sent as they are, which is faster where the server is on this machine.
     With `disabled` nothing is done, and no DSN is needed. `transport` takes the place of the network
     (`MemoryTransport`, for tests).
 
@@ -82,6 +83,7 @@ class Client:
         spool_age_s: float = 7 * 86_400.0,
         before_send: BeforeSend | None = None,
         on_error: OnError | None = None,
+        compress: bool = True,
         disabled: bool = False,
         transport: MemoryTransport | None = None,
     ) -> None:
@@ -127,6 +129,7 @@ class Client:
             else lambda: transport,
             on_error=on_error,
             spool=make_spool,
+            compress=compress,
         )
         # A client that is dropped without close() still delivers what it holds, and its threads end.
         weakref.finalize(self, self._sender.forgotten, 5.0).atexit = False

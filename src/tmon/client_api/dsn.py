@@ -49,6 +49,11 @@ class Dsn:
     secure: bool = False
     prefix: str = ""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is reached on this very machine, by its loopback."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
     @classmethod
     def parse(cls, text: str) -> Dsn:
         """Read a DSN. Raises DsnError, which says what is wrong without quoting the text."""

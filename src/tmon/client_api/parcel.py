@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
@@ -30,14 +31,16 @@ class Parcel(NamedTuple):
 class Sealer:
     """Seals and opens parcels for one web service. May be used from any thread."""
 
-    def __init__(self, dsn: Dsn) -> None:
+    def __init__(self, dsn: Dsn, *, compress: bool = True) -> None:
+        """Without `compress` nothing is made smaller, whatever its size."""
+        self._compress_from = COMPRESS_FROM_BYTES if compress else sys.maxsize
         self._cipher = envelope.cipher(dsn.key)
         self._wsid = dsn.wsid
 
     def seal(self, head: dict[str, object], events: Sequence[bytes]) -> Parcel:
         """Seal encoded `events` under the books that `head` holds."""
         content = plaintext(head, events)
-        codec = envelope.Codec.ZLIB if len(content) >= COMPRESS_FROM_BYTES else envelope.Codec.PLAIN
+        codec = envelope.Codec.ZLIB if len(content) >= self._compress_from else envelope.Codec.PLAIN
         return Parcel(
             envelope.seal(content, self._cipher, self._wsid, codec=codec, level=LEVEL),
             len(events),

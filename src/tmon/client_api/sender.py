@@ -61,8 +61,9 @@ class Sender:
         connect: Callable[[], Post],
         on_error: OnError | None = None,
         spool: Callable[[Herald, Sealer], Spool] | None = None,
+        compress: bool = True,
     ) -> None:
-        self._sealer = Sealer(dsn)
+        self._sealer = Sealer(dsn, compress=compress)
         self._source = source
         self._limits = limits
         self._connect = connect
