@@ -69,9 +69,10 @@ FEATURES = ("calt", "ccmp", "kern", "locl", "mark", "tnum")
 BUILT = ROOT / "static" / "built"
 ENTRIES = (
     *("js/dashboard/main.js", "js/dashboard/keys.js", "js/live/worker.js", "js/first_run.js"),
+    "js/sessions/main.js",
     *("js/menus.js", "js/scheme.js", "js/copy.js"),
     *("css/tmon.css", "css/light.css", "css/dashboard/dashboard.css", "css/first_run.css"),
-    *("css/settings.css", "css/admin.css"),
+    *("css/settings.css", "css/admin.css", "css/live.css"),
 )
 """What templates name by the tag `bundle`: each becomes a file in static/built, what they share one of its own."""
 COUNTRIES = "countries.json"

@@ -61,6 +61,7 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "login": ("/login", EVERYBODY),
     "logout": ("/logout", {asker: 200 if asker in LOGGED_IN else 302 for asker in ASKERS}),
     "view/dashboard/": ("/view/dashboard/", dict.fromkeys(ASKERS, 302)),
+    "view/live/<wsid:wsid>": ("/view/live/{wsid}", PAGE),
     "view/dashboard/<wsid:wsid>": ("/view/dashboard/{wsid}", PAGE),
     "settings/": ("/settings/", ACCOUNT),
     "settings/leave/<wsid:wsid>": ("/settings/leave/{wsid}", ACCOUNT_ACT),

@@ -8,7 +8,7 @@ from django.urls import include, path, register_converter
 
 from tmon.server.tenants.access import WsidConverter
 
-from . import invitations, overview, pages, resetting
+from . import invitations, live_page, overview, pages, resetting
 
 register_converter(WsidConverter, "wsid")
 register_converter(WsidConverter, "id")
@@ -23,6 +23,7 @@ urlpatterns = [
     path("invitation/<str:token>", invitations.accept, name="invitation"),
     path("view/dashboard/", overview.last, name="last-dashboard"),
     path("view/dashboard/<wsid:wsid>", overview.dashboard, name="dashboard"),
+    path("view/live/<wsid:wsid>", live_page.live, name="live"),
     path("", include("tmon.server.dashboard.settings.urls")),
     path("admin/", admin.site.urls),
     path("", include("tmon.server.dashboard.data_urls")),

@@ -35,6 +35,11 @@ class Sessions:
         self._settle = settle
         self._clock = clock
 
+    def idle_s(self, wsid: int) -> float | None:
+        """After how many seconds sessions end by the web service's rule; None without one. Raises StoreError."""
+        rule = self._store.rules().get(wsid)
+        return None if rule is None else rule.idle_ms / 1000
+
     def live(self, subject: Subject, given: Given) -> Answer:
         """Those that go on now, the oldest first. Raises QuestionError, StoreError."""
         asked = parameters.read(given, frozenset({"filter"}))

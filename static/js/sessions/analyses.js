@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What sessions of a period say: per day, by weekday and hour, per object and per user. Period and filters are in the URL.
+
+import { el, say, table } from "../dom.js";
+import { change, count } from "../numbers.js";
+import { GUEST, length, named } from "./words.js";
+
+const EVERY_MS = 30_000;
+const PERIODS = new Set(["today", "yesterday", "-7d", "-30d", "month"]);
+const VIEWS = { object: "by-object", subject: "by-subject" };
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const SHADES = 5;
+
+export class Analyses {
+  constructor(ask, catalogue) {
+    this.ask = ask;
+    this.catalogue = catalogue;
+    this.turn = 0;
+    for (const button of document.querySelectorAll("#periods button")) button.addEventListener("click", () => this.choose({ period: button.dataset.period }));
+    addEventListener("popstate", () => this.load());
+  }
+
+  get period() {
+    const period = new URLSearchParams(location.search).get("period");
+    return PERIODS.has(period) ? period : "-7d";
+  }
+
+  get filters() {
+    return new URLSearchParams(location.search).getAll("filter");
+  }
+
+  /** Show another period, or only what passes one filter more. */
+  choose({ period = this.period, filters = this.filters }) {
+    const query = new URLSearchParams([["period", period], ...filters.map((one) => ["filter", one])]);
+    history.pushState(null, "", `?${query}`);
+    this.load();
+  }
+
+  filterBy(view, key) {
+    const filter = `${view}:${key.replace(/[*!\\]/g, "\\$&")}`;
+    if (!this.filters.includes(filter)) this.choose({ filters: [...this.filters, filter] });
+  }
+
+  asked(more = {}) {
+    const to = this.period === "yesterday" ? { to: "yesterday" } : {};
+    return { from: this.period, ...to, ...(this.filters.length ? { filter: this.filters } : {}), ...more };
+  }
+
+  async load() {
+    clearTimeout(this.timer);
+    const turn = ++this.turn;
+    for (const button of document.querySelectorAll("#periods button")) button.setAttribute("aria-pressed", String(button.dataset.period === this.period));
+    this.chips();
+    for (const link of document.querySelectorAll("[data-csv]")) {
+      const what = link.dataset.csv;
+      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? 366 : 840}`, this.asked());
+    }
+    try {
+      const [days, hours, objects, subjects] = await Promise.all([
+        this.ask("sessions/day/366", this.asked()),
+        this.ask("sessions/hour/840", this.asked()),
+        ...Object.keys(VIEWS).map((view) => this.ask(`users/${view}`, this.asked({ sort: "seconds", limit: 8, compare: "previous" }))),
+      ]);
+      if (turn !== this.turn) return;
+      say(document.getElementById("analyses-note"), days.complete_from ? `Complete since ${days.complete_from}` : "");
+      this.days(days.results);
+      this.heat(hours.results);
+      this.uses("object", objects.results);
+      this.uses("subject", subjects.results);
+    } catch (error) {
+      if (turn === this.turn) say(document.getElementById("analyses-note"), error.message);
+    }
+    if (turn === this.turn) this.timer = setTimeout(() => this.load(), EVERY_MS);
+  }
+
+  chips() {
+    const place = document.getElementById("chips");
+    place.hidden = !this.filters.length;
+    place.replaceChildren(
+      ...this.filters.map((filter) => {
+        const [view, key] = [filter.slice(0, filter.indexOf(":")), filter.slice(filter.indexOf(":") + 1)];
+        const words = view === "object" ? named(key, this.catalogue()).name : key || GUEST;
+        const chip = el("button", { type: "button", class: "chip", "aria-label": `Remove the filter ${words}` }, el("bdi", {}, words), " ×");
+        chip.addEventListener("click", () => this.choose({ filters: this.filters.filter((one) => one !== filter) }));
+        return chip;
+      }),
+    );
+  }
+
+  days(rows) {
+    const most = Math.max(1, ...rows.map((row) => row.sessions ?? 0));
+    const bars = rows.map((row) => {
+      const bar = el("i");
+      bar.style.height = `${((row.sessions ?? 0) / most) * 100}%`;
+      return el("span", { title: `${row.t.slice(0, 10)}: ${count(row.sessions)}, ${row.session_s === null ? "–" : length(row.session_s)} each` }, bar);
+    });
+    const place = document.getElementById("days");
+    place.replaceChildren(...bars);
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", `Sessions per day, at most ${most}`);
+    const heads = ["Day", "Sessions", "Length in all", "Average length"];
+    const cells = rows.map((row) => [row.t.slice(0, 10), count(row.sessions), row.seconds === null ? "–" : length(row.seconds), row.session_s === null ? "–" : length(row.session_s)]);
+    place.parentElement.querySelector(".as-table .scroll").replaceChildren(table("Sessions per day", heads, cells));
+  }
+
+  heat(rows) {
+    const sums = DAYS.map(() => Array.from({ length: 24 }, () => 0));
+    for (const row of rows) {
+      const day = (new Date(`${row.t.slice(0, 10)}T12:00:00Z`).getUTCDay() + 6) % 7;
+      sums[day][Number(row.t.slice(11, 13))] += row.sessions ?? 0;
+    }
+    const most = Math.max(1, ...sums.flat());
+    const hours = Array.from({ length: 24 }, (_, hour) => hour);
+    document.getElementById("heat").replaceChildren(
+      el("caption", { class: "visually-hidden" }, "Sessions begun by weekday and hour"),
+      el("thead", {}, el("tr", {}, el("td"), ...hours.map((hour) => el("th", { scope: "col" }, String(hour))))),
+      el("tbody", {}, ...DAYS.map((day, at) => el("tr", {}, el("th", { scope: "row" }, day), ...hours.map((hour) => el("td", { "data-shade": Math.ceil((sums[at][hour] / most) * SHADES) }, sums[at][hour] ? count(sums[at][hour]) : el("span", { class: "visually-hidden" }, "0")))))),
+    );
+  }
+
+  uses(view, rows) {
+    const most = Math.max(1, ...rows.map((row) => row.seconds));
+    const lines = rows.map((row) => {
+      const words = row.other ? "Everything else" : view === "object" ? named(row.key, this.catalogue()).name : row.key || GUEST;
+      const bar = el("i", { "aria-hidden": "true" });
+      bar.style.width = `${(row.seconds / most) * 100}%`;
+      const name = row.other ? el("span", {}, words) : el("button", { type: "button", class: "plain" }, el("bdi", {}, words));
+      if (!row.other) name.addEventListener("click", () => this.filterBy(view, row.key));
+      return el("tr", {}, el("th", { scope: "row" }, bar, name), el("td", { class: "n" }, length(row.seconds)), el("td", { class: "n" }, count(row.sessions)), el("td", { class: "n meta" }, row.previous ? change(row.seconds, row.previous.seconds) : ""));
+    });
+    document.getElementById(VIEWS[view]).replaceChildren(
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, view === "object" ? "What" : "Who"), el("th", { scope: "col", class: "n" }, "Time"), el("th", { scope: "col", class: "n" }, "Sessions"), el("th", { scope: "col", class: "n" }, el("span", { class: "visually-hidden" }, "Change")))),
+      el("tbody", {}, ...(lines.length ? lines : [el("tr", {}, el("td", { colspan: 4, class: "none" }, "Nothing was used in this period."))])),
+    );
+  }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The page of who uses what now: asks once a second while it is seen, and lets the counters run in between.
+
+import { asking, inTurn, NoAnswer } from "../ask.js";
+import { say } from "../dom.js";
+import { age, change, count } from "../numbers.js";
+import { Active } from "./active.js";
+import { Analyses } from "./analyses.js";
+import { Limits } from "./limits.js";
+import { Warnings } from "./warnings.js";
+import { keyOf } from "./words.js";
+
+const EVERY_MS = 1000;
+const UNSEEN_MS = 10_000;
+const STALE_MS = 5000;
+const CATALOGUE_MS = 60_000;
+const WEEK_MS = 300_000;
+
+const page = document.getElementById("live-sessions");
+const manages = "manages" in page.dataset;
+const ask = inTurn(asking(page.dataset.base, page.dataset.account), 4);
+let catalogue = new Map();
+let objects = new Set();
+let came = null;
+let warned = 0;
+let today = "";
+
+const announce = (text) => {
+  document.getElementById("announcement").textContent = text;
+};
+const analyses = new Analyses(ask, () => catalogue);
+const active = new Active((view, key) => analyses.filterBy(view, key));
+const limits = new Limits(ask, manages, (rows) => {
+  active.limits = new Map(rows.map((one) => [one.object, one.minutes]));
+  cards(active.draw());
+});
+const warnings = new Warnings(ask, announce);
+
+function cards(counts) {
+  const card = document.getElementById("card-over");
+  card.classList.toggle("over", counts.over > 0);
+  say(card.querySelector("p.n"), String(counts.over));
+  say(card.querySelector("p.meta"), active.limits.size ? `${counts.near} near it` : "nothing has a limit");
+}
+
+async function live() {
+  const answer = await ask("sessions/live");
+  came = performance.now();
+  today = answer.as_of.slice(0, 10);
+  active.catalogue = catalogue;
+  active.take(answer.results, came);
+  cards(active.draw());
+  const { subjects, objects: used, sessions_today } = answer.totals;
+  say(document.getElementById("card-subjects"), count(subjects));
+  say(document.getElementById("card-objects"), count(used));
+  say(document.getElementById("card-today"), count(sessions_today));
+  for (const one of answer.results) objects.add(one.object);
+  limits.offer(objects, catalogue);
+  const none = document.getElementById("none");
+  none.hidden = answer.results.length > 0;
+  if (!none.hidden) say(none, page.dataset.idle ? "Nobody uses anything now." : "No rule makes sessions of requests yet, and no sender tells of any.");
+}
+
+/** What changes seldom: the names of modules; without a catalogue there are none. */
+async function names() {
+  try {
+    const { results } = await ask("modules");
+    catalogue = new Map(results.map((one) => [keyOf(one.slug), one]));
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+  }
+  setTimeout(names, CATALOGUE_MS);
+}
+
+/** Today's sessions beside those of the same day a week ago, up to now. */
+async function week() {
+  try {
+    const { results } = await ask("sessions/hour/169");
+    const hours = results.length;
+    const now = results.slice(-24).filter((row) => row.t.slice(0, 10) === today);
+    const then = results.slice(hours - 168 - now.length, hours - 168);
+    const sum = (rows) => rows.reduce((all, row) => all + (row.sessions ?? 0), 0);
+    const known = then.length === now.length && then.every((row) => row.sessions !== null);
+    const before = sum(then);
+    say(document.getElementById("card-week"), known && before ? `${change(sum(now), before) || "as many as"} from ${count(before)} a week ago` : "");
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+  }
+  setTimeout(week, WEEK_MS);
+}
+
+async function round() {
+  const trouble = document.getElementById("trouble");
+  try {
+    await live();
+    await Promise.all([limits.load(), warnings.load(catalogue, today)]);
+    trouble.hidden = true;
+  } catch (error) {
+    trouble.hidden = false;
+    say(trouble.querySelector("span"), `${error.message} Asked again every second.`);
+    if (!(error instanceof NoAnswer)) console.error(error);
+  }
+  warned = setTimeout(round, document.hidden ? UNSEEN_MS : EVERY_MS);
+}
+
+function tick() {
+  if (came !== null) {
+    const now = performance.now();
+    const stale = now - came > STALE_MS;
+    page.classList.toggle("stale", stale);
+    if (!stale) cards(active.draw(now));
+    const freshness = document.getElementById("freshness");
+    freshness.dataset.state = stale ? "stale" : "live";
+    say(freshness.querySelector("span"), stale ? `Stale, ${age((now - came) / 1000)} old` : "Live");
+  }
+  setTimeout(tick, EVERY_MS - (performance.now() % EVERY_MS));
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  clearTimeout(warned);
+  round();
+});
+const idle = Number(page.dataset.idle);
+if (idle) say(document.getElementById("idle"), `A session ends after ${idle < 120 ? `${idle} s` : `${Math.round(idle / 60)} min`} without a request`);
+await names();
+round().then(week);
+analyses.load();
+tick();
