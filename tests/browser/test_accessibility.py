@@ -40,6 +40,7 @@ PAGES: Final = (
     Shown("dashboard of a year", "/view/dashboard/{busy}?period=year", "#view-country tbody tr"),
     Shown("large panel", "/view/dashboard/{busy}?large=url&filter=!device:phone", ".full tbody tr"),
     Shown("first run", "/view/dashboard/{fresh}", "#waiting"),
+    Shown("live", "/view/live/{busy}", "#by-object tbody tr"),
     Shown("shared dashboard", "/share/{slug}", "#view-country tbody tr", logged_in=False),
     Shown("lost password", "/password/lost", "h1", logged_in=False),
     Shown("account", "/settings/", "h1"),

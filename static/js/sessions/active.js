@@ -40,7 +40,6 @@ export class Active {
       const same = known && known.start === one.start && !known.idle && !one.idle;
       return { ...one, began: same ? Math.min(told, known.began) : told, came, who: who(one), what: named(one.object, this.catalogue) };
     });
-    this.draw();
   }
 
   show(which) {

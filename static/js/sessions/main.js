@@ -49,7 +49,7 @@ async function live() {
   today = answer.as_of.slice(0, 10);
   active.catalogue = catalogue;
   active.take(answer.results, came);
-  cards(active.draw());
+  show();
   const { subjects, objects: used, sessions_today } = answer.totals;
   say(document.getElementById("card-subjects"), count(subjects));
   say(document.getElementById("card-objects"), count(used));
@@ -103,7 +103,8 @@ async function round() {
   warned = setTimeout(round, document.hidden ? UNSEEN_MS : EVERY_MS);
 }
 
-function tick() {
+/** Everything that goes on by itself, as it is now. */
+function show() {
   if (came !== null) {
     const now = performance.now();
     const stale = now - came > STALE_MS;
@@ -113,6 +114,10 @@ function tick() {
     freshness.dataset.state = stale ? "stale" : "live";
     say(freshness.querySelector("span"), stale ? `Stale, ${age((now - came) / 1000)} old` : "Live");
   }
+}
+
+function tick() {
+  show();
   setTimeout(tick, EVERY_MS - (performance.now() % EVERY_MS));
 }
 
@@ -123,7 +128,7 @@ document.addEventListener("visibilitychange", () => {
 });
 const idle = Number(page.dataset.idle);
 if (idle) say(document.getElementById("idle"), `A session ends after ${idle < 120 ? `${idle} s` : `${Math.round(idle / 60)} min`} without a request`);
-await names();
+if ("catalogue" in page.dataset) await names();
 round().then(week);
 analyses.load();
 tick();

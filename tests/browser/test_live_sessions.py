@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who uses what now, in a browser: counters run, limits fire, many sessions cost little, no name does anything."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.browser.traffic import report
+from tests.integration.server_process import ServerProcess, WebService
+
+from .conftest import Fresh, Opening
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "1440-dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "768-light": {"viewport": {"width": 768, "height": 1000}, "color_scheme": "light"},
+    "360-dark": {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark"},
+}
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def sign(name: str, subject: str, what: str, seconds_ago: float, **says: Any) -> dict[str, Any]:
+    """An event of kind session so many seconds ago."""
+    ts = round(time.time() - seconds_ago, 3)
+    return {
+        "kind": "session",
+        "session": name,
+        "subject": subject,
+        "object": what,
+        "ts": ts,
+        "state": "alive",
+        **says,
+    }
+
+
+def row(page: Page, who: str) -> Locator:
+    return page.locator(".active tbody tr").filter(has=page.get_by_text(who, exact=True))
+
+
+def seconds(row: Locator) -> int:
+    """What its counter shows."""
+    parts = row.locator(".time").inner_text().split(":")
+    return sum(int(part) * 60**power for power, part in enumerate(reversed(parts)))
+
+
+@pytest.fixture
+def used(server: ServerProcess, fresh: Fresh) -> WebService:
+    service = fresh()
+    signs = [("ada", "algebra", 600), ("ben", "algebra", 59), ("eve", "", 20), (HOSTILE, HOSTILE, 30)]
+    events = [sign(who, who, what, ago) for who, what, ago in signs]
+    report(server, service, [*events, *(sign(who, who, what, 1) for who, what, _ in signs)])
+    return service
+
+
+def test_counters_run_each_second(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    ada = row(page, "ada")
+    expect(ada.locator(".time")).to_have_text(re.compile(r"10:\d\d"))
+    before = seconds(ada)
+    page.wait_for_timeout(3000)  # what is looked at is that time passes
+    assert 2 <= seconds(ada) - before <= 4
+    expect(page.locator("#card-subjects")).to_have_text("4")
+    expect(page.locator("#card-objects")).to_have_text("3")
+    expect(page.locator("#card-today")).to_have_text("4")
+    expect(row(page, "eve").locator(".what")).to_contain_text("Whole service")
+    expect(page.locator(".active tbody tr").first.locator(".who")).to_contain_text("ada")
+
+
+def test_a_limit_fires_within_two_seconds(used: WebService, server: ServerProcess, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    page.get_by_role("button", name="Set a limit").click()
+    page.get_by_label("What", exact=True).fill("algebra")
+    page.get_by_label("Minutes at a time").fill("1")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.locator("#limits li")).to_contain_text("1 min")
+    began = time.time() - 62
+    report(server, used, [sign("kim", "kim", "algebra", 57), sign("kim", "kim", "algebra", 0)])
+    kim = row(page, "kim")
+    expect(kim).to_have_attribute("data-state", re.compile("near|over"))
+    expect(kim).to_have_attribute("data-state", "over", timeout=10_000)
+    assert began < time.time() - 60
+    expect(kim.locator(".state")).to_contain_text("Over by")
+    expect(page.locator("#warnings li").filter(has_text="kim")).to_be_visible(timeout=5_000)
+    expect(page.locator("#card-over p.n")).to_have_text("3")
+    page.locator('[data-which="over"]').click()
+    expect(page.locator(".active tbody tr")).to_have_count(3)
+    page.get_by_role("button", name="Change the limit of algebra").click()
+    page.get_by_label("Minutes at a time").fill("30")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.locator("#card-over p.n")).to_have_text("0")
+    page.get_by_role("button", name="Remove the limit of algebra").click()
+    expect(page.get_by_text("Nothing has a limit.")).to_be_visible()
+
+
+def test_what_is_no_limit_is_refused_in_words(used: WebService, opened: Opening) -> None:
+    watched = opened(f"/view/live/{used.wsid}")
+    watched.allowed.append("400 (Bad Request)")
+    page = watched.page
+    page.get_by_role("button", name="Set a limit").click()
+    page.get_by_label("Minutes at a time").fill("5")
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("Say what the limit is for.")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#limit-form")).to_be_hidden()
+
+
+def test_text_of_strangers_does_nothing(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, HOSTILE)).to_be_visible()
+    expect(page.locator("#by-object")).to_contain_text(HOSTILE)
+    row(page, HOSTILE).locator(".what button").click()
+    expect(page.locator("#chips")).to_contain_text(HOSTILE)
+    assert page.locator("img").count() == 0
+
+
+def test_seeking_sorting_and_filtering(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(page.locator(".active tbody tr")).to_have_count(4)
+    page.get_by_label("Seek among who and what").fill("ALGEB")
+    expect(page.locator(".active tbody tr")).to_have_count(2)
+    by_name = page.locator('[data-sort="who"] button')
+    by_name.click()
+    expect(page.locator(".active tbody tr").first).to_contain_text("ada")
+    by_name.click()
+    expect(page.locator(".active tbody tr").first).to_contain_text("ben")
+    page.locator("#by-subject").get_by_role("button", name="ada").click()
+    expect(page).to_have_url(re.compile(r"filter=subject%3Aada"))
+    expect(page.locator("#by-object tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#by-object tbody tr")).to_have_count(1)
+    page.locator("#chips button").click()
+    expect(page.locator("#by-object tbody tr")).to_have_count(3)
+
+
+def test_two_hundred_sessions_cost_little(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
+    service = fresh()
+    names = [f"user-{n:03}" for n in range(200)]
+    events = [sign(name, name, f"module-{n % 20}", 100 + n) for n, name in enumerate(names)]
+    report(
+        server, service, [*events, *(sign(name, name, f"module-{n % 20}", 0) for n, name in enumerate(names))]
+    )
+    watched = opened(f"/view/live/{service.wsid}")
+    page = watched.page
+    expect(page.locator(".active tbody tr")).to_have_count(200)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+
+    def busy_s() -> float:
+        found = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+        return found["TaskDuration"]
+
+    page.wait_for_timeout(2000)
+    before, began = busy_s(), time.monotonic()
+    first = seconds(row(page, "user-000"))
+    page.wait_for_timeout(10_000)
+    share = (busy_s() - before) / (time.monotonic() - began)
+    assert seconds(row(page, "user-000")) >= first + 9
+    assert share < 0.15, f"the page takes {share:.0%} of a core"
+
+
+def test_a_server_that_is_away_is_said_and_the_page_goes_on(used: WebService, opened: Opening) -> None:
+    watched = opened(f"/view/live/{used.wsid}")
+    watched.allowed.append("Failed to load resource")
+    page = watched.page
+    expect(page.locator("#freshness")).to_have_text("Live")
+    page.route("**/data/**", lambda route: route.abort())
+    expect(page.locator("#trouble")).to_contain_text("The server can't be reached.")
+    expect(page.locator("#freshness")).to_contain_text("Stale", timeout=15_000)
+    page.unroute("**/data/**")
+    expect(page.locator("#freshness")).to_have_text("Live")
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_it_fits_every_screen(
+    used: WebService,
+    server: ServerProcess,
+    opened: Opening,
+    screenshot: Callable[[Page, str], None],
+    look: str,
+) -> None:
+    people = [
+        "ws-b214",
+        "kestrel42",
+        "mjolnir",
+        "quietfox",
+        "a-rather-long-name@school.example.org",
+        "saltmarsh",
+    ]
+    signs = [(name, f"dictation-{at % 3}", 400 - 60 * at) for at, name in enumerate(people)]
+    for ago in (None, 0):
+        report(server, used, [sign(*one[:1], *one[:2], one[2] if ago is None else ago) for one in signs])
+    page = opened(f"/view/live/{used.wsid}", **LOOKS[look]).page
+    expect(row(page, "ada")).to_be_visible()
+    for what, minutes in (("algebra", "5"), ("dictation-1", "6"), ("dictation-0", "60")):
+        page.get_by_role("button", name="Set a limit").click()
+        page.get_by_label("What", exact=True).fill(what)
+        page.get_by_label("Minutes at a time").fill(minutes)
+        page.get_by_role("button", name="Set", exact=True).click()
+        expect(page.locator("#limits li").filter(has_text=what)).to_be_visible()
+    expect(page.locator("#warnings li")).to_have_count(1)
+    expect(page.locator("#by-object tbody tr")).to_have_count(6)
+    screenshot(page, f"live-sessions-{look}")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_where_nobody_is_the_page_says_so(fresh: Fresh, opened: Opening) -> None:
+    page = opened(f"/view/live/{fresh().wsid}").page
+    expect(page.locator("#none")).to_contain_text("No rule makes sessions of requests yet")
+    expect(page.locator("#by-object")).to_contain_text("Nothing was used in this period.")
