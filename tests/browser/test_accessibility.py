@@ -54,6 +54,7 @@ PAGES: Final = (
             "invitations",
             "sharing",
             "alerts",
+            "sessions",
             "privacy",
             "sources",
             "quarantine",

@@ -21,6 +21,7 @@ PAGES = {
     "keys": "/keys",
     "members": "/members",
     "alerts": "/alerts",
+    "sessions": "/sessions",
     "privacy": "/privacy",
     "sources": "/sources",
     "quarantine": "/quarantine",

@@ -79,6 +79,7 @@ EXPECTED: dict[str, tuple[str, dict[str, int]]] = {
     "view/settings/<wsid:wsid>/invitations": ("/view/settings/{wsid}/invitations", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/sharing": ("/view/settings/{wsid}/sharing", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/alerts": ("/view/settings/{wsid}/alerts", MANAGED_PAGE),
+    "view/settings/<wsid:wsid>/sessions": ("/view/settings/{wsid}/sessions", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/privacy": ("/view/settings/{wsid}/privacy", MANAGED_PAGE),
     "view/settings/<wsid:wsid>/sources": ("/view/settings/{wsid}/sources", PAGE),
     "view/settings/<wsid:wsid>/quarantine": ("/view/settings/{wsid}/quarantine", MANAGED_PAGE),

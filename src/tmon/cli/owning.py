@@ -20,6 +20,7 @@ from tmon.server.limits import warned
 from tmon.server.limits.deliverer import Deliverer
 from tmon.server.limits.rounds import Figures as LimitsFigures
 from tmon.server.limits.watch import Watch
+from tmon.server.modules.ruling import Bringing
 from tmon.server.sessions import Rule
 from tmon.server.store import StoreError, open_store
 from tmon.server.tenants import Keyring, Salts, SaltsUnavailable, audit, deletions, sessions
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 ERASED_WITHIN_S: Final = 60.0
 DEFAULT_EVENTS_PER_SECOND: Final = 100_000
 RETENTION_DAYS: Final = 14
+RULES_EVERY_S: Final = 2.0
+"""How often rules of sessions are looked at, so that a new one holds while whoever set it still looks."""
 SETTLING: Final = 32
 """Questions that may wait for the views at a time; each has a thread meanwhile."""
 
@@ -101,6 +104,15 @@ class Owning:
             ended=connections.close_all,
             registry=registry,
         )
+        self._rules = Bringing(self.store.sync_rules)
+        self._bringing = Periodic(
+            [Job("bring the rules of sessions", lambda _: self._bring_rules())],
+            interval_s=RULES_EVERY_S,
+            first_after_s=0.0,
+            foreseen=(StoreError, Error),
+            ended=connections.close_all,
+            figures=self._periodic.figures,
+        )
         limits = LimitsFigures(registry)
         self._deliverer = Deliverer(
             limits, private=settings.reaches_private, base_url=settings.base_url, registry=registry
@@ -121,6 +133,7 @@ class Owning:
         self._writer.start()
         self.follower.start()
         self._periodic.start()
+        self._bringing.start()
         self._deliverer.start()
         self._watch.start()
         await self._control.start()
@@ -130,6 +143,7 @@ class Owning:
         await self._control.stop()
         await asyncio.to_thread(self._watch.stop)
         await asyncio.to_thread(self._deliverer.stop)
+        await asyncio.to_thread(self._bringing.stop)
         await asyncio.to_thread(self._periodic.stop)
         await self._writer.stop()
         await asyncio.to_thread(self.follower.stop)
@@ -208,6 +222,10 @@ class Owning:
             self._writer.call(lambda: carry_out(self.store, command, dict, self._writer.forget)).result()
 
         finish_deletions(deletions.pending, delete, deletions.done)
+
+    def _bring_rules(self) -> None:
+        if self._rules.bring():
+            self.follower.wake()
 
     # -- readiness ----------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "tmon.server.limits.apps.LimitsConfig",
+    "tmon.server.modules.apps.ModulesConfig",
     "tmon.server.dashboard",
 ]
 MIDDLEWARE = [

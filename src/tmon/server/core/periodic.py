@@ -29,11 +29,30 @@ class Job:
     run: Callable[[threading.Event], None]
 
 
+class Figures:
+    """What /metrics shows of jobs, by their names. Several threads of jobs share them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.last_run = Gauge(
+            "tmon_periodic_last_success_seconds",
+            "Unix time of a job's last success.",
+            ["job"],
+            registry=registry,
+        )
+        self.duration = Gauge(
+            "tmon_periodic_duration_seconds", "How long a job took last time.", ["job"], registry=registry
+        )
+        self.failed = Gauge(
+            "tmon_periodic_failing", "1 while a job's last run failed.", ["job"], registry=registry
+        )
+
+
 class Periodic:
     """The thread that runs `jobs` in order, first `first_after_s` after the start and then every `interval_s`.
 
     `foreseen` are the errors of a job that mean that something else is away: they are logged without a traceback.
-    `ended` is called on the thread after its last job; whoever opened something per thread closes it there.
+    `ended` is called on the thread after its last job; whoever opened something per thread closes it there. `figures`
+    are those of another thread of jobs with the same registry.
     """
 
     def __init__(
@@ -45,6 +64,7 @@ class Periodic:
         foreseen: tuple[type[Exception], ...] = (StoreError, WriterError),
         ended: Callable[[], None] = lambda: None,
         registry: CollectorRegistry | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self._jobs = tuple(jobs)
         self._interval_s = interval_s
@@ -55,21 +75,9 @@ class Periodic:
         self._thread: threading.Thread | None = None
         self.failing: dict[str, str] = {}
         """Why jobs failed when they last ran, by their names."""
-        registry = registry or CollectorRegistry()
-        self._last_run = Gauge(
-            "tmon_periodic_last_success_seconds",
-            "Unix time of a job's last success.",
-            ["job"],
-            registry=registry,
-        )
-        self._duration = Gauge(
-            "tmon_periodic_duration_seconds", "How long a job took last time.", ["job"], registry=registry
-        )
-        self._failed = Gauge(
-            "tmon_periodic_failing", "1 while a job's last run failed.", ["job"], registry=registry
-        )
+        self.figures = figures or Figures(registry or CollectorRegistry())
         for job in self._jobs:
-            self._failed.labels(job.name).set(0)
+            self.figures.failed.labels(job.name).set(0)
 
     def start(self) -> None:
         """Start the thread."""
@@ -109,10 +117,10 @@ class Periodic:
                     exc_info=not isinstance(error, self._foreseen),
                 )
             self.failing[job.name] = str(error)
-            self._failed.labels(job.name).set(1)
+            self.figures.failed.labels(job.name).set(1)
         else:
             if self.failing.pop(job.name, None) is not None:
                 log.info("periodic work succeeds again", job=job.name)
-            self._failed.labels(job.name).set(0)
-            self._last_run.labels(job.name).set(time.time())
-        self._duration.labels(job.name).set(time.monotonic() - started)
+            self.figures.failed.labels(job.name).set(0)
+            self.figures.last_run.labels(job.name).set(time.time())
+        self.figures.duration.labels(job.name).set(time.monotonic() - started)

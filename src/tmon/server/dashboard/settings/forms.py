@@ -14,6 +14,9 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from tmon.server.modules.models import LEAST_IDLE_S, MOST_IDLE_S, Whose
+from tmon.server.modules.patterns import EXAMPLE, lines
+from tmon.server.sessions import Rule
 from tmon.server.tenants import Refused
 from tmon.server.tenants.models import IpPolicy, MemberRole, WebService, one_line
 from tmon.server.tenants.sharing import PERIODS, ends
@@ -125,6 +128,73 @@ class HandingOver(Typed):
     def chosen(self) -> User:
         """The member."""
         return self._members[self.cleaned_data["user"]]
+
+
+class SessionRuleForm(forms.Form):
+    """By which rule sessions are made of requests."""
+
+    by = forms.ChoiceField(label="Whose sessions are they?", choices=Whose.choices, widget=forms.RadioSelect)
+    objects = forms.CharField(
+        label="What is used",
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea({"rows": 3, "placeholder": EXAMPLE, **EXACT}),
+        help_text="Patterns of paths, one in a line. {object} stands for the folder that names what is used, * for "
+        "one folder of any name. Empty: the whole service is one.",
+    )
+    entry = forms.CharField(
+        label="File that begins a session",
+        required=False,
+        max_length=1_000,
+        widget=forms.TextInput(EXACT),
+        help_text="Such as index.html. Empty: any request does.",
+    )
+    idle_s = forms.IntegerField(
+        label="Seconds without a request after which a session has ended",
+        min_value=LEAST_IDLE_S,
+        max_value=MOST_IDLE_S,
+    )
+    exclusive = forms.BooleanField(
+        label="One thing at a time: who begins with another ends the one before", required=False
+    )
+    assets = forms.BooleanField(label="Pictures, styles, scripts and other assets count", required=False)
+    failed = forms.BooleanField(label="Failed requests count (status 400 and above)", required=False)
+    sources = forms.CharField(
+        label="Sources whose user names count",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea({"rows": 2, **EXACT}),
+        help_text="One in a line. Empty: all. Name those that know who is logged in, and not what a browser says of "
+        "itself.",
+    )
+
+    def __init__(self, data: Data, *, rule: Rule) -> None:
+        """`rule` is what it shows at first."""
+        shown = {
+            "by": rule.by,
+            "objects": "\n".join(rule.objects),
+            "entry": rule.entry,
+            "idle_s": rule.idle_ms // 1000,
+            "exclusive": rule.exclusive,
+            "assets": rule.assets,
+            "failed": rule.failed,
+            "sources": "\n".join(rule.sources),
+        }
+        super().__init__(data, initial=shown)
+
+    def rule(self) -> Rule:
+        """The rule that was given, unchecked."""
+        given = self.cleaned_data
+        return Rule(
+            by=given["by"],
+            objects=tuple(lines(given["objects"])),
+            entry=given["entry"],
+            idle_ms=given["idle_s"] * 1000,
+            exclusive=given["exclusive"],
+            sources=tuple(lines(given["sources"])),
+            assets=given["assets"],
+            failed=given["failed"],
+        )
 
 
 class Privacy(forms.Form):

@@ -39,6 +39,7 @@ SECTIONS = (
     Section("settings-invitations", "Invitations", Role.MANAGER),
     Section("settings-sharing", "Share links", Role.MANAGER),
     Section("settings-alerts", "Alerts", Role.MANAGER),
+    Section("settings-sessions", "Sessions", Role.MANAGER),
     Section("settings-privacy", "Privacy and retention", Role.MANAGER),
     Section("settings-sources", "Sources", Role.VIEWER),
     Section("settings-quarantine", "Quarantine", Role.MANAGER),

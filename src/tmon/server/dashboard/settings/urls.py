@@ -5,7 +5,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import account, alerts, erase, general, invitations, keys, members, privacy, records, sharing, sources
+from . import (
+    account,
+    alerts,
+    erase,
+    general,
+    invitations,
+    keys,
+    members,
+    privacy,
+    records,
+    sessions,
+    sharing,
+    sources,
+)
 
 urlpatterns = [
     path("settings/", account.web_services, name="account"),
@@ -20,6 +33,7 @@ urlpatterns = [
     path("view/settings/<wsid:wsid>/invitations", invitations.page, name="settings-invitations"),
     path("view/settings/<wsid:wsid>/sharing", sharing.page, name="settings-sharing"),
     path("view/settings/<wsid:wsid>/alerts", alerts.page, name="settings-alerts"),
+    path("view/settings/<wsid:wsid>/sessions", sessions.page, name="settings-sessions"),
     path("view/settings/<wsid:wsid>/privacy", privacy.page, name="settings-privacy"),
     path("view/settings/<wsid:wsid>/sources", sources.page, name="settings-sources"),
     path("view/settings/<wsid:wsid>/quarantine", records.quarantine, name="settings-quarantine"),
