@@ -55,6 +55,7 @@ PAGES: Final = (
             "sharing",
             "alerts",
             "sessions",
+            "modules",
             "privacy",
             "sources",
             "quarantine",

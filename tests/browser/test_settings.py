@@ -22,6 +22,7 @@ PAGES = {
     "members": "/members",
     "alerts": "/alerts",
     "sessions": "/sessions",
+    "modules": "/modules",
     "privacy": "/privacy",
     "sources": "/sources",
     "quarantine": "/quarantine",

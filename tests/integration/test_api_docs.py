@@ -121,6 +121,7 @@ def warn(wsid: int) -> None:
     from django.contrib.auth.models import User
 
     from tmon.server.limits.models import Delivery, Destination, Limit, Violation
+    from tmon.server.modules.models import Module
 
     def at(hour: int, minute: int, second: int = 0) -> dt.datetime:
         return dt.datetime(2026, 11, 23, hour, minute, second, tzinfo=dt.UTC)
@@ -130,6 +131,10 @@ def warn(wsid: int) -> None:
     warning = Violation.objects.create(
         pk=318, webservice_id=wsid, object="algebra-basics", minutes=30, username="ben", place="~1", name="ben",
         number=5120, started=at(10, 40, 12), exceeded=at(11, 10, 12), noticed=at(11, 10, 13),
+    )  # fmt: skip
+    Module.objects.create(
+        webservice_id=wsid, slug="algebra-basics", name="Algebra, the basics", language="en",
+        categories=["mathematics"], url="/modules/algebra-basics/index.html", origin="hand",
     )  # fmt: skip
     webhook = Destination.objects.create(
         webservice_id=wsid, kind="webhook", address="https://example.org/warnings"
@@ -194,6 +199,7 @@ def test_there_are_examples_of_every_endpoint() -> None:
         "sessions/live",
         "sessions/hour/",
         "users/object",
+        "modules",
         "sources",
         "quarantine",
         "annotations",

@@ -14,7 +14,7 @@ from tmon.cli import parser
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT = "\n".join(
     (DOCS / f"{name}.md").read_text("utf-8")
-    for name in ("accounts", "sharing", "sending-commands", "logs", "views", "doctor")
+    for name in ("accounts", "sharing", "sending-commands", "logs", "views", "doctor", "sessions")
 )
 ELSEWHERE = {"serve", "core"}
 """Described by docs/serving.md, with a test of its own."""

@@ -30,6 +30,7 @@ GROUPS = (
     "accounts",
     "webservices",
     "shares",
+    "modules",
     "views",
     "doctor",
 )

@@ -121,7 +121,7 @@ export class Analyses {
   uses(view, rows) {
     const most = Math.max(1, ...rows.map((row) => row.seconds));
     const lines = rows.map((row) => {
-      const words = row.other ? "Everything else" : view === "object" ? named(row.key, this.catalogue()).name : row.key || GUEST;
+      const words = row.other ? "Everything else" : view === "object" ? row.name ?? named(row.key, this.catalogue()).name : row.key || GUEST;
       const bar = el("i", { "aria-hidden": "true" });
       bar.style.width = `${(row.seconds / most) * 100}%`;
       const name = row.other ? el("span", {}, words) : el("button", { type: "button", class: "plain" }, el("bdi", {}, words));

@@ -43,11 +43,17 @@ function cards(counts) {
   say(card.querySelector("p.meta"), active.limits.size ? `${counts.near} near it` : "nothing has a limit");
 }
 
+/** What the server calls an object, which may be known by more than its slug. */
+function learn(object, { name, language }) {
+  if (name && !catalogue.has(keyOf(object))) catalogue.set(keyOf(object), { slug: object, name, language });
+}
+
 async function live() {
   const answer = await ask("sessions/live");
   came = performance.now();
   today = answer.as_of.slice(0, 10);
   active.catalogue = catalogue;
+  for (const one of answer.results) learn(one.object, one);
   active.take(answer.results, came);
   show();
   const { subjects, objects: used, sessions_today } = answer.totals;
@@ -128,7 +134,7 @@ document.addEventListener("visibilitychange", () => {
 });
 const idle = Number(page.dataset.idle);
 if (idle) say(document.getElementById("idle"), `A session ends after ${idle < 120 ? `${idle} s` : `${Math.round(idle / 60)} min`} without a request`);
-if ("catalogue" in page.dataset) await names();
+await names();
 round().then(week);
 analyses.load();
 tick();

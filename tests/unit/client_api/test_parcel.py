@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: LGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Parcels are compressed where that saves something, unless their sealer is told not to."""
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from tmon.server.query import (
 from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
 from tmon.server.tenants.rights import Role
 
+from .naming import named
 from .services import wired
 
 log = structlog.get_logger(__name__)
@@ -40,10 +41,13 @@ Given = Mapping[str, list[str]]
 @gzip_page
 @reads_webservice(shared=True)
 def ranking(request: AskedRequest, view: str) -> HttpResponse:
-    """`/<wsid>/data/users/<view>`."""
-    return answered(
-        request, "ranking", lambda questions, subject, given: questions.ranking(subject, view, given), view
-    )
+    """`/<wsid>/data/users/<view>`; keys of a view of objects have their names beside them."""
+
+    def ask(questions: Questions, subject: Subject, given: Given) -> Answer:
+        answer = questions.ranking(subject, view, given)
+        return named(answer, subject.wsid, "key") if questions.has_objects(view) else answer
+
+    return answered(request, "ranking", ask, view)
 
 
 @gzip_page
@@ -86,14 +90,22 @@ def events(request: AskedRequest) -> HttpResponse:
 @reads_webservice()
 def sessions(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sessions`."""
-    return answered(request, "sessions", lambda _, subject, given: wired().sessions.listed(subject, given))
+    return answered(
+        request,
+        "sessions",
+        lambda _, subject, given: named(wired().sessions.listed(subject, given), subject.wsid),
+    )
 
 
 @gzip_page
 @reads_webservice()
 def live_sessions(request: AskedRequest) -> HttpResponse:
     """`/<wsid>/data/sessions/live`."""
-    return answered(request, "live-sessions", lambda _, subject, given: wired().sessions.live(subject, given))
+    return answered(
+        request,
+        "live-sessions",
+        lambda _, subject, given: named(wired().sessions.live(subject, given), subject.wsid),
+    )
 
 
 @gzip_page

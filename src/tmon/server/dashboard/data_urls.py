@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import annotating, data, limiting
+from . import annotating, data, limiting, naming
 
 urlpatterns = [
     path("<wsid:wsid>/data/users/<str:view>", data.ranking, name="data-ranking"),
@@ -22,6 +22,7 @@ urlpatterns = [
     path(
         "<wsid:wsid>/data/sessions/<str:grain>/<str:limit>", data.session_series, name="data-session-series"
     ),
+    path("<wsid:wsid>/data/modules", naming.modules, name="data-modules"),
     path("<wsid:wsid>/data/sources", data.sources, name="data-sources"),
     path("<wsid:wsid>/data/live", data.live, name="data-live"),
     path("<wsid:wsid>/data/quarantine", data.quarantine, name="data-quarantine"),

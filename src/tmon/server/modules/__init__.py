@@ -4,6 +4,10 @@
 `patterns` knows no Django; the other modules are imported after `tmon.settings.prepare`.
 
     models          the tables
+    entries         an entry of the catalogue, and files of them
+    matching        which entry an object of a session is
+    scanning        entries that are found in folders
+    cataloguing     the catalogue is changed, and read
     patterns        the texts of a rule: patterns of objects, sources
     ruling          rules are set, removed, and brought to whoever makes sessions
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of the modules room: the rules by which sessions are made."""
+"""The tables of the modules room: the rules by which sessions are made, and the catalogue."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import models
 from tmon.server.sessions import By, Rule
 from tmon.server.tenants.models import WebService
 
+from .entries import LENGTHS, Entry
 from .patterns import ENTRY_LENGTH, lines
 
 LEAST_IDLE_S = 1
@@ -72,3 +73,56 @@ class SessionRule(models.Model):
             assets=self.assets,
             failed=self.failed,
         )
+
+
+class Origin(models.TextChoices):
+    """Where an entry of the catalogue is from."""
+
+    HAND = "hand", "by hand"
+    IMPORT = "import", "from a file"
+    SCAN = "scan", "found in folders"
+
+
+class Module(models.Model):
+    """Something that is used, as the catalogue of a web service has it. `slug` is what sessions call it."""
+
+    TEXTS = ("name", "description", "language", "logo", "url")
+
+    webservice = models.ForeignKey(WebService, on_delete=models.CASCADE, related_name="modules")
+    slug = models.CharField(max_length=LENGTHS["slug"])
+    name = models.CharField(max_length=LENGTHS["name"], blank=True)
+    description = models.TextField(max_length=LENGTHS["description"], blank=True)
+    language = models.CharField(max_length=LENGTHS["language"], blank=True)
+    categories = models.JSONField(default=list, blank=True)
+    logo = models.CharField(max_length=LENGTHS["logo"], blank=True)
+    url = models.CharField("URL", max_length=LENGTHS["url"], blank=True)
+    origin = models.CharField(max_length=6, choices=Origin)
+
+    class Meta:
+        ordering = ("slug",)
+        constraints = (
+            models.UniqueConstraint(fields=("webservice", "slug"), name="one_module_per_slug"),
+            models.CheckConstraint(condition=models.Q(origin__in=Origin.values), name="origin_is_known"),
+        )
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    @classmethod
+    def of(cls, webservice: WebService, entry: Entry, origin: Origin) -> Module:
+        """A row, not saved, of an entry."""
+        made = cls(webservice=webservice, slug=entry.slug)
+        made.take(entry, origin)
+        return made
+
+    def take(self, entry: Entry, origin: Origin) -> None:
+        """Become what the entry says, but for the slug."""
+        for name in self.TEXTS:
+            setattr(self, name, getattr(entry, name))
+        self.categories = list(entry.categories)
+        self.origin = origin
+
+    def entry(self) -> Entry:
+        """The entry of this row."""
+        texts = {name: getattr(self, name) for name in self.TEXTS}
+        return Entry(slug=self.slug, categories=tuple(self.categories), **texts)

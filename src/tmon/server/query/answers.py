@@ -115,6 +115,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
     seconds: float
     session_s: float | None
     requests: int
+    name: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
     previous: SessionFigures | UnsetType | None = UNSET
 
 
@@ -131,6 +133,7 @@ class SessionListed(msgspec.Struct, kw_only=True):
     """A session: who used what, from when to when. `address` is "" where none is kept.
 
     `source` told of it, "" where it was made of requests. `state` is "live" for one that may still go on, else "ended".
+    `name` and `language`, here and below, are those of the object in the catalogue of modules, absent if it has none.
     """
 
     id: int
@@ -143,6 +146,8 @@ class SessionListed(msgspec.Struct, kw_only=True):
     requests: int
     source: str
     state: str
+    name: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
 
 
 class SessionLive(msgspec.Struct, kw_only=True):
@@ -161,6 +166,8 @@ class SessionLive(msgspec.Struct, kw_only=True):
     idle: bool
     requests: int
     source: str
+    name: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
 
 
 class LiveTotals(msgspec.Struct, kw_only=True):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from msgspec import UNSET, UnsetType
 
 from tmon.server.catalogue import View
-from tmon.server.events import REQUEST
+from tmon.server.events import REQUEST, SESSION
 from tmon.server.store.base import (
     QUARANTINE_KEPT_MS,
     Filter,
@@ -103,6 +103,11 @@ class Questions:
     def filterable(self) -> list[View]:
         """Those of them that filters of requests can be about."""
         return [view for view in self.views() if view.kind == REQUEST]
+
+    def has_objects(self, view: str) -> bool:
+        """Whether the keys of a view are what sessions use."""
+        found = self._views().get(view)
+        return found is not None and found.kind == SESSION and found.field == "object"
 
     def is_empty(self, subject: Subject) -> bool:
         """Whether nothing was ever reported for the web service, as far as can be known. Raises StoreError."""

@@ -75,6 +75,8 @@ EVENT: Final = (
 PREVIOUS: Final = "previous"
 NOT_ALWAYS: Final = ("p50_ms", "p95_ms", "p99_ms", "visits", "bounces")
 """Columns of a series that are there where they are asked for, or kept."""
+NAMES: Final = ("name", "language")
+"""Columns that are there where any row has them."""
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 
@@ -92,7 +94,8 @@ def as_csv(answer: Answer, kind: Kind) -> bytes:
         columns = [name for name in row_type.__struct_fields__ if name != PREVIOUS]
         if kind == "series":
             columns = [name for name in columns if _is_given(name, results)]
-        earlier = [name for name in columns if name not in ("key", "other")]
+        columns = [name for name in columns if name not in NAMES or _is_named(name, results)]
+        earlier = [name for name in columns if name not in ("key", "other", *NAMES)]
         results = [_flat(row) for row in results]
         if answer.previous_from is not UNSET:
             columns = [*columns, *(f"{PREVIOUS}_{name}" for name in earlier)]
@@ -115,6 +118,11 @@ def harmless(text: str) -> str:
 def _is_given(name: str, points: Sequence[Point]) -> bool:
     """Whether a measure was asked for; those that are always there are where there is no bucket to tell by."""
     return getattr(points[0], name) is not UNSET if points else name not in NOT_ALWAYS
+
+
+def _is_named(name: str, rows: Sequence[msgspec.Struct]) -> bool:
+    """Whether any row has what the catalogue of modules says of it."""
+    return any(getattr(row, name) is not UNSET for row in rows)
 
 
 def _flat(row: msgspec.Struct) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Act(models.TextChoices):
     SESSION_RULE_SET = "session-rule-set", "set the rule of sessions"
     SESSION_RULE_CHANGED = "session-rule-changed", "changed the rule of sessions"
     SESSION_RULE_REMOVED = "session-rule-removed", "removed the rule of sessions"
+    MODULES_CHANGED = "modules-changed", "changed the catalogue of modules"
+    MODULE_REMOVED = "module-removed", "took a module out of the catalogue"
     ANNOTATED = "annotated", "noted something"
     ANNOTATION_CHANGED = "annotation-changed", "changed a note"
     ANNOTATION_DELETED = "annotation-deleted", "deleted a note"

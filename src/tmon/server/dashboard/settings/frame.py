@@ -40,6 +40,7 @@ SECTIONS = (
     Section("settings-sharing", "Share links", Role.MANAGER),
     Section("settings-alerts", "Alerts", Role.MANAGER),
     Section("settings-sessions", "Sessions", Role.MANAGER),
+    Section("settings-modules", "Modules", Role.MANAGER),
     Section("settings-privacy", "Privacy and retention", Role.MANAGER),
     Section("settings-sources", "Sources", Role.VIEWER),
     Section("settings-quarantine", "Quarantine", Role.MANAGER),

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue without its tables: files that round-trip, matching, and scans of hostile folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from tmon.server.modules.entries import MOST_BYTES, Entry, WrongEntry, as_csv, as_json, entry_of, read
+from tmon.server.modules.matching import Catalogue, key_of
+from tmon.server.modules.scanning import scan
+
+text = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=40).map(str.strip)
+words = text.map(lambda one: one.replace(";", "").strip()).filter(bool)
+entries = st.builds(
+    Entry,
+    slug=text.filter(bool),
+    name=text,
+    description=text,
+    language=text.map(lambda one: one[:35].strip()),
+    categories=st.lists(
+        text.map(lambda one: one.replace(";", "").strip()).filter(bool), max_size=3, unique=True
+    ).map(tuple),
+    url=st.sampled_from(["", "/a/b", "https://a.example/x"]),
+)
+
+
+@given(st.lists(entries, max_size=8, unique_by=lambda entry: entry.slug))
+def test_what_is_written_is_read_again(given_: list[Entry]) -> None:
+    assert read(as_json(given_).encode()) == given_
+    assert read(as_csv(given_).encode()) == given_
+
+
+def test_no_cell_is_a_formula() -> None:
+    written = as_csv([Entry(slug="=1+1", name="@x", description="'-y", categories=("+z",))])
+    assert "'=1+1,'@x,''-y,,'+z" in written
+    assert read(written.encode())[0].slug == "=1+1"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff", "not UTF-8"),
+        (b"", "the first row names the columns"),
+        (b"name\nx\n", "the first row names the columns"),
+        (b"slug,name\n,x\n", "row 2: slug is missing"),
+        (b"slug\na\na\n", "row 3: slug .a. is there twice"),
+        (b"slug\na,b\n", "row 2 has more columns"),
+        (b'slug\n"a\n', "this is not CSV"),
+        (b"slug,colour\na,red\n", "row 2: there is no .colour."),
+        (b"[1]", "row 1 is no object"),
+        (b"[" * 100_000, "this is not JSON"),
+        (b'{"a": 1}', "JSON is a list"),
+        (b'[{"slug": 7}]', "row 1: slug is a text"),
+        (b'[{"slug": "a", "url": "javascript:alert(1)"}]', "row 1: url is an address that begins with"),
+        (b'[{"slug": "a", "logo": "//evil.example/x"}]', "row 1: logo is an address that begins with"),
+        (b'[{"slug": "a", "url": "http://["}]', "row 1: url: .* is no address"),
+        (b'[{"slug": "a", "categories": [1]}]', "row 1: categories are texts"),
+        (b'[{"slug": "' + b"a" * 201 + b'"}]', "row 1: slug has at most 200 characters"),
+        (b'[{"slug": "a\\u0000"}]', "row 1: slug has characters that can't be seen"),
+        (b"slug\n" + b"".join(b"m%d\n" % n for n in range(10_001)), "at most 10,000"),
+        (b"slug\n" + b"a" * MOST_BYTES, "more than 2 MB"),
+    ],
+)
+def test_a_file_that_makes_no_sense_says_why_and_where(content: bytes, said: str) -> None:
+    with pytest.raises(WrongEntry, match=said):
+        read(content)
+
+
+def test_what_the_api_answers_can_be_imported() -> None:
+    entry = entry_of({"slug": "a", "name": "A", "categories": "x; y"})
+    answer = {"status_code": 200, "results": json.loads(as_json([entry]))}
+    assert read(json.dumps(answer).encode()) == [entry]
+
+
+def catalogue(*slugs: str, **urls: str) -> Catalogue:
+    return Catalogue([Entry(slug=slug, name=slug.title(), url=urls.get(slug, "")) for slug in slugs])
+
+
+@pytest.mark.parametrize(
+    ("object_", "slug"),
+    [
+        ("algebra", "algebra"),
+        ("ALGEBRA", "algebra"),
+        ("acids_and bases", "acids-and-bases"),
+        ("Acids, and bases!", "acids-and-bases"),
+        ("cdn_math", "mathematics"),
+        ("alg", "algebra"),
+        ("al", None),
+        ("aci", None),
+        ("", None),
+        ("—", None),
+        ("history", None),
+    ],
+)
+def test_an_object_is_found_by_slug_address_or_a_beginning_that_is_the_only_one(
+    object_: str, slug: str | None
+) -> None:
+    known = catalogue(
+        "algebra",
+        "acids-and-bases",
+        "acids",
+        "mathematics",
+        mathematics="/uploads/modules/1712345678_x/cdn_math/index.html",
+    )
+    found = known.find(object_)
+    assert (found and found.slug) == slug
+
+
+@given(st.lists(text.filter(bool), max_size=20, unique=True), text, st.randoms(use_true_random=False))
+def test_the_order_of_entries_decides_nothing(slugs: list[str], object_: str, random: Any) -> None:
+    one = catalogue(*slugs).find(object_)
+    random.shuffle(slugs)
+    assert catalogue(*slugs).find(object_) == one
+    for slug in slugs:
+        found = catalogue(*slugs).find(slug)
+        assert found is None if not key_of(slug) else found is not None and key_of(found.slug) == key_of(slug)
+
+
+def page(folder: Path, title: str = "", lang: str = "") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(f"<!doctype html><html lang='{lang}'><title>{title}</title><body>x")
+
+
+def test_the_newest_build_wins_and_a_folder_without_a_build_counts_too(tmp_path: Path) -> None:
+    page(tmp_path / "1700000000_old" / "math", "Old")
+    page(tmp_path / "1800000000_new" / "math", "  Math &amp;\n more ", "en")
+    page(tmp_path / "1700000000_old" / "art", "Art")
+    page(tmp_path / "plain", "Plain", "de")
+    (tmp_path / "empty").mkdir()
+    page(tmp_path / ".hidden", "Hidden")
+    found = scan(tmp_path)
+    assert found.problems == []
+    assert [(one.slug, one.name, one.language, one.url) for one in found.entries] == [
+        ("art", "Art", "", "/uploads/modules/1700000000_old/art/index.html"),
+        ("math", "Math & more", "en", "/uploads/modules/1800000000_new/math/index.html"),
+        ("plain", "Plain", "de", "/modules/plain/index.html"),
+    ]
+
+
+def test_hostile_folders_do_no_harm(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    page(root / "fine", "<b>x</b>")
+    page(tmp_path / "outside", "Secret")
+    (root / "link").symlink_to(tmp_path / "outside")
+    (root / "loop").symlink_to(root / "loop")
+    (root / "fifo").mkdir()
+    os.mkfifo(root / "fifo" / "index.html")
+    (root / "binary").mkdir()
+    (root / "binary" / "index.html").write_bytes(b"\x00\xff<title>\xfe" + b"a" * 10**6)
+    page(root / ("long" * 60), "Long")
+    found = scan(root)
+    assert [one.slug for one in found.entries] == ["binary", "fine"]
+    assert found.entries[1].name == "<b>x</b>"
+    assert len(found.problems) == 2
+    assert any("leads out of" in one for one in found.problems)
+    with pytest.raises(OSError, match="nowhere"):
+        scan(tmp_path / "nowhere")
