@@ -110,7 +110,8 @@ class _Head(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "html" and not self.language:
             self.language = (dict(attrs).get("lang") or "").strip()
-        self._inside = tag == "title" and not self._done
+        if tag == "title":
+            self._inside = not self._done
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
