@@ -211,8 +211,9 @@ Stored = namedtuple("Stored", "number source session")
 first, now = int(sys.argv[1]), 1_715_768_430
 class Live:
     def live_sessions(self, wsid, since_ms):
-        # Of another number and beginning at each of them, which the table alone would take for others.
-        begun = (now - 700 - first) * 1000
+        # Of another number and beginning at each of them, which the table alone would take for others. Whichever is
+        # first, the limit was exceeded after the other one's beginning.
+        begun = (now - 700) * 1000 - first
         return [Stored(first + n, "", Session("", f"user {n}\\0", "algebra", begun, now * 1000)) for n in range(200)]
 watch = Watch(Live(), Figures(CollectorRegistry()), clock=lambda: now)
 print("ready", flush=True)

@@ -45,9 +45,9 @@ ruling.put(shop, audit.on_page(owner), Rule(objects=("/{{object}}",), idle_ms=1_
 
 
 @pytest.fixture(scope="module")
-def lines(test_data: Path) -> list[bytes]:
+def lines(data_dir: Path) -> list[bytes]:
     """The lines of one day."""
-    log = test_data / "logs" / "elastic_apache_logs.log"
+    log = data_dir / "logs" / "elastic_apache_logs.log"
     if not log.exists():
         pytest.skip("logs/elastic_apache_logs.log is missing from TMON_TEST_DATA")
     return [line for line in log.read_bytes().splitlines(keepends=True) if f"[{DAY}:".encode() in line]
