@@ -143,15 +143,15 @@ def test_a_header_with_underscores_does_not_pass_for_another_one() -> None:
     assert environ["HTTP_X_REAL"] == "1"
 
 
-def test_a_page_takes_a_mebibyte_and_not_more() -> None:
+def test_a_page_takes_a_file_of_two_mebibytes_and_not_more() -> None:
     def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         size = len(environ["wsgi.input"].read())
         start_response("200 OK", [])
         return [str(size).encode()]
 
     with Server(application=count) as server:
-        assert server.request("POST", "/form", bytes(MIB)).content == b"1048576"
-        answer = server.request("POST", "/form", bytes(MIB + 1))
+        assert server.request("POST", "/form", bytes(2 * MIB + 65_536)).content == b"2162688"
+        answer = server.request("POST", "/form", bytes(2 * MIB + 65_537))
         assert (answer.status, answer.json["status_code"]) == (413, 413)
 
 

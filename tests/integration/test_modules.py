@@ -105,6 +105,16 @@ def test_a_file_is_taken_as_a_whole_or_not_at_all(catalogue: Page) -> None:
     assert "Imported: 0 added, 0 changed, 2 unchanged." in catalogue.upload(exported)
 
 
+def test_paging_keeps_what_is_sought(catalogue: Page) -> None:
+    rows = "".join(f"m{number},Maths & {number}\n" for number in range(51))
+    catalogue.upload(f"slug,name\n{rows}other,Other\n".encode())
+    first = catalogue.text("?seek=Maths+%26")
+    assert 'href="?seek=Maths%20%26&amp;page=2"' in first
+    second = catalogue.text("?seek=Maths%20%26&page=2")
+    assert second.count('name="do" value="remove"') == 1
+    assert 'href="?seek=Maths%20%26&amp;page=1"' in second
+
+
 def test_a_catalogue_has_a_most(catalogue: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     from tmon.server.modules import cataloguing
 

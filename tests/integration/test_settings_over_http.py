@@ -96,3 +96,21 @@ def test_a_deleted_web_service_is_gone_with_its_events(server: ServerProcess, pe
     assert "delete.example is deleted, with 1 event." in said
     until(lambda: server.collect(shop, shop.seal([event])).status == 403, "nobody reports any more")
     assert person.client.get(f"/view/settings/{shop.wsid}").status_code == 404
+
+
+def test_a_catalogue_of_two_mebibytes_is_imported_by_its_page(server: ServerProcess, person: Person) -> None:
+    shop = server.webservice("catalogue.example")
+    path = f"/view/settings/{shop.wsid}/modules"
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', person.get(path))
+    assert token is not None
+    rows = "".join(f"module-{number:04},{'d' * 1_900}\n" for number in range(1_080))
+    content = f"slug,description\n{rows}".encode()
+    assert 1.9 * 2**20 < len(content) <= 2 * 2**20
+    given = {"csrfmiddlewaretoken": token[1], "do": "import"}
+    for more, said in ((b"", "Imported: 1,080 added"), (b"x" * 2**17, None)):
+        answer = person.client.post(path, data=given, files={"file": ("modules.csv", content + more)})
+        if said is None:
+            assert answer.status_code == 413
+        else:
+            assert (answer.status_code, said in html.unescape(answer.text)) == (200, True)
+    assert len(server.ask(shop, "modules")["results"]) == 1_080

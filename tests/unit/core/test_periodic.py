@@ -82,3 +82,17 @@ def test_it_can_be_stopped_before_anything_ran(started: bool) -> None:
     if started:
         periodic.start()
     periodic.stop()
+
+
+def test_two_threads_of_jobs_share_the_figures() -> None:
+    registry = CollectorRegistry()
+    first = Periodic([Job("slow", lambda stopping: None)], registry=registry)
+
+    def fails(stopping: threading.Event) -> None:
+        raise Unavailable("the disk is full")
+
+    job = Job("quick", fails)
+    second = Periodic([job], interval_s=2, figures=first.figures)
+    second.round(job)
+    assert registry.get_sample_value("tmon_periodic_failing", {"job": "quick"}) == 1
+    assert registry.get_sample_value("tmon_periodic_failing", {"job": "slow"}) == 0

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -15,6 +17,7 @@ from hypothesis import given
 from tmon.server.modules.entries import MOST_BYTES, Entry, WrongEntry, as_csv, as_json, entry_of, read
 from tmon.server.modules.matching import Catalogue, key_of
 from tmon.server.modules.scanning import scan
+from tmon.server.query.tables import harmless
 
 text = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=40).map(str.strip)
 words = text.map(lambda one: one.replace(";", "").strip()).filter(bool)
@@ -113,6 +116,35 @@ def test_an_object_is_found_by_slug_address_or_a_beginning_that_is_the_only_one(
     assert (found and found.slug) == slug
 
 
+def test_a_folder_around_several_modules_is_none_of_them() -> None:
+    known = catalogue(
+        "algebra",
+        "mathematics",
+        algebra="/uploads/modules/1712345678_x/algebra/index.html",
+        mathematics="/uploads/modules/1712345678_x/cdn_math/index.html",
+    )
+    for around in ("uploads", "modules", "1712345678_x"):
+        assert known.find(around) is None
+    found = known.find("cdn_math")
+    assert found is not None
+    assert found.slug == "mathematics"
+
+
+@given(text)
+def test_a_spreadsheet_is_told_of_formulas_as_in_every_other_table(name: str) -> None:
+    entry = Entry(slug="a", name=name)
+    row = list(csv.reader(io.StringIO(as_csv([entry]), newline="")))[1]
+    assert row[1] == harmless(name)
+    assert read(as_csv([entry]).encode())[0].name == name
+
+
+@pytest.mark.parametrize("name", ["\uff1dSUM(A1)", "'=1", "''\uff20x", "\uff0b1", "\uff0d1"])
+def test_wide_signs_begin_formulas_too(name: str) -> None:
+    written = as_csv([Entry(slug="a", name=name)])
+    assert f",'{name}," in written
+    assert read(written.encode())[0].name == name
+
+
 @given(st.lists(text.filter(bool), max_size=20, unique=True), text, st.randoms(use_true_random=False))
 def test_the_order_of_entries_decides_nothing(slugs: list[str], object_: str, random: Any) -> None:
     one = catalogue(*slugs).find(object_)
@@ -155,8 +187,12 @@ def test_hostile_folders_do_no_harm(tmp_path: Path) -> None:
     (root / "binary").mkdir()
     (root / "binary" / "index.html").write_bytes(b"\x00\xff<title>\xfe" + b"a" * 10**6)
     page(root / ("long" * 60), "Long")
+    (root / "marked").mkdir()
+    (root / "marked" / "index.html").write_text(
+        "<html lang=de><title>Marked</title><![weird[x]]><title>no</title>"
+    )
     found = scan(root)
-    assert [one.slug for one in found.entries] == ["binary", "fine"]
+    assert [one.slug for one in found.entries] == ["binary", "fine", "marked"]
     assert found.entries[1].name == "x"
     assert len(found.problems) == 2
     assert any("leads out of" in one for one in found.problems)

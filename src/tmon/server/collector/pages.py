@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY: Final = 1024 * 1024
+MAX_BODY: Final = 2 * 1024 * 1024 + 64 * 1024
+"""A file of 2 MiB with the form around it; of what is no file Django takes less, DATA_UPLOAD_MAX_MEMORY_SIZE."""
 SMALL_BYTES: Final = 64 * 1024
 """A body of this size is a form; it is taken also where large ones are too many."""
 THREADS: Final = 8

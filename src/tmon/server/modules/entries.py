@@ -22,7 +22,8 @@ CATEGORY_LENGTH: Final = 60
 COLUMNS: Final = ("slug", "name", "description", "language", "categories", "logo", "url")
 BETWEEN: Final = "; "
 """Stands between categories in a table."""
-FORMULAS: Final = "=+-@\t\r"
+FORMULAS: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""With these a formula begins, as query's tables have it too; the last four are the wide forms of the first."""
 
 
 class WrongEntry(ValueError):

@@ -2,7 +2,7 @@
 """Which module of the catalogue an object of a session is. Pure.
 
 It is the one whose slug is the object, whatever the case and whether words are joined by _, - or blanks; else the one
-whose address has the object for a folder; else the only one whose slug begins so.
+only one whose address has the object for a folder; else the only one whose slug begins so.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ class Catalogue:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = sorted(entries, key=lambda entry: entry.slug)
         self._by_key: dict[str, Entry] = {}
-        self._by_folder: dict[str, Entry] = {}
+        by_folder: dict[str, Entry | None] = {}
         for entry in self.entries:
             self._by_key.setdefault(key_of(entry.slug), entry)
-            for folder in unquote(entry.url.partition("?")[0]).split("/")[:-1]:
-                if folder:
-                    self._by_folder.setdefault(key_of(folder), entry)
+            folders = unquote(entry.url.partition("?")[0]).split("/")[:-1]
+            for folder in dict.fromkeys(map(key_of, folders)):
+                # In the addresses of several it is a folder around modules, such as "uploads", and names none.
+                by_folder[folder] = None if folder in by_folder else entry
         self._by_key.pop("", None)
-        self._by_folder.pop("", None)
+        self._by_folder = {folder: one for folder, one in by_folder.items() if folder and one is not None}
         self._keys = sorted(self._by_key)
 
     def find(self, object_: str) -> Entry | None:

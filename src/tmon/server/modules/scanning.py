@@ -6,6 +6,7 @@ Nothing outside the root is read, whatever links say, and of each page only its 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -105,7 +106,8 @@ class _Head(HTMLParser):
         self.language = ""
         self._inside = False
         self._done = False
-        self.feed(text)
+        with contextlib.suppress(AssertionError):  # declarations that Python's parser does not know, as <![x[
+            self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "html" and not self.language:
