@@ -7,10 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from tests.contract.build import TODAY, WSID, by_name, event
+from tests.contract.build import envelope as numbered
 from tests.unit.writer.gated import GatedStore, envelope
 
+from tmon.server.catalogue import View
+from tmon.server.events import SESSION
+from tmon.server.sessions import Rule
+from tmon.server.store import open_store
 from tmon.server.store.base import Unavailable
 from tmon.server.writer import Follower
 
@@ -191,3 +198,23 @@ def test_settling_under_load_reaches_what_was_there_when_it_was_asked(asking: in
         finally:
             done.set()
             loader.join()
+
+
+def test_a_rule_of_sessions_fills_from_a_long_log_in_one_go(tmp_path: Path) -> None:
+    store = open_store("sqlite:", tmp_path)
+    store.sync_views(by_name(View("object", "Used", "object", kind=SESSION)))
+    for at in range(3):
+        hits = [event(path="/modules/math/", ip="10.0.0.1", visitor=1) for _ in range(10_000)]
+        store.append([numbered(*hits, name=at)])
+    store.settle()
+    follower = Follower(store, pass_every_s=0.05)
+    follower.start()
+    assert follower.settle(60)
+    store.sync_rules({WSID: Rule(by="ip", objects=("/modules/{object}",))})
+    assert store.stats(0).filling == [f"sessions of web service {WSID}"]
+    follower.wake()
+    wait_until(lambda: not store.stats(0).filling)
+    follower.stop()
+    (one,) = store.sessions(WSID, 5, between=(TODAY.start, TODAY.end))
+    assert one.session.points == 30_000
+    store.close()

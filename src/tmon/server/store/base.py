@@ -398,8 +398,8 @@ class Stats:
     """Figures for /metrics and /readyz.
 
     `position` is the entry up to which the totals, the ledger and every view that is not filling have counted, and
-    `behind_*` the distance from there to the log's end. `filling` names the other views. `newest_ms` is when the newest
-    envelope that the log still has was received.
+    `behind_*` the distance from there to the log's end. `filling` names the other views, and rules of sessions that
+    fill from the log. `newest_ms` is when the newest envelope that the log still has was received.
     """
 
     last_seq: int

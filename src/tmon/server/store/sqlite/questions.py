@@ -221,6 +221,11 @@ class Questions:
 
     # -- sessions -------------------------------------------------------------------------------------------------
 
+    def filling_rules(self) -> list[str]:
+        """The rules of sessions that fill from the log, in words."""
+        rows = self._db.execute("SELECT wsid FROM rules WHERE filled < upto ORDER BY wsid")
+        return [f"sessions of web service {wsid}" if wsid else "sessions that are told" for (wsid,) in rows]
+
     def rules(self) -> dict[int, Rule]:
         """See Reader.rules."""
         return rules_of(self._db)

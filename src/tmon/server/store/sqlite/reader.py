@@ -173,7 +173,8 @@ class SqliteReader(Reader):
         with self._questions() as ask:
             last, position = ask.position()
             waiting = ask.as_of_ms(now_ms, IN_STEP)
-            filling = sorted(view.name for _, view, owner in ask.views() if owner != IN_STEP)
+            views = [view.name for _, view, owner in ask.views() if owner != IN_STEP]
+            filling = sorted(views) + ask.filling_rules()
             newest_ms = ask.newest_ms()
         return Stats(
             last_seq=last,

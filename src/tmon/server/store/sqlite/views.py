@@ -55,16 +55,25 @@ class Follower:
         return int(following) - 1
 
     def advance(self, counted: Mapping[int, Sequence[Counted]], most: int) -> bool:
-        """One pass of one follower, each in its turn; `counted` has the views by follower. True if more is left."""
+        """One pass of one follower, or of a rule of sessions that fills, each in its turn. True if there was one.
+
+        `counted` has the views by follower.
+        """
         end = self.log_end()
         positions = dict(self._db.execute("SELECT owner, position FROM followers").fetchall())
         in_step = positions[IN_STEP]
         # a view that fills goes no further than those in step, so that it can join them
         waiting = [owner for owner, position in positions.items() if position < (in_step if owner else end)]
-        if not waiting:
-            return self._fill_rules(counted.get(IN_STEP, ()), most)
+        rules = self.sessions.waiting()
+        if not waiting and not rules:
+            return False
         self._turn += 1
-        owner = waiting[self._turn % len(waiting)]
+        turn = self._turn % (len(waiting) + bool(rules))
+        if turn == len(waiting):
+            in_step_views = counted.get(IN_STEP, ())
+            self.transaction(lambda: self.sessions.fill(in_step_views, rules[0], most))
+            return True
+        owner = waiting[turn]
         views = counted.get(owner, ())
         self.transaction(
             lambda: self._pass(owner, views, positions[owner], end if owner == IN_STEP else in_step, most)
@@ -83,14 +92,6 @@ class Follower:
             self._counting.forget()
             raise
         return result
-
-    def _fill_rules(self, in_step: Sequence[Counted], most: int) -> bool:
-        """Bring a rule of sessions that is new further; True if there was one."""
-        waiting = self.sessions.waiting()
-        if not waiting:
-            return False
-        self.transaction(lambda: self.sessions.fill(in_step, waiting[0], most))
-        return True
 
     def _pass(self, owner: int, counted: Sequence[Counted], position: int, end: int, most: int) -> None:
         special = self._db.execute(
