@@ -2,7 +2,7 @@
 // What sessions of a period say: per day, by weekday and hour, per object and per user. Period and filters are in the URL.
 
 import { el, say, table } from "../dom.js";
-import { change, count } from "../numbers.js";
+import { change, count, short } from "../numbers.js";
 import { GUEST, length, named } from "./words.js";
 
 const EVERY_MS = 30_000;
@@ -114,7 +114,7 @@ export class Analyses {
     document.getElementById("heat").replaceChildren(
       el("caption", { class: "visually-hidden" }, "Sessions begun by weekday and hour"),
       el("thead", {}, el("tr", {}, el("td"), ...hours.map((hour) => el("th", { scope: "col" }, String(hour))))),
-      el("tbody", {}, ...DAYS.map((day, at) => el("tr", {}, el("th", { scope: "row" }, day), ...hours.map((hour) => el("td", { "data-shade": Math.ceil((sums[at][hour] / most) * SHADES) }, sums[at][hour] ? count(sums[at][hour]) : el("span", { class: "visually-hidden" }, "0")))))),
+      el("tbody", {}, ...DAYS.map((day, at) => el("tr", {}, el("th", { scope: "row" }, day), ...hours.map((hour) => el("td", { "data-shade": Math.ceil((sums[at][hour] / most) * SHADES) }, sums[at][hour] ? short(sums[at][hour]) : el("span", { class: "visually-hidden" }, "0")))))),
     );
   }
 
