@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Final
 
 import structlog
@@ -36,7 +37,7 @@ class Figures:
         )
 
 
-class Rounds:
+class Rounds(ABC):
     """Calls `round` every `interval_s`, and at once when woken.
 
     What it raises is logged once and remembered until it succeeds again. It has connections of its own to the accounts
@@ -70,9 +71,9 @@ class Rounds:
         """Have the next round begin at once. Any thread may call this."""
         self._woken.set()
 
+    @abstractmethod
     def round(self) -> None:
         """What is done. Raises whatever it likes."""
-        raise NotImplementedError
 
     def ended(self) -> None:
         """Called on the thread after the last round."""
