@@ -75,7 +75,7 @@ class Rounds(ABC):
     def round(self) -> None:
         """What is done. Raises whatever it likes."""
 
-    def ended(self) -> None:
+    def ended(self) -> None:  # noqa: B027 - not every part has something to let go of
         """Called on the thread after the last round."""
 
     def _run(self) -> None:
