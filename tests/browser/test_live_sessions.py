@@ -137,6 +137,26 @@ def test_seeking_sorting_and_filtering(used: WebService, opened: Opening) -> Non
     expect(page.locator("#by-object tbody tr")).to_have_count(3)
 
 
+def test_a_period_of_ones_own_and_the_average_length(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}?period=today").page
+    expect(page.locator("#by-object tbody tr")).to_have_count(3)
+    expect(page.locator("#days span")).to_have_count(1)
+    expect(page.locator("#days")).to_have_attribute("aria-label", "Sessions per day, at most 4")
+    page.get_by_role("button", name="Average length").click()
+    expect(page.locator("#days")).to_have_attribute(
+        "aria-label", re.compile("Average length per day, at most 3 min")
+    )
+    page.get_by_role("button", name="Custom").click()
+    page.get_by_label("From", exact=True).fill("2026-01-01")
+    page.get_by_label("to", exact=True).fill("2026-01-05")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#days span")).to_have_count(5)
+    expect(page.locator("#by-object")).to_contain_text("Nothing was used in this period.")
+    expect(page).to_have_url(re.compile("period=custom&from=2026-01-01&to=2026-01-05"))
+    page.reload()
+    expect(page.locator("#days span")).to_have_count(5)
+
+
 def test_two_hundred_sessions_cost_little(server: ServerProcess, fresh: Fresh, opened: Opening) -> None:
     service = fresh()
     names = [f"user-{n:03}" for n in range(200)]

@@ -7,6 +7,7 @@ import { GUEST, length, named } from "./words.js";
 
 const EVERY_MS = 30_000;
 const PERIODS = new Set(["today", "yesterday", "-7d", "-30d", "month"]);
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const VIEWS = { object: "by-object", subject: "by-subject" };
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const SHADES = 5;
@@ -16,13 +17,44 @@ export class Analyses {
     this.ask = ask;
     this.catalogue = catalogue;
     this.turn = 0;
-    for (const button of document.querySelectorAll("#periods button")) button.addEventListener("click", () => this.choose({ period: button.dataset.period }));
+    this.custom = document.getElementById("custom");
+    this.measure = "sessions";
+    for (const button of document.querySelectorAll("#periods button")) {
+      button.addEventListener("click", () => (button.dataset.period === "custom" ? this.askDates(this.custom.hidden) : this.choose({ period: button.dataset.period })));
+    }
+    this.custom.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const dates = ["from", "to"].map((name) => this.custom.elements[name].value).sort();
+      this.choose({ period: "custom", dates });
+    });
+    for (const button of document.querySelectorAll("#days-measure button")) {
+      button.addEventListener("click", () => {
+        this.measure = button.dataset.measure;
+        this.days(this.rows);
+      });
+    }
     addEventListener("popstate", () => this.load());
   }
 
   get period() {
     const period = new URLSearchParams(location.search).get("period");
-    return PERIODS.has(period) ? period : "-7d";
+    return PERIODS.has(period) || (period === "custom" && this.dates.length === 2) ? period : "-7d";
+  }
+
+  /** First and last day of a custom period. */
+  get dates() {
+    const query = new URLSearchParams(location.search);
+    return ["from", "to"].map((name) => query.get(name)).filter((text) => DATE.test(text ?? ""));
+  }
+
+  /** Show or hide the fields for a custom period, with the one that is shown. */
+  askDates(open) {
+    this.custom.hidden = !open;
+    document.querySelector('[data-period="custom"]').setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    const [from, to] = this.dates;
+    if (from && to) [this.custom.elements.from.value, this.custom.elements.to.value] = [from, to];
+    this.custom.elements.from.focus();
   }
 
   get filters() {
@@ -30,8 +62,9 @@ export class Analyses {
   }
 
   /** Show another period, or only what passes one filter more. */
-  choose({ period = this.period, filters = this.filters }) {
-    const query = new URLSearchParams([["period", period], ...filters.map((one) => ["filter", one])]);
+  choose({ period = this.period, filters = this.filters, dates = this.dates }) {
+    const bounds = period === "custom" ? [["from", dates[0]], ["to", dates[1]]] : [];
+    const query = new URLSearchParams([["period", period], ...bounds, ...filters.map((one) => ["filter", one])]);
     history.pushState(null, "", `?${query}`);
     this.load();
   }
@@ -42,8 +75,9 @@ export class Analyses {
   }
 
   asked(more = {}) {
-    const to = this.period === "yesterday" ? { to: "yesterday" } : {};
-    return { from: this.period, ...to, ...(this.filters.length ? { filter: this.filters } : {}), ...more };
+    const [from, to] = this.dates;
+    const bounds = this.period === "custom" ? { from, to } : this.period === "yesterday" ? { from: "yesterday", to: "yesterday" } : { from: this.period };
+    return { ...bounds, ...(this.filters.length ? { filter: this.filters } : {}), ...more };
   }
 
   async load() {
@@ -87,17 +121,20 @@ export class Analyses {
     );
   }
 
-  days(rows) {
-    const most = Math.max(1, ...rows.map((row) => row.sessions ?? 0));
+  days(rows = []) {
+    this.rows = rows;
+    const value = (row) => row[this.measure] ?? 0;
+    const most = Math.max(1, ...rows.map(value));
+    for (const button of document.querySelectorAll("#days-measure button")) button.setAttribute("aria-pressed", String(button.dataset.measure === this.measure));
     const bars = rows.map((row) => {
       const bar = el("i");
-      bar.style.height = `${((row.sessions ?? 0) / most) * 100}%`;
+      bar.style.height = `${(value(row) / most) * 100}%`;
       return el("span", { title: `${row.t.slice(0, 10)}: ${count(row.sessions)}, ${row.session_s === null ? "–" : length(row.session_s)} each` }, bar);
     });
     const place = document.getElementById("days");
     place.replaceChildren(...bars);
     place.setAttribute("role", "img");
-    place.setAttribute("aria-label", `Sessions per day, at most ${most}`);
+    place.setAttribute("aria-label", this.measure === "sessions" ? `Sessions per day, at most ${count(most)}` : `Average length per day, at most ${length(most)}`);
     const heads = ["Day", "Sessions", "Length in all", "Average length"];
     const cells = rows.map((row) => [row.t.slice(0, 10), count(row.sessions), row.seconds === null ? "–" : length(row.seconds), row.session_s === null ? "–" : length(row.session_s)]);
     place.parentElement.querySelector(".as-table .scroll").replaceChildren(table("Sessions per day", heads, cells));
