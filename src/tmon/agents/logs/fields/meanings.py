@@ -94,6 +94,10 @@ class Meanings:
         """Who was logged in."""
         event["username"] = unescaped(text)
 
+    def plain_user(self, event: Event, text: str) -> None:
+        """Who was logged in, in a text that nobody has escaped."""
+        event["username"] = text
+
     def time(self, event: Event, text: str) -> None:
         """A moment: Unix seconds or finer, ISO 8601, or as the common format has it, told by its looks."""
         text = text.strip("[]")
