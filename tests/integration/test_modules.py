@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration import ready_commands
 from tests.integration.server_process import ServerProcess, until
 from tests.integration.test_session_rules import have_rule, page, send, sessions
 
@@ -52,6 +54,11 @@ class Page:
         found = AuditEntry.objects.filter(wsid=self.shop.wsid, act__startswith="module").order_by("id")
         return [(entry.act, entry.details.get("added")) for entry in found]
 
+    def last_act(self) -> Any:
+        from tmon.server.tenants.models import AuditEntry
+
+        return AuditEntry.objects.filter(wsid=self.shop.wsid).order_by("id").last().details
+
     def upload(self, content: bytes) -> str:
         from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -80,6 +87,9 @@ def test_a_module_is_added_changed_and_taken_out(catalogue: Page) -> None:
     assert "Mathematics" in catalogue.text("?seek=MATHEM")
     assert "Nothing is called so." in catalogue.text("?seek=nothing")
     assert catalogue.text("?seek=%00&edit=%00&page=x")
+    assert 'id="name" value="Mathematics"' in catalogue.text(
+        "?seek=ma%00th&edit=ma%00th"
+    )  # PostgreSQL takes none
     assert "is taken out" in catalogue.send(do="remove", slug="math")
     assert "There is no such module." in catalogue.send(do="remove", slug="math")
     assert catalogue.slugs() == []
@@ -100,6 +110,9 @@ def test_a_module_that_gets_another_folder_is_the_same_module(catalogue: Page) -
     assert catalogue.slugs() == ["art", "maths"]
     assert [row["name"] for row in catalogue.data().json()["results"]] == ["Art", "Maths"]
     assert catalogue.acts() == [("modules-changed", 1), ("modules-changed", 1), ("modules-changed", 0)]
+    assert catalogue.last_act() == {
+        "origin": "hand", "added": 0, "changed": 1, "slug": "maths", "former": "math",
+    }  # fmt: skip
 
 
 def test_a_catalogue_that_is_full_can_still_be_changed(
@@ -263,3 +276,30 @@ def test_commands_scan_import_export_and_the_live_page_knows_the_names(tmp_path:
         assert live == {"MATH": "Maths", "history": None}
         ranked = {one["key"]: one.get("name") for one in sessions(server, shop, "users/object")}
         assert ranked == live
+
+
+def test_commands_that_can_not_do_it_say_why_and_do_nothing(tmp_path: Path) -> None:
+    environ = {**os.environ, "TMON_DATA": str(tmp_path / "data")}
+    file = tmp_path / "modules.csv"
+    file.write_text("slug,url\na,/a/\n,/b/\nc,//c\n")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        ran = ready_commands.run("modules", *arguments, environ=environ)
+        return ran.returncode, ran.stdout, ran.stderr
+
+    status, _, said = run("scan", "1", str(tmp_path))
+    assert status == 1
+    assert "no web service 1" in said
+    ready_commands.run(
+        "user", "create", "ada", "--password-stdin", environ=environ, stdin="a long password\n"
+    )
+    ready_commands.run("webservice", "create", "shop", "--owner", "ada", environ=environ)
+    status, printed, said = run("import", "1", str(file))
+    assert (status, printed, said.count("\n")) == (1, "", 1)
+    assert "row 3: slug is missing" in said
+    assert "row 4: url is an address" in said
+    assert said.endswith("nothing was imported\n")
+    assert run("import", "1", str(tmp_path / "none.csv"))[0] == 1
+    assert run("scan", "1", str(tmp_path / "none"))[0] == 1
+    assert run("scan", "1", str(file))[0] == 1
+    assert run("export", "1", "--format", "json") == (0, "[]\n", "")

@@ -201,6 +201,12 @@ def test_the_newest_build_wins_and_a_folder_without_a_build_counts_too(tmp_path:
     ]
 
 
+def test_builds_are_compared_as_numbers(tmp_path: Path) -> None:
+    page(tmp_path / "9999999999_old" / "math", "Old")
+    page(tmp_path / "10000000000_new" / "math", "New")
+    assert [one.name for one in scan(tmp_path).entries] == ["New"]
+
+
 def test_hostile_folders_do_no_harm(tmp_path: Path) -> None:
     root = tmp_path / "root"
     page(root / "fine", "<b>x</b>")
