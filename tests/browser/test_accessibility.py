@@ -63,6 +63,14 @@ PAGES: Final = (
             "audit",
         )
     ),
+    Shown(
+        "settings modules, one is changed",
+        "/view/settings/{busy}/modules?seek=module&edit=module-1",
+        "#module h3",
+    ),
+    Shown("settings modules, none", "/view/settings/{fresh}/modules", ".empty"),
+    Shown("settings sessions, none", "/view/settings/{fresh}/sessions", ".ready"),
+    Shown("settings sessions, ready made", "/view/settings/{busy}/sessions?begin=visits", ".ready"),
     Shown("settings delete", "/view/settings/{busy}/delete", "h1"),
 )
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
@@ -98,6 +106,13 @@ from tmon.server.tenants import annotating, sharing
 from tmon.server.tenants.models import WebService
 service = WebService.objects.get(pk={wsid})
 annotating.add(service, service.owner, {at}, "Deploy v2.14.0")
+from tmon.server.modules import cataloguing, ruling
+from tmon.server.modules.entries import Entry
+from tmon.server.modules.models import Origin
+from tmon.server.tenants import audit
+entries = [Entry(slug=f"module-{{number}}", language="en", categories=("a",)) for number in range(60)]
+cataloguing.put(service, audit.on_page(service.owner), entries, Origin.SCAN)
+ruling.put(service, audit.on_page(service.owner), ruling.COURSE_MODULES)
 print(sharing.create(service)[1])
 """
 

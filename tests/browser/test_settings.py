@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -40,9 +41,28 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOSTILE = "<img src=x onerror=alert(1)>\u202e" + "long" * 40
 
 
+RULE_AND_MODULES = """
+import sys
+from tmon.settings import prepare
+prepare()
+from tmon.server.modules import cataloguing, ruling
+from tmon.server.modules.entries import Entry
+from tmon.server.modules.models import Origin
+from tmon.server.tenants import audit
+from tmon.server.tenants.models import WebService
+shop = WebService.objects.get(pk=int(sys.argv[1]))
+by = audit.on_page(shop.owner)
+ruling.put(shop, by, ruling.COURSE_MODULES)
+found = [Entry(slug=f"module_{number:02}", name=f"Module {number}", language="en") for number in range(60)]
+cataloguing.put(shop, by, found, Origin.SCAN)
+odd = Entry(slug="a" * 200, name=sys.argv[2], language="sgn-CH-DE-x-very-long-indeed", categories=("x" * 60, "y"))
+cataloguing.put(shop, by, [odd], Origin.HAND)
+"""
+
+
 @pytest.fixture(scope="module")
 def furnished(server: ServerProcess, fresh: Fresh) -> WebService:
-    """A web service with members, two keys, a source that lost something, and rejected payloads."""
+    """A web service with members, two keys, a source that lost something, rejected payloads, a rule, modules."""
     service = fresh()
     for name in ("pierwatch", "tideclock", "w" * 150):
         server.command("user", "create", name)
@@ -67,6 +87,7 @@ def furnished(server: ServerProcess, fresh: Fresh) -> WebService:
         answer = server.collect(service, service.seal({**document, "events": events}))
         assert answer.status == 200, answer
     server.command("webservice", "rotate-key", str(service.wsid))
+    server.run(sys.executable, "-c", RULE_AND_MODULES, str(service.wsid), HOSTILE[:200])
     return service
 
 
@@ -95,6 +116,52 @@ def test_every_page_fits_and_says_what_it_is(
             )
             assert low == [], name
         screenshot(page, f"settings-{name}-{look}")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_modules_are_kept_on_their_page(opened: Opening, fresh: Fresh, scripts: bool) -> None:
+    page = opened(place(fresh(), "/modules"), java_script_enabled=scripts, **LOOKS["360-light"]).page
+    expect(page.get_by_role("heading", name="No module yet")).to_be_visible()
+    page.get_by_label("Folder", exact=True).fill("math")
+    page.get_by_label("Name", exact=True).fill("Maths")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("status")).to_contain_text("Maths: Added.")
+    page.get_by_label("File", exact=True).set_input_files(
+        files=[{"name": "m.csv", "mimeType": "text/csv", "buffer": b"slug,name\nart,Art\nmath,Mathematics\n"}]
+    )
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status")).to_contain_text("Imported: 1 added, 1 changed, 0 unchanged.")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="CSV").click()
+    assert downloading.value.path().read_text().splitlines()[1:] == ["art,Art,,,,,", "math,Mathematics,,,,,"]
+    page.get_by_role("searchbox").or_(page.get_by_label("Seek a module")).fill("mathem")
+    page.get_by_role("button", name="Seek").click()
+    expect(page.locator(".module")).to_have_count(1)
+    page.get_by_role("link", name="Change math").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Mathematics")
+    page.get_by_label("Folder", exact=True).fill("maths")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Mathematics: Saved.")
+    expect(page.locator(".module")).to_have_count(2)
+    page.get_by_text("Remove art").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("status")).to_contain_text("art is taken out.")
+    expect(page.locator(".module")).to_contain_text(["Mathematics"])
+
+
+def test_a_rule_of_sessions_begins_with_one_that_is_ready_made(opened: Opening, fresh: Fresh) -> None:
+    page = opened(place(fresh(), "/sessions")).page
+    page.get_by_role("link", name="course modules (Module Gaze)").click()
+    expect(page.get_by_label("What is used")).to_have_value("/uploads/modules/{object}\n/modules/{object}")
+    expect(page.get_by_label("Each user", exact=False)).to_be_checked()
+    page.get_by_label("What is used").fill("/modules")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("has to say {object} once")
+    page.get_by_label("What is used").fill("/modules/{object}")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
+    page.get_by_role("button", name="Make no more sessions of requests").click()
+    expect(page.get_by_text("No sessions are made of requests yet.")).to_be_visible()
 
 
 def test_the_dashboard_leads_to_the_settings_and_back(furnished: WebService, opened: Opening) -> None:

@@ -118,6 +118,37 @@ def test_a_ready_made_rule_fills_the_form_and_is_not_saved_by_that(shop: Any) ->
     assert acts(shop) == []
 
 
+def test_a_ready_made_rule_can_be_taken_where_one_holds_already(shop: Any) -> None:
+    form = Form(shop)
+    form.send(**GOOD)
+    text = form.text()
+    assert "The rule that holds." in text
+    assert 'href="?begin=courses"' in text
+    begun = form.text("?begin=courses")
+    assert "Nothing is saved yet" in begun
+    assert "/uploads/modules/{object}" in begun
+    assert form.text("?begin=nonsense").count("/modules/{object}") == text.count("/modules/{object}")
+
+
+def test_a_rule_by_address_that_makes_nothing_any_more_says_so(shop: Any) -> None:
+    from tmon.server.tenants import accounts, audit
+
+    by = audit.on_command_line()
+    accounts.change_webservice(shop.wsid, by, ip_policy="full")
+    form = Form(shop)
+    assert "Saved." in form.send(**{**GOOD, "by": "ip"}).content.decode()
+    assert "so none are made" not in form.text()
+    privacy = f"/view/settings/{shop.wsid}/privacy"
+    given = {"ip_policy": "truncated", "retention_days": "14"}
+    assert "so none are made" not in form.client.post(privacy, given, follow=True).content.decode()
+    given["ip_policy"] = "none"
+    assert "so none are made any more" in form.client.post(privacy, given, follow=True).content.decode()
+    assert "so none are made. Choose another one" in form.text()
+    form.send(**{**GOOD, "by": "visitor"})
+    assert "so none are made" not in form.text()
+    assert "so none are made" not in form.client.post(privacy, given, follow=True).content.decode()
+
+
 # -- a real server ------------------------------------------------------------------------------------------------
 
 

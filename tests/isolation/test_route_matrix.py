@@ -489,4 +489,7 @@ def test_an_invitation_says_where_to_and_shows_nothing_of_it(matrix: Matrix, ask
     page = matrix.askers[asker].get(f"/invitation/{matrix.invitation}").content.decode()
     assert "matrix-owner" in page
     assert "secret" not in page
-    assert f"/{matrix.wsid}" not in page
+    without = page.replace(
+        matrix.invitation, ""
+    )  # one in 16 of them begins with the number of the web service
+    assert f"/{matrix.wsid}" not in without

@@ -15,6 +15,7 @@ from .tables import show_rows
 if TYPE_CHECKING:
     from tmon.server.modules.entries import Entry
     from tmon.server.modules.models import Origin
+    from tmon.server.tenants.models import WebService
     from tmon.settings import Settings
 
 
@@ -59,21 +60,25 @@ def _list(arguments: argparse.Namespace, _: Settings) -> int:
 def _scan(arguments: argparse.Namespace, _: Settings) -> int:
     from tmon.server.modules.models import Origin
     from tmon.server.modules.scanning import scan
+    from tmon.server.tenants import accounts
 
+    webservice = accounts.webservice(arguments.wsid)
     try:
         found = scan(arguments.root)
     except OSError as error:
         raise Failure(f"{arguments.root}: {error.strerror or error}") from None
     for problem in found.problems:
         print(problem, file=sys.stderr)
-    return _put(arguments.wsid, found.entries, Origin.SCAN)
+    return _put(webservice, found.entries, Origin.SCAN)
 
 
 @prepared
 def _import(arguments: argparse.Namespace, _: Settings) -> int:
     from tmon.server.modules.entries import MOST_BYTES, WrongEntry, read
     from tmon.server.modules.models import Origin
+    from tmon.server.tenants import accounts
 
+    webservice = accounts.webservice(arguments.wsid)
     try:
         with arguments.file.open("rb") as file:
             entries = read(file.read(MOST_BYTES + 1))
@@ -81,7 +86,7 @@ def _import(arguments: argparse.Namespace, _: Settings) -> int:
         raise Failure(f"{arguments.file}: {error.strerror or error}") from None
     except WrongEntry as error:
         raise Failure(f"{arguments.file}: {error}; nothing was imported") from None
-    return _put(arguments.wsid, entries, Origin.IMPORT)
+    return _put(webservice, entries, Origin.IMPORT)
 
 
 @prepared
@@ -95,10 +100,9 @@ def _export(arguments: argparse.Namespace, _: Settings) -> int:
     return 0
 
 
-def _put(number: int, entries: list[Entry], origin: Origin) -> int:
+def _put(webservice: WebService, entries: list[Entry], origin: Origin) -> int:
     from tmon.server.modules import cataloguing
-    from tmon.server.tenants import accounts, audit
+    from tmon.server.tenants import audit
 
-    webservice = accounts.webservice(number)
     print(cataloguing.put(webservice, audit.on_command_line(), entries, origin).told())
     return 0

@@ -12,8 +12,9 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
+from tmon.server.modules import scanning
 from tmon.server.modules.entries import MOST_BYTES, Entry, WrongEntry, as_csv, as_json, entry_of, read
 from tmon.server.modules.matching import Catalogue, key_of
 from tmon.server.modules.scanning import scan
@@ -56,6 +57,8 @@ def test_no_cell_is_a_formula() -> None:
         (b"slug\na\na\n", "row 3: slug .a. is there twice"),
         (b"slug\na,b\n", "row 2 has more columns"),
         (b'slug\n"a\n', "this is not CSV"),
+        (b"slug,name,slug\na,b,c\n", "the first row names a column twice"),
+        (b"slug,name\na\n,x\na\n", "^row 3: slug is missing: .*; row 4: slug .a. is there twice$"),
         (b"slug,colour\na,red\n", "row 2: there is no .colour."),
         (b"[1]", "row 1 is no object"),
         (b"[" * 100_000, "this is not JSON"),
@@ -74,6 +77,22 @@ def test_no_cell_is_a_formula() -> None:
 def test_a_file_that_makes_no_sense_says_why_and_where(content: bytes, said: str) -> None:
     with pytest.raises(WrongEntry, match=said):
         read(content)
+
+
+def test_of_very_many_rows_that_are_wrong_the_first_are_named_and_the_rest_counted() -> None:
+    with pytest.raises(WrongEntry) as raised:
+        read(b"slug,name\n" + b",x\n" * 1_500)
+    assert str(raised.value).startswith("row 2: slug is missing: the name of its folder")
+    assert str(raised.value).endswith("as requests have it; and 1,490 more")
+    assert "row 11: " in str(raised.value)
+    assert "row 12: " not in str(raised.value)
+
+
+def test_a_description_has_lines_and_nothing_that_can_not_be_seen() -> None:
+    given_ = {"slug": "a", "description": " one\r\ntwo\rthree\tfour\n"}
+    assert entry_of(given_).description == "one\ntwo\nthree four"
+    with pytest.raises(WrongEntry, match="description has characters"):
+        entry_of({"slug": "a", "description": "\x1b[31m"})
 
 
 def test_what_the_api_answers_can_be_imported() -> None:
@@ -114,6 +133,12 @@ def test_an_object_is_found_by_slug_address_or_a_beginning_that_is_the_only_one(
     )
     found = known.find(object_)
     assert (found and found.slug) == slug
+
+
+def test_an_accent_is_of_its_letter_however_the_file_system_writes_it() -> None:
+    found = catalogue("Caf\u00e9").find("cafe\u0301")
+    assert found is not None
+    assert found.slug == "Caf\u00e9"
 
 
 def test_a_folder_around_several_modules_is_none_of_them() -> None:
@@ -176,6 +201,12 @@ def test_the_newest_build_wins_and_a_folder_without_a_build_counts_too(tmp_path:
     ]
 
 
+def test_builds_are_compared_as_numbers(tmp_path: Path) -> None:
+    page(tmp_path / "9999999999_old" / "math", "Old")
+    page(tmp_path / "10000000000_new" / "math", "New")
+    assert [one.name for one in scan(tmp_path).entries] == ["New"]
+
+
 def test_hostile_folders_do_no_harm(tmp_path: Path) -> None:
     root = tmp_path / "root"
     page(root / "fine", "<b>x</b>")
@@ -191,10 +222,94 @@ def test_hostile_folders_do_no_harm(tmp_path: Path) -> None:
     (root / "marked" / "index.html").write_text(
         "<html lang=de><title>Marked</title><![weird[x]]><title>no</title>"
     )
+    (root / "1800000000_away").symlink_to(tmp_path)
+    page(root / "coloured", "Red\x1b[31m\x9b text", "d\x07e")
+    page(root / "clear\x1b[2J", "Clears the screen")
+    page(root / os.fsdecode(b"odd\xff"), "Odd")
+    (root / "folder" / "index.html").mkdir(parents=True)
     found = scan(root)
-    assert [one.slug for one in found.entries] == ["binary", "fine", "marked"]
-    assert found.entries[1].name == "x"
-    assert len(found.problems) == 2
-    assert any("leads out of" in one for one in found.problems)
+    assert [(one.slug, one.name, one.language) for one in found.entries] == [
+        ("binary", "\N{REPLACEMENT CHARACTER}" + "a" * 199, ""),
+        ("coloured", "Red [31m text", "d e"),
+        ("fine", "x", ""),
+        ("marked", "Marked", "de"),
+    ]
+    assert len(found.problems) == 5
+    assert f"{root}/1800000000_away: leads out of {root}" in found.problems  # and nothing of what is in there
+    assert f"{root}/link/index.html: leads out of {root}" in found.problems
+    assert not any("outside" in one for one in found.problems)
+    assert all(one.isprintable() for one in found.problems)
     with pytest.raises(OSError, match="nowhere"):
         scan(tmp_path / "nowhere")
+
+
+def test_an_address_that_is_found_can_be_followed(tmp_path: Path) -> None:
+    page(tmp_path / "a?b#c d%41é", "Odd")
+    (found,) = scan(tmp_path).entries
+    assert found.url == "/modules/a%3Fb%23c%20d%2541%C3%A9/index.html"
+    assert Catalogue([found]).find("a?b#c d%41é") == found
+
+
+@pytest.mark.parametrize("below", ["", "math"])
+def test_a_folder_that_can_not_be_read_is_said_and_the_others_are_found(tmp_path: Path, below: str) -> None:
+    page(tmp_path / "1800000000_new" / "math", "New")
+    page(tmp_path / "1700000000_old" / "math", "Old")
+    page(tmp_path / "art", "Art")
+    closed = tmp_path / "1800000000_new" / below
+    closed.chmod(0)
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    root = os.geteuid() == 0
+    if root:  # who may read everything
+        os.seteuid(65534)
+    try:
+        found = scan(tmp_path)
+        with pytest.raises(OSError, match="Permission denied"):
+            scan(closed)
+    finally:
+        if root:
+            os.seteuid(0)
+        closed.chmod(0o755)
+    assert [(one.slug, one.name) for one in found.entries] == [("art", "Art"), ("math", "Old")]
+    (problem,) = found.problems
+    assert problem.startswith(str(closed).rstrip("/"))
+    assert problem.endswith("Permission denied")
+
+
+def test_a_scan_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(8):
+        page(tmp_path / f"m{number}")
+    monkeypatch.setattr(scanning, "MOST_ENTRIES", 3)
+    found = scan(tmp_path)
+    assert [one.slug for one in found.entries] == ["m0", "m1", "m2"]
+    assert found.problems == [f"{tmp_path}: no more than 3 modules in 100,000 folders are looked for"]
+    monkeypatch.setattr(scanning, "MOST_ENTRIES", 100)
+    monkeypatch.setattr(scanning, "MOST_FOLDERS", 5)
+    assert len(scan(tmp_path).entries) == 5
+    monkeypatch.setattr(scanning, "MOST_FOLDERS", 100)
+    monkeypatch.setattr(scanning, "MOST_PROBLEMS", 2)
+    for number in range(8):
+        (tmp_path / f"m{number}" / "index.html").unlink()
+        (tmp_path / f"m{number}" / "index.html").symlink_to("/etc/passwd")
+    told = scan(tmp_path).problems
+    assert len(told) == 3
+    assert told[2] == "and 6 more"
+
+
+PARTS = st.sampled_from(
+    ["<title>", "</title>", "<html lang='", "'", '"', "<!--", "-->", "<![CDATA[", "]]>", "<?", "<!DOCTYPE", "<", ">",
+     "&#x1b;", "&amp", "\x00", "\u202e", "word", " ", "<script>", "</"]
+)  # fmt: skip
+
+
+@given(
+    st.one_of(st.binary(max_size=300), st.lists(PARTS, max_size=30).map(lambda all_: "".join(all_).encode()))
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_is_in_a_page_it_is_a_module(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "any").mkdir(exist_ok=True)
+    (tmp_path / "any" / "index.html").write_bytes(content)
+    found = scan(tmp_path)
+    assert found.problems == []
+    assert [one.slug for one in found.entries] == ["any"]
+    assert not scanning.has_controls(found.entries[0].name)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from django.db import transaction
+from django.db.models import Count, Max
 
 from tmon.server.tenants import NotFound, Refused, audit
 from tmon.server.tenants.models import WebService
@@ -16,12 +17,19 @@ from tmon.server.tenants.models import WebService
 from .entries import MOST_ENTRIES, Entry
 from .matching import Catalogue
 from .models import Module, Origin
+from .patterns import shown
 
 REMEMBERED_S: Final = 2.0
-"""How long a catalogue is used before it is looked up again: live pages ask each second."""
+"""How long a catalogue is used before it is looked whether it has changed: live pages ask each second."""
 MOST_REMEMBERED: Final = 200
+AT_ONCE: Final = 500
+"""Rows named in one statement."""
 
-_remembered: dict[int, tuple[float, Catalogue]] = {}
+State = tuple[int, int]
+"""How many entries there are, and the highest number of one. Numbers are never used again, and an entry that changes
+gets a new one: so with the same state the entries are the same."""
+
+_remembered: dict[int, tuple[float, State, Catalogue]] = {}
 _lock = threading.Lock()
 
 
@@ -46,13 +54,19 @@ def catalogue_of(wsid: int) -> Catalogue:
     now = time.monotonic()
     known = _remembered.get(wsid)
     if known is not None and now - known[0] < REMEMBERED_S:
-        return known[1]
-    found = Catalogue(entries_of(wsid))
+        return known[2]
+    state = _state_of(wsid)  # before the entries are read: what comes between is found the next time
+    found = known[2] if known is not None and known[1] == state else Catalogue(entries_of(wsid))
     with _lock:
         if len(_remembered) >= MOST_REMEMBERED:
             _remembered.clear()
-        _remembered[wsid] = (now, found)
+        _remembered[wsid] = (now, state, found)
     return found
+
+
+def _state_of(wsid: int) -> State:
+    found = Module.objects.filter(webservice_id=wsid).aggregate(many=Count("id"), last=Max("id"))
+    return found["many"], found["last"] or 0
 
 
 def entries_of(wsid: int) -> list[Entry]:
@@ -60,34 +74,55 @@ def entries_of(wsid: int) -> list[Entry]:
     return [row.entry() for row in Module.objects.filter(webservice_id=wsid).order_by("slug")]
 
 
-def put(webservice: WebService, by: audit.Actor, entries: Iterable[Entry], origin: Origin) -> Changed:
+def put(
+    webservice: WebService,
+    by: audit.Actor,
+    entries: Iterable[Entry],
+    origin: Origin,
+    *,
+    new: bool = False,
+    former: str = "",
+) -> Changed:
     """Add these entries, and change those that there are. All or nothing; raises Refused.
 
-    What a scan finds changes nothing that was made by hand or from a file.
+    What a scan finds changes nothing that was made by hand or from a file. With `new` it is refused if one of them is
+    there already. `former` is the slug that a single entry has had until now; raises NotFound if there is none.
     """
     given = {entry.slug: entry for entry in entries}
     with transaction.atomic():
         WebService.objects.select_for_update().get(pk=webservice.pk)
         rows = {row.slug: row for row in Module.objects.filter(webservice=webservice)}
+        moved = rows.pop(former, None) if former and former not in given else None
+        if former and moved is None and former not in rows:
+            raise NotFound("there is no such module any more")
+        taken = next((slug for slug in given if slug in rows), None)
+        if taken is not None and (new or moved is not None):
+            raise Refused(f"there is a module {shown(taken)} already; change that one")
         if len(rows.keys() | given.keys()) > MOST_ENTRIES:
             raise Refused(f"a catalogue has at most {MOST_ENTRIES:,} modules")
-        fresh, changed, unchanged, kept = [], [], 0, 0
+        fresh, gone, changed, unchanged, kept = [], [] if moved is None else [moved], 0, 0, 0
         for slug, entry in given.items():
             row = rows.get(slug)
-            if row is None:
-                fresh.append(Module.of(webservice, entry, origin))
-            elif origin is Origin.SCAN and row.origin != Origin.SCAN:
+            if row is not None and origin is Origin.SCAN and row.origin != Origin.SCAN:
                 kept += 1
-            elif row.entry() == entry:
-                unchanged += 1
-            else:
-                row.take(entry, origin)
-                changed.append(row)
-        Module.objects.bulk_create(fresh, batch_size=500)
-        Module.objects.bulk_update(changed, [*Module.TEXTS, "categories", "origin"], batch_size=200)
-        done = Changed(len(fresh), len(changed), unchanged, kept)
-        if fresh or changed:
+                continue
+            same = row is not None and row.entry() == entry
+            unchanged += same
+            if row is not None:
+                if same and (row.origin != Origin.SCAN or origin is Origin.SCAN):
+                    continue  # else no scan may change it any more, so its origin is another
+                gone.append(row)
+                changed += not same
+            fresh.append(Module.of(webservice, entry, origin))
+        for at in range(0, len(gone), AT_ONCE):
+            Module.objects.filter(pk__in=[row.pk for row in gone[at : at + AT_ONCE]]).delete()
+        Module.objects.bulk_create(fresh, batch_size=AT_ONCE)
+        changed += moved is not None
+        done = Changed(len(fresh) - len(gone), changed, unchanged, kept)
+        if fresh:
             what = {"slug": next(iter(given))} if len(given) == 1 else {}
+            if moved is not None:
+                what["former"] = former
             audit.record(
                 by,
                 audit.Act.MODULES_CHANGED,

@@ -18,6 +18,8 @@ MOST_ENTRIES: Final = 10_000
 MOST_BYTES: Final = 2 * 1024 * 1024
 LENGTHS: Final = {"slug": 200, "name": 200, "description": 2_000, "language": 35, "logo": 500, "url": 500}
 MOST_CATEGORIES: Final = 20
+MOST_TOLD: Final = 10
+"""So many rows that are wrong are told of at once."""
 CATEGORY_LENGTH: Final = 60
 COLUMNS: Final = ("slug", "name", "description", "language", "categories", "logo", "url")
 BETWEEN: Final = "; "
@@ -60,7 +62,9 @@ def _text(name: str, value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise WrongEntry(f"{name} is a text")
-    text = value.strip() if name != "description" else value.replace("\r\n", "\n").strip()
+    text = value.strip()
+    if name == "description":
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     if len(text) > LENGTHS[name]:
         raise WrongEntry(f"{name} has at most {LENGTHS[name]:,} characters, not {len(text):,}")
     if has_controls(text.replace("\n", " ") if name == "description" else text):
@@ -98,7 +102,7 @@ def _categories(value: Any) -> tuple[str, ...]:
 
 
 def read(content: bytes) -> list[Entry]:
-    """The entries of a CSV or JSON file, told apart by how it begins. Raises WrongEntry, naming the row."""
+    """The entries of a CSV or JSON file, told apart by how it begins. Raises WrongEntry, naming the rows."""
     if len(content) > MOST_BYTES:
         raise WrongEntry(f"the file has more than {MOST_BYTES // 1024**2} MB")
     try:
@@ -109,14 +113,20 @@ def read(content: bytes) -> list[Entry]:
     if len(rows) > MOST_ENTRIES:
         raise WrongEntry(f"there are {len(rows):,} modules in it; at most {MOST_ENTRIES:,}")
     found: dict[str, Entry] = {}
+    wrong: list[str] = []
     for number, row in rows:
         try:
             entry = entry_of(row)
         except WrongEntry as error:
-            raise WrongEntry(f"row {number}: {error}") from None
+            wrong.append(f"row {number}: {error}")
+            continue
         if entry.slug in found:
-            raise WrongEntry(f"row {number}: slug {shown(entry.slug)} is there twice")
+            wrong.append(f"row {number}: slug {shown(entry.slug)} is there twice")
         found[entry.slug] = entry
+    if wrong:
+        more = len(wrong) - MOST_TOLD
+        told = [*wrong[:MOST_TOLD], f"and {more:,} more"] if more > 0 else wrong
+        raise WrongEntry("; ".join(told))
     return list(found.values())
 
 
@@ -143,6 +153,8 @@ def _csv_rows(text: str) -> list[tuple[int, Mapping[str, Any]]]:
         heads = next(reader, None)
         if not heads or "slug" not in heads:
             raise WrongEntry(f"the first row names the columns: {', '.join(COLUMNS)}")
+        if len(set(heads)) < len(heads):
+            raise WrongEntry("the first row names a column twice")
         found: list[tuple[int, Mapping[str, Any]]] = []
         for number, row in enumerate(reader, start=2):
             if not any(row):

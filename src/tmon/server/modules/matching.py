@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which module of the catalogue an object of a session is. Pure.
 
-It is the one whose slug is the object, whatever the case and whether words are joined by _, - or blanks; else the one
-only one whose address has the object for a folder; else the only one whose slug begins so.
+It is the one whose slug is the object, whatever the case and whether words are joined by _, - or blanks; else the only
+one whose address has the object for a folder; else the only one whose slug begins so.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
@@ -22,8 +23,11 @@ OTHERS = re.compile(r"[^\w-]+|_")
 
 
 def key_of(text: str) -> str:
-    """What slugs are compared by: small letters, - for _ and blanks, without other signs."""
-    return OTHERS.sub("", JOINS.sub("-", text.lower()))
+    """What slugs are compared by: small letters, - for _ and blanks, without other signs.
+
+    Accents are of their letters: some file systems name folders with the two apart.
+    """
+    return OTHERS.sub("", JOINS.sub("-", unicodedata.normalize("NFC", text.lower())))
 
 
 class Catalogue:

@@ -111,16 +111,9 @@ class Module(models.Model):
     @classmethod
     def of(cls, webservice: WebService, entry: Entry, origin: Origin) -> Module:
         """A row, not saved, of an entry."""
-        made = cls(webservice=webservice, slug=entry.slug)
-        made.take(entry, origin)
-        return made
-
-    def take(self, entry: Entry, origin: Origin) -> None:
-        """Become what the entry says, but for the slug."""
-        for name in self.TEXTS:
-            setattr(self, name, getattr(entry, name))
-        self.categories = list(entry.categories)
-        self.origin = origin
+        texts = {name: getattr(entry, name) for name in cls.TEXTS}
+        categories = list(entry.categories)
+        return cls(webservice=webservice, slug=entry.slug, categories=categories, origin=origin, **texts)
 
     def entry(self) -> Entry:
         """The entry of this row."""

@@ -38,6 +38,11 @@ def of_webservice(wsid: int) -> SessionRule | None:
     return SessionRule.objects.filter(pk=wsid).select_related("set_by").first()
 
 
+def needs_addresses(wsid: int) -> bool:
+    """Whether its sessions are told by address, so that none are made where addresses are dropped."""
+    return SessionRule.objects.filter(pk=wsid, by=Whose.IP).exists()
+
+
 def put(webservice: WebService, by: audit.Actor, rule: Rule) -> SessionRule:
     """Have sessions made by this rule. Raises Refused. Setting it as it is changes nothing."""
     rule = checked(rule, webservice.ip_policy)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from tmon.server.modules import cataloguing
 from tmon.server.modules.entries import COLUMNS, MOST_BYTES, WrongEntry, entry_of, read
 from tmon.server.modules.models import Module, Origin
-from tmon.server.tenants import Refused, TenantsError, audit
+from tmon.server.tenants import NotFound, Refused, TenantsError, audit
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.rights import Role
 
@@ -33,7 +33,8 @@ def page(request: AskedRequest) -> HttpResponseBase:
             return _remove(request)
         case "import":
             return _import(request)
-    return _shown(request, _given(request, _without_nul(request.GET.get("edit", ""))))
+    given = _given(request, _without_nul(request.GET.get("edit", "")))
+    return _shown(request, given, former=given.get("slug", ""))
 
 
 def _given(request: AskedRequest, slug: str) -> dict[str, str]:
@@ -47,9 +48,9 @@ def _given(request: AskedRequest, slug: str) -> dict[str, str]:
 
 
 def _shown(
-    request: AskedRequest, given: dict[str, str], error: str = "", trouble: str = ""
+    request: AskedRequest, given: dict[str, str], *, former: str = "", error: str = "", trouble: str = ""
 ) -> HttpResponseBase:
-    """The page; `error` is about the form, `trouble` about the file."""
+    """The page; `former` is the slug of what is changed, `error` is about the form, `trouble` about the file."""
     sought = _without_nul(request.GET.get("seek", ""))
     rows = Module.objects.filter(webservice=request.webservice).order_by("slug")
     if sought:
@@ -60,7 +61,9 @@ def _shown(
         request,
         ROUTE,
         part=paged(rows, page_number(request), SHOWN),
+        total=rows.count(),
         given=given,
+        former=former,
         error=error,
         trouble=trouble,
         sought=sought,
@@ -74,12 +77,17 @@ def _without_nul(text: str) -> str:
 
 
 def _put(request: AskedRequest) -> HttpResponseBase:
+    """One module by hand: a new one, or one that there is, which may get another slug by it."""
     given = {name: request.POST.get(name, "") for name in COLUMNS}
+    former = _without_nul(request.POST.get("former", ""))
+    by = audit.on_page(request.user)
     try:
         entry = entry_of(given)
-        changed = cataloguing.put(request.webservice, audit.on_page(request.user), [entry], Origin.HAND)
-    except (WrongEntry, Refused) as error:
+        changed = cataloguing.put(request.webservice, by, [entry], Origin.HAND, new=not former, former=former)
+    except NotFound as error:
         return _shown(request, given, error=sentence(str(error)))
+    except (WrongEntry, Refused) as error:
+        return _shown(request, given, former=former, error=sentence(str(error)))
     said = "Added." if changed.added else "Saved."
     return done(request, f"{entry.name or entry.slug}: {said}", ROUTE, request.webservice.wsid)
 

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
+from tmon.server.modules import ruling
 from tmon.server.tenants import Refused, accounts, audit
 from tmon.server.tenants.access import AskedRequest, webservice_page
+from tmon.server.tenants.models import IpPolicy
 from tmon.server.tenants.rights import Role
 
 from .forms import Privacy
@@ -36,6 +38,8 @@ def page(request: AskedRequest) -> HttpResponseBase:
             said = "Saved."
             if given["retention_days"] < webservice.retention_days:
                 said = f"Saved. Events older than {given['retention_days']} days are being deleted."
+            if given["ip_policy"] == IpPolicy.NONE and ruling.needs_addresses(webservice.wsid):
+                said += " Sessions are told by address, so none are made any more: choose another rule under Sessions."
             return done(request, said, "settings-privacy", webservice.wsid)
     return webservice_settings(
         request,

@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
 from tmon.server.modules import ruling
-from tmon.server.modules.models import SessionRule
+from tmon.server.modules.models import SessionRule, Whose
 from tmon.server.sessions import Rule
 from tmon.server.tenants import Refused, TenantsError, audit
 from tmon.server.tenants.access import AskedRequest, webservice_page
@@ -54,6 +54,7 @@ def page(request: AskedRequest) -> HttpResponseBase:
         form=form,
         kept=_shown(request, kept) if kept is not None else None,
         begun=begun is not None,
+        told_by_nothing=kept is not None and kept.by == Whose.IP and webservice.ip_policy == IpPolicy.NONE,
         keeps_addresses=webservice.ip_policy != IpPolicy.NONE,
     )
 
