@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,20 +252,27 @@ def test_an_address_that_is_found_can_be_followed(tmp_path: Path) -> None:
     assert Catalogue([found]).find("a?b#c d%41é") == found
 
 
-@pytest.mark.parametrize("below", ["", "math"])
-def test_a_folder_that_can_not_be_read_is_said_and_the_others_are_found(tmp_path: Path, below: str) -> None:
-    page(tmp_path / "1800000000_new" / "math", "New")
-    page(tmp_path / "1700000000_old" / "math", "Old")
-    page(tmp_path / "art", "Art")
-    closed = tmp_path / "1800000000_new" / below
-    closed.chmod(0)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that every user can get at, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
         folder.chmod(0o755)
+        yield folder
+
+
+@pytest.mark.parametrize("below", ["", "math"])
+def test_a_folder_that_can_not_be_read_is_said_and_the_others_are_found(open_path: Path, below: str) -> None:
+    page(open_path / "1800000000_new" / "math", "New")
+    page(open_path / "1700000000_old" / "math", "Old")
+    page(open_path / "art", "Art")
+    closed = open_path / "1800000000_new" / below
+    closed.chmod(0)
     root = os.geteuid() == 0
     if root:  # who may read everything
         os.seteuid(65534)
     try:
-        found = scan(tmp_path)
+        found = scan(open_path)
         with pytest.raises(OSError, match="Permission denied"):
             scan(closed)
     finally:
