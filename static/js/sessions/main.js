@@ -23,6 +23,7 @@ let catalogue = new Map();
 let objects = new Set();
 let came = null;
 let warned = 0;
+let busy = false;
 let today = "";
 
 const announce = (text) => {
@@ -81,7 +82,7 @@ async function names() {
 /** Today's sessions beside those of the same day a week ago, up to now. */
 async function week() {
   try {
-    const { results } = await ask("sessions/hour/169");
+    const { results } = await ask("sessions/hour/192");
     const hours = results.length;
     const now = results.slice(-24).filter((row) => row.t.slice(0, 10) === today);
     const then = results.slice(hours - 168 - now.length, hours - 168);
@@ -96,6 +97,8 @@ async function week() {
 }
 
 async function round() {
+  if (busy) return; // it asks again by itself
+  busy = true;
   const trouble = document.getElementById("trouble");
   try {
     await live();
@@ -106,6 +109,7 @@ async function round() {
     say(trouble.querySelector("span"), `${error.message} Asked again every second.`);
     if (!(error instanceof NoAnswer)) console.error(error);
   }
+  busy = false;
   warned = setTimeout(round, document.hidden ? UNSEEN_MS : EVERY_MS);
 }
 
