@@ -258,6 +258,34 @@ def test_a_limit_that_is_changed_is_told_anew_where_it_is_exceeded(shop: Any, se
     assert [one.minutes for one in warnings_of(shop)] == [10, 11]
 
 
+def test_a_limit_holds_for_a_module_however_requests_spell_it(shop: Any, sessions: Sessions) -> None:
+    from tmon.server.modules import cataloguing
+    from tmon.server.modules.entries import Entry
+    from tmon.server.modules.models import Origin
+    from tmon.server.tenants import audit
+
+    entries = [Entry(slug="cdn-algebra", name="Algebra"), Entry(slug="biology", url="/uploads/a7/index.html")]
+    cataloguing.put(shop, audit.on_page(shop.owner), entries, Origin.HAND)
+    put(shop, 10, "cdn-algebra")
+    put(shop, 30, "CDN Algebra")  # goes before it for whoever spells it so, and for nobody else
+    put(shop, 10, "biology")
+    put(shop, 10, "unknown-module")
+    sessions.live[shop.wsid] = [
+        Stored(number, session(720, object=spelt, user=f"user {number}"))
+        for number, spelt in enumerate(
+            ("CDN_Algebra", "cdn-algebra", "CDN Algebra", "cdn\0-algebra", "a7", "Unknown_Module", "")
+        )
+    ]
+    for _ in range(2):
+        watch(sessions).round()
+    assert [(one.number, one.object, one.minutes) for one in warnings_of(shop)] == [
+        (0, "CDN_Algebra", 10),
+        (1, "cdn-algebra", 10),
+        (3, "cdn-algebra", 10),
+        (4, "a7", 10),
+    ]
+
+
 def test_a_limit_that_is_removed_tells_nothing(shop: Any, sessions: Sessions) -> None:
     from tmon.server.limits import limiting
 
@@ -312,6 +340,7 @@ def test_many_that_watch_at_once_tell_it_once(shop: Any, sessions: Sessions) -> 
 
 def test_the_table_itself_takes_no_second_warning(shop: Any, sessions: Sessions) -> None:
     from tmon.server.limits import warned
+    from tmon.server.limits.matching import Holds
     from tmon.server.limits.models import Violation
 
     put(shop, 10)
@@ -319,7 +348,9 @@ def test_the_table_itself_takes_no_second_warning(shop: Any, sessions: Sessions)
     watch(sessions).round()
     [one] = warnings_of(shop)
     again = warned._violation(
-        shop.wsid, warned.Found(1, "", session(720), 10, int((NOW - 120) * 1000)), one.noticed
+        shop.wsid,
+        warned.Found(1, "", session(720), Holds("algebra", 10), int((NOW - 120) * 1000)),
+        one.noticed,
     )
     Violation.objects.bulk_create([again], ignore_conflicts=True)
     assert len(warnings_of(shop)) == 1

@@ -19,6 +19,7 @@ from tmon.settings import prepare
 prepare()
 from django.contrib.auth.models import User
 from tmon.server.limits import destinations, limiting, warned
+from tmon.server.limits.matching import Holds
 from tmon.server.sessions import Session
 from tmon.server.tenants import audit
 from tmon.server.tenants.models import WebService
@@ -27,7 +28,7 @@ destinations.add(shop, audit.on_page(owner), "webhook", sys.argv[2])
 limiting.put(shop, owner, "algebra", 1)
 start = int(time.time() * 1000) - 90_000
 session = Session("198.51.100.7", "anna", "algebra", start, start + 90_000)
-print(warned.give(shop.wsid, [warned.Found(1, "", session, 1, start + 60_000)], time.time()))
+print(warned.give(shop.wsid, [warned.Found(1, "", session, Holds("algebra", 1), start + 60_000)], time.time()))
 limiting.remove(shop, owner, "algebra")
 """
 LIMIT = f"""
@@ -36,10 +37,14 @@ from tmon.settings import prepare
 prepare()
 from django.contrib.auth.models import User
 from tmon.server.limits import destinations, limiting
+from tmon.server.modules import cataloguing
+from tmon.server.modules.entries import Entry
+from tmon.server.modules.models import Origin
 from tmon.server.tenants import audit
 from tmon.server.tenants.models import WebService
 owner, shop = User.objects.get(username="{OWNER}"), WebService.objects.get(pk=int(sys.argv[1]))
 destinations.add(shop, audit.on_page(owner), "webhook", sys.argv[2])
+cataloguing.put(shop, audit.on_page(owner), [Entry(slug="algebra")], Origin.HAND)
 limiting.put(shop, owner, "algebra", 1)
 """
 FORGET_THE_CLAIM = """
@@ -87,7 +92,7 @@ def test_what_a_server_collects_is_told_within_two_seconds_and_once(tmp_path: Pa
         shop = server.webservice("shop")
         done(server, LIMIT, str(shop.wsid), receiver.url())
         exceeds_at = time.time() + 2.0
-        told = {"kind": "session", "session": "s1", "subject": "ben", "object": "algebra"}
+        told = {"kind": "session", "session": "s1", "subject": "ben", "object": "Algebra"}
         events = [
             {**told, "state": "start", "ts": exceeds_at - 60},
             {**told, "state": "alive", "ts": time.time()},
@@ -97,7 +102,8 @@ def test_what_a_server_collects_is_told_within_two_seconds_and_once(tmp_path: Pa
         [post] = receiver.wait_for(1)
         assert 0 <= time.time() - exceeds_at < 2
         data = post.json["data"]
-        assert (data["name"], data["source"], data["object"]) == ("ben", "lab", "algebra")
+        assert (data["name"], data["source"], data["object"]) == ("ben", "lab", "Algebra")
+        assert {one["limit"] for one in server.ask(shop, "sessions/live")["results"]} == {1}
         server.stop()
         server.start()
         [warning] = server.ask(shop, "warnings")["results"]

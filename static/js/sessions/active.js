@@ -19,7 +19,6 @@ export class Active {
     this.body = document.querySelector(".active tbody");
     this.rows = new Map();
     this.sessions = [];
-    this.limits = new Map();
     this.catalogue = new Map();
     this.sort = { by: "time", down: true };
     this.which = "all";
@@ -69,9 +68,8 @@ export class Active {
     const shown = [];
     for (const one of this.sessions) {
       one.time = this.seconds(one, now);
-      const minutes = this.limits.get(one.object);
-      one.limit = minutes ? minutes * 60 : null;
-      one.state = !one.limit ? "none" : one.time > one.limit ? "over" : one.time > one.limit * NEAR ? "near" : "within";
+      one.allowed = one.limit ? one.limit * 60 : null;
+      one.state = !one.allowed ? "none" : one.time > one.allowed ? "over" : one.time > one.allowed * NEAR ? "near" : "within";
       counts.all += 1;
       if (one.state in counts) counts[one.state] += 1;
       const text = `${one.subject} ${one.address} ${one.object} ${one.what.name} ${one.what.language}`.toLowerCase();
@@ -131,18 +129,18 @@ export class Active {
     row.unknown.hidden = one.what.known;
     say(row.since, timeOfDay(one.start));
     say(row.time, time);
-    say(row.limit, one.limit ? `${one.limit / 60} min` : "–");
-    const left = one.limit ? Math.abs(one.limit - one.time) : 0;
+    say(row.limit, one.limit ? `${one.limit} min` : "–");
+    const left = one.limit ? Math.abs(one.allowed - one.time) : 0;
     const words = { none: "No limit", over: `Over by ${counter(left)}`, near: `${counter(left)} left`, within: `${counter(left)} left` }[one.state];
     say(row.state, one.idle ? `${words}, paused` : words);
     if (row.line.dataset.state !== one.state) row.line.dataset.state = one.state;
     row.line.classList.toggle("paused", one.idle);
     row.use.hidden = !one.limit;
     if (one.limit) {
-      const part = Math.min(1, one.time / one.limit);
+      const part = Math.min(1, one.time / one.allowed);
       const width = `${one.state === "over" ? 100 : (part * 100).toFixed(0)}%`;
       if (row.bar.style.width !== width) row.bar.style.width = width;
-      const at = one.state === "over" ? `${((one.limit / one.time) * 100).toFixed(0)}%` : "";
+      const at = one.state === "over" ? `${((one.allowed / one.time) * 100).toFixed(0)}%` : "";
       if (row.mark.style.left !== at) row.mark.style.left = at;
     }
   }

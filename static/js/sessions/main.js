@@ -25,6 +25,7 @@ let came = null;
 let warned = 0;
 let busy = false;
 let today = "";
+let limited = false;
 
 const announce = (text) => {
   document.getElementById("announcement").textContent = text;
@@ -32,7 +33,7 @@ const announce = (text) => {
 const analyses = new Analyses(ask, () => catalogue);
 const active = new Active((view, key) => analyses.filterBy(view, key));
 const limits = new Limits(ask, manages, (rows) => {
-  active.limits = new Map(rows.map((one) => [one.object, one.minutes]));
+  limited = rows.length > 0;
   cards(active.draw());
 });
 const warnings = new Warnings(ask, announce);
@@ -41,7 +42,7 @@ function cards(counts) {
   const card = document.getElementById("card-over");
   card.classList.toggle("over", counts.over > 0);
   say(card.querySelector("p.n"), String(counts.over));
-  say(card.querySelector("p.meta"), active.limits.size ? `${counts.near} near it` : "nothing has a limit");
+  say(card.querySelector("p.meta"), limited ? `${counts.near} near it` : "nothing has a limit");
 }
 
 /** What the server calls an object, which may be known by more than its slug. */

@@ -26,6 +26,7 @@ from tmon.server.query import (
 from tmon.server.tenants.access import AskedRequest, json_error, reads_webservice
 from tmon.server.tenants.rights import Role
 
+from .limiting import limited
 from .naming import named
 from .services import wired
 
@@ -104,7 +105,9 @@ def live_sessions(request: AskedRequest) -> HttpResponse:
     return answered(
         request,
         "live-sessions",
-        lambda _, subject, given: named(wired().sessions.live(subject, given), subject.wsid),
+        lambda _, subject, given: limited(
+            named(wired().sessions.live(subject, given), subject.wsid), subject.wsid
+        ),
     )
 
 

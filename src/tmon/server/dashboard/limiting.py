@@ -16,7 +16,7 @@ from django.views.decorators.gzip import gzip_page
 from tmon.server.calendar import Calendar
 from tmon.server.limits import limiting, warned
 from tmon.server.limits.models import Limit, Violation
-from tmon.server.query import BadQuestion
+from tmon.server.query import Answer, BadQuestion
 from tmon.server.tenants import NotFound, Refused
 from tmon.server.tenants.access import AskedRequest, changes_webservice, json_error, reads_webservice
 from tmon.server.tenants.rights import LARGEST_WSID, Role
@@ -42,6 +42,15 @@ def limits(request: HttpRequest, wsid: int) -> HttpResponseBase:
 
 # The views below decide about tokens against forgery.
 limits.csrf_exempt = True  # type: ignore[attr-defined]
+
+
+def limited(answer: Answer, wsid: int) -> Answer:
+    """The answer, whose rows are sessions that go on, with the limit that holds for each."""
+    holding = limiting.holding(wsid)
+    for row in answer.results:
+        found = holding.of(row.object)
+        row.limit = None if found is None else found.minutes
+    return answer
 
 
 @gzip_page

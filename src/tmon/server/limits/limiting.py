@@ -9,9 +9,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from tmon.server.modules.cataloguing import catalogue_of
 from tmon.server.tenants import NotFound, Refused, audit
 from tmon.server.tenants.models import WebService
 
+from .matching import Limits
 from .models import OBJECT_LENGTH, Limit
 from .rule import LEAST_MINUTES, MOST_MINUTES
 
@@ -22,6 +24,12 @@ MOST = 1_000
 def of_webservice(wsid: int) -> list[Limit]:
     """Its limits, by the names of their objects."""
     return list(Limit.objects.filter(webservice_id=wsid).select_related("by").order_by("object"))
+
+
+def holding(wsid: int) -> Limits:
+    """Its limits, to ask which of them holds for an object. Raises django.db.Error."""
+    minutes_of = dict(Limit.objects.filter(webservice_id=wsid).order_by().values_list("object", "minutes"))
+    return Limits(minutes_of, catalogue_of(wsid).find) if minutes_of else Limits({}, lambda _: None)
 
 
 def put(webservice: WebService, by: User, object_: str, minutes: int) -> Limit:

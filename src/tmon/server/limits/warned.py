@@ -20,8 +20,10 @@ from tmon.server.sessions import VISITOR_MARK, Session, user_of
 from tmon.server.tenants import audit, erasures
 from tmon.server.tenants.models import WebService
 
+from .matching import Holds
 from .models import (
     NAME_LENGTH,
+    OBJECT_LENGTH,
     PLACE_LENGTH,
     USERNAME_LENGTH,
     Delivery,
@@ -40,7 +42,7 @@ GUEST = "A guest"
 
 
 class Found(NamedTuple):
-    """A session that is over its limit of so many minutes, since `exceeded_ms` (Unix milliseconds).
+    """A session that is over the limit that holds for it, since `exceeded_ms` (Unix milliseconds).
 
     `source` is who told of it, "" where it was made of requests.
     """
@@ -48,7 +50,7 @@ class Found(NamedTuple):
     number: int
     source: str
     session: Session
-    minutes: int
+    limit: Holds
     exceeded_ms: int
 
 
@@ -70,19 +72,21 @@ def give(wsid: int, found: Sequence[Found], now_s: float) -> Given:
         # Whoever holds these rows goes first; SQLite has one writer anyhow. A limit that has changed finds nothing.
         limits = dict(
             Limit.objects.select_for_update()
-            .filter(webservice_id=wsid, object__in={one.session.object for one in found})
+            .filter(webservice_id=wsid, object__in={one.limit.object for one in found})
             .order_by("pk")
             .values_list("object", "minutes")
         )
-        due = [_storable(one) for one in found if limits.get(one.session.object) == one.minutes]
+        due = [_storable(one) for one in found if limits.get(one.limit.object) == one.limit.minutes]
         if not due:
             return Given(0, 0, 0)
         since = moment(min(one.session.start_ms for one in due))
-        earlier = Violation.objects.filter(webservice_id=wsid, exceeded__gte=since, object__in=limits)
+        earlier = Violation.objects.filter(
+            webservice_id=wsid, exceeded__gte=since, object__in={one.session.object for one in due}
+        )
         told = [one.told() for one in earlier]
         fresh: list[Violation] = []
         for one in due:
-            if is_told(one.number, one.source, one.session, one.minutes, told):
+            if is_told(one.number, one.source, one.session, one.limit.minutes, told):
                 continue
             fresh.append(_violation(wsid, one, now))
             told.append(fresh[-1].told())
@@ -109,7 +113,7 @@ def _violation(wsid: int, found: Found, now: dt.datetime) -> Violation:
         key=uuid.uuid4(),
         webservice_id=wsid,
         object=session.object,
-        minutes=found.minutes,
+        minutes=found.limit.minutes,
         source=found.source,
         username=session.user,
         place=session.place,
@@ -125,8 +129,8 @@ def _storable(found: Found) -> Found:
     """It with strangers' texts as every accounts database keeps them, so that they are the same when they are read."""
     session = found.session
     user, place = _text(session.user, USERNAME_LENGTH), _text(session.place, PLACE_LENGTH)
-    source = _text(found.source, PLACE_LENGTH)
-    return found._replace(source=source, session=session._replace(user=user, place=place))
+    source, object_ = _text(found.source, PLACE_LENGTH), _text(session.object, OBJECT_LENGTH)
+    return found._replace(source=source, session=session._replace(user=user, place=place, object=object_))
 
 
 def _text(text: str, most: int) -> str:

@@ -11,8 +11,10 @@ from typing import Final, Protocol
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from tmon.server.modules.cataloguing import catalogue_of
 from tmon.server.sessions import Rule, Session
 
+from .matching import Limits
 from .models import Limit
 from .rounds import INTERVAL_S, Figures, Rounds
 from .rule import exceeded_ms
@@ -98,25 +100,27 @@ class Watch(Rounds):
         trouble: Exception | None = None
         for wsid, minutes_of in limits.items():
             try:
-                known |= self._look(wsid, minutes_of)
+                known |= self._look(wsid, Limits(minutes_of, catalogue_of(wsid).find))
             except Exception as error:  # noqa: BLE001 - raised below; the others are looked at all the same
                 trouble = trouble or error
         self._known = known
         if trouble is not None:
             raise trouble
 
-    def _look(self, wsid: int, minutes_of: dict[str, int]) -> set[tuple[int, int, int, int]]:
+    def _look(self, wsid: int, limits: Limits) -> set[tuple[int, int, int, int]]:
         """What of a web service is over its limit, and has its warning now."""
         now_s = self._clock()
         now_ms, idle_ms = int(now_s * 1000), self._idle_ms(wsid)
         over: dict[tuple[int, int, int, int], Found] = {}
         for one in self._sessions.live_sessions(wsid, now_ms - idle_ms - LATE_MS):
-            minutes = minutes_of.get(one.session.object)
-            if minutes is None:
+            limit = limits.of(one.session.object)
+            if limit is None:
                 continue
-            at = exceeded_ms(one.session, minutes, now_ms, idle_ms)
+            at = exceeded_ms(one.session, limit.minutes, now_ms, idle_ms)
             if at is not None:
-                over[wsid, one.number, minutes, at] = Found(one.number, one.source, one.session, minutes, at)
+                over[wsid, one.number, limit.minutes, at] = Found(
+                    one.number, one.source, one.session, limit, at
+                )
         fresh = [found for key, found in over.items() if key not in self._known][:AT_ONCE]
         if fresh:
             given = give(wsid, fresh, now_s)
@@ -128,5 +132,5 @@ class Watch(Rounds):
                 )
             if given.deliveries:
                 self._noticed()
-        written = {(wsid, one.number, one.minutes, one.exceeded_ms) for one in fresh}
+        written = {(wsid, one.number, one.limit.minutes, one.exceeded_ms) for one in fresh}
         return {key for key in over if key in self._known or key in written}

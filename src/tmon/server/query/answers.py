@@ -153,7 +153,8 @@ class SessionListed(msgspec.Struct, kw_only=True):
 class SessionLive(msgspec.Struct, kw_only=True):
     """A session that goes on. `seconds` are whole, from its start to now, or to when its counter was stopped.
 
-    It stops (`idle`) where nothing has come for half of the time after which it will have ended at `last`.
+    It stops (`idle`) where nothing has come for half of the time after which it will have ended at `last`. `limit` are
+    the minutes for which its object may be used at a time, None without a limit.
     """
 
     id: int
@@ -166,6 +167,7 @@ class SessionLive(msgspec.Struct, kw_only=True):
     idle: bool
     requests: int
     source: str
+    limit: int | None = None
     name: str | UnsetType = UNSET
     language: str | UnsetType = UNSET
 
