@@ -339,6 +339,7 @@ class History:
         for ask in (
             lambda store: store.sessions(wsid, 10**6, between=covered),
             lambda store: store.live_sessions(wsid, self.now_ms - HOUR_MS),
+            lambda store: store.live_sessions(wsid, self.now_ms - HOUR_MS, ended=True),
         ):
             self.alike(
                 lambda store, ask=ask: sorted((one.session, one.source, one.day) for one in ask(store))

@@ -401,6 +401,14 @@ def test_live_are_those_that_nothing_ended_and_that_were_active_since(store: Sto
         ("10.0.0.9", "math"),
     ]
     assert store.live_sessions(WSID + 1, 0) == []
+    with_ended = store.live_sessions(WSID, NOW - 300_000, ended=True)
+    assert [(one.session.over, one.source) for one in with_ended] == [
+        (False, ""),
+        (True, "lab"),
+        (False, ""),
+        (False, ""),
+    ]
+    assert store.live_sessions(WSID, NOW, ended=True) == []
 
 
 def test_a_session_that_goes_on_keeps_its_number(store: Store, reopen: Callable[[Store], Store]) -> None:

@@ -210,7 +210,7 @@ from tmon.server.sessions import Session
 Stored = namedtuple("Stored", "number source session")
 first, now = int(sys.argv[1]), 1_715_768_430
 class Live:
-    def live_sessions(self, wsid, since_ms):
+    def live_sessions(self, wsid, since_ms, *, ended):
         # Of another number and beginning at each of them, which the table alone would take for others. Whichever is
         # first, the limit was exceeded after the other one's beginning.
         begun = (now - 700) * 1000 - first

@@ -217,13 +217,16 @@ def test_addresses_that_are_not_public_are_refused_where_the_stage_says_so(
 
 def test_strangers_texts_are_shown_as_they_are(shop: Any) -> None:
     from tmon.server.limits import limiting, warned
+    from tmon.server.limits.matching import Holds
     from tmon.server.sessions import Session
 
     hostile = "<img src=x onerror=alert(1)>"
     browser = Browser(shop)
     browser.send(do="webhook", address="https://example.org/?a=<b>&quot;")
     limiting.put(shop, shop.owner, hostile, 1)
-    found = warned.Found(1, "", Session("198.51.100.7", hostile, hostile, 0, 90_000), 1, 60_000)
+    found = warned.Found(
+        1, "", Session("198.51.100.7", hostile, hostile, 0, 90_000), Holds(hostile, 1), 60_000
+    )
     assert warned.give(shop.wsid, [found], 90.0).deliveries == 1
     page = browser.page
     assert hostile not in page

@@ -84,6 +84,7 @@ def add(shop: Any, url: str, kind: str = "webhook") -> Any:
 def violate(shop: Any, clock: Clock, *names: str) -> None:
     """Have somebody of each of these names use algebra for too long."""
     from tmon.server.limits import limiting, warned
+    from tmon.server.limits.matching import Holds
     from tmon.server.sessions import Session
 
     limiting.put(shop, shop.owner, "algebra", 10)
@@ -93,7 +94,7 @@ def violate(shop: Any, clock: Clock, *names: str) -> None:
             next(NUMBERS),
             "",
             Session("198.51.100.7", name, "algebra", start, start + 660_000),
-            10,
+            Holds("algebra", 10),
             start + 600_000,
         )
         for name in names
@@ -494,7 +495,7 @@ def test_a_violation_reaches_its_webhook_within_two_seconds(shop: Any, receiver:
     start = int((exceeds_at - 60) * 1000)
 
     class Live:
-        def live_sessions(self, wsid: int, since_ms: int) -> list[Any]:
+        def live_sessions(self, wsid: int, since_ms: int, *, ended: bool) -> list[Any]:
             one = Session("198.51.100.7", "anna", "algebra", start, start + 50_000)
             return (
                 [type("Stored", (), {"number": 1, "source": "", "session": one})] if wsid == shop.wsid else []

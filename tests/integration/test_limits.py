@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from tmon.server.calendar import Calendar
 from tmon.server.catalogue import read_views
-from tmon.server.events import Agent, Event
+from tmon.server.events import SESSION, Agent, Event
 from tmon.server.sessions import Rule, Session
 from tmon.server.store.base import Envelope, Unavailable
 from tmon.server.store.sqlite import open_store
@@ -40,8 +40,9 @@ class Sessions:
         self.asked: list[tuple[int, int]] = []
         self.away = False
 
-    def live_sessions(self, wsid: int, since_ms: int) -> list[Stored]:
+    def live_sessions(self, wsid: int, since_ms: int, *, ended: bool) -> list[Stored]:
         self.asked.append((wsid, since_ms))
+        assert ended, "those that have ended since are looked at too"
         if self.away:
             raise Unavailable("the disk is away")
         return [one for one in self.live.get(wsid, []) if one.session.ended_ms >= since_ms]
@@ -284,6 +285,31 @@ def test_a_limit_holds_for_a_module_however_requests_spell_it(shop: Any, session
         (3, "cdn-algebra", 10),
         (4, "a7", 10),
     ]
+
+
+def test_what_had_ended_before_anybody_looked_is_told_too(tmp_path: Path, shop: Any) -> None:
+    put(shop, 10, "desk")
+    said = [("1", "anna", 1_000, 100), ("2", "ben", 600, 0), ("3", "cleo", 5_000, 4_000)]
+    events = [
+        Event(
+            ts_ms=int((NOW - ago_s) * 1000),
+            hour=shop.calendar().hour(NOW - ago_s),
+            agent=Agent(useragent="x"),
+            kind=SESSION,
+            extra={"session": name, "subject": subject, "object": "desk", "state": state},
+        )
+        for name, subject, *ago in said
+        for state, ago_s in zip(("start", "end"), ago, strict=True)
+    ]
+    store = open_store(tmp_path)
+    store.sync_views(read_views([shipped("views")]))
+    store.append([Envelope(wsid=shop.wsid, id=bytes(16), received_ms=int(NOW * 1000), events=events)])
+    store.settle()
+    for _ in range(2):
+        watch(store).round()
+    [one] = warnings_of(shop)
+    assert (one.name, one.exceeded.timestamp()) == ("anna", NOW - 400)
+    store.close()
 
 
 def test_a_limit_that_is_removed_tells_nothing(shop: Any, sessions: Sessions) -> None:

@@ -48,8 +48,8 @@ class Stored(Protocol):
 class Sessions(Protocol):
     """What knows the sessions: the store, or a reader of it."""
 
-    def live_sessions(self, wsid: int, since_ms: int) -> Sequence[Stored]:
-        """Those that nothing has ended, whose last sign of life is of `since_ms` or later. Raises StoreError."""
+    def live_sessions(self, wsid: int, since_ms: int, *, ended: bool) -> Sequence[Stored]:
+        """Those whose last sign of life is of `since_ms` or later, or whose end. Raises StoreError."""
 
 
 def _usual(wsid: int) -> int:
@@ -112,7 +112,7 @@ class Watch(Rounds):
         now_s = self._clock()
         now_ms, idle_ms = int(now_s * 1000), self._idle_ms(wsid)
         over: dict[tuple[int, int, int, int], Found] = {}
-        for one in self._sessions.live_sessions(wsid, now_ms - idle_ms - LATE_MS):
+        for one in self._sessions.live_sessions(wsid, now_ms - idle_ms - LATE_MS, ended=True):
             limit = limits.of(one.session.object)
             if limit is None:
                 continue

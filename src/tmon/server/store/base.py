@@ -486,11 +486,12 @@ class Reader(ABC):
 
     @abstractmethod
     def live_sessions(
-        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
+        self, wsid: int, since_ms: int, *, ended: bool = False, filters: Sequence[Filter] = ()
     ) -> list[StoredSession]:
         """Sessions that nothing has ended, whose last sign of life is of `since_ms` or later; the oldest first.
 
-        Filters, here and below, are on views of sessions.
+        With `ended` also those that something has ended then or later. Filters, here and below, are on views of
+        sessions.
         """
 
     @abstractmethod

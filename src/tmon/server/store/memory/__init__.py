@@ -367,10 +367,10 @@ class MemoryStore(Store):
             return dict(self._sessions.rules)
 
     def live_sessions(
-        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
+        self, wsid: int, since_ms: int, *, ended: bool = False, filters: Sequence[Filter] = ()
     ) -> list[StoredSession]:
         with self._lock:
-            return self._sessions.live(wsid, since_ms, filters)
+            return self._sessions.live(wsid, since_ms, filters, ended=ended)
 
     def sessions(
         self,

@@ -64,12 +64,14 @@ class Sessions:
                 }
         self.position = item.seq
 
-    def live(self, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
+    def live(
+        self, wsid: int, since_ms: int, filters: Sequence[Filter], *, ended: bool
+    ) -> list[StoredSession]:
         """See Reader.live_sessions."""
         found = [
             one
             for one in self._stored(wsid, filters)
-            if not one.session.over and one.session.ended_ms >= since_ms
+            if (ended or not one.session.over) and one.session.ended_ms >= since_ms
         ]
         return sorted(found, key=lambda one: (one.session.start_ms, one.number))
 

@@ -24,10 +24,12 @@ WHERE s.wsid = ? AND s.start >= ? AND s.start < ?
 """
 
 
-def live(db: sqlite3.Connection, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
+def live(
+    db: sqlite3.Connection, wsid: int, since_ms: int, filters: Sequence[Filter], *, ended: bool
+) -> list[StoredSession]:
     """See Reader.live_sessions."""
     rows = db.execute(
-        f"{STORED} AND s.over = 0 AND s.ended >= ? ORDER BY s.start, s.number", (wsid, since_ms)
+        f"{STORED} AND s.over <= ? AND s.ended >= ? ORDER BY s.start, s.number", (wsid, ended, since_ms)
     )
     return list(_passing(rows, filters))
 

@@ -230,9 +230,11 @@ class Questions:
         """See Reader.rules."""
         return rules_of(self._db)
 
-    def live_sessions(self, wsid: int, since_ms: int, filters: Sequence[Filter]) -> list[StoredSession]:
+    def live_sessions(
+        self, wsid: int, since_ms: int, filters: Sequence[Filter], *, ended: bool
+    ) -> list[StoredSession]:
         """See Reader.live_sessions."""
-        return filtered_sessions.live(self._db, wsid, since_ms, filters)
+        return filtered_sessions.live(self._db, wsid, since_ms, filters, ended=ended)
 
     def sessions(
         self,

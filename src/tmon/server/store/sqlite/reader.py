@@ -128,10 +128,10 @@ class SqliteReader(Reader):
             return ask.rules()
 
     def live_sessions(
-        self, wsid: int, since_ms: int, *, filters: Sequence[Filter] = ()
+        self, wsid: int, since_ms: int, *, ended: bool = False, filters: Sequence[Filter] = ()
     ) -> list[StoredSession]:
         with self._questions() as ask:
-            return ask.live_sessions(wsid, since_ms, filters)
+            return ask.live_sessions(wsid, since_ms, filters, ended=ended)
 
     def sessions(
         self,

@@ -19,7 +19,7 @@ from ..assets import is_asset
 from ..base import Damaged
 from ..pages import contains
 
-FORMAT = 6
+FORMAT = 7
 LARGE = 64
 """Requests from which a row of counts is found by their number, in a store that is made now; tests set it lower."""
 
@@ -163,7 +163,8 @@ CREATE TABLE IF NOT EXISTS sessions(
     start INTEGER NOT NULL, ended INTEGER NOT NULL, points INTEGER NOT NULL, over INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_of_place ON sessions(day, place) WHERE told IS NULL;
 CREATE INDEX IF NOT EXISTS sessions_begun ON sessions(wsid, start, number);
-CREATE INDEX IF NOT EXISTS sessions_live ON sessions(wsid, ended) WHERE over = 0;
+DROP INDEX IF EXISTS sessions_live;
+CREATE INDEX IF NOT EXISTS sessions_ended ON sessions(wsid, ended);
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_told ON sessions(wsid, told) WHERE told IS NOT NULL;
 -- The requests that computed sessions are made of, and how many there are of each.
 CREATE TABLE IF NOT EXISTS points(
