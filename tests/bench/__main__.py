@@ -12,7 +12,6 @@ import logging
 import os
 import platform
 import shutil
-import sqlite3
 import sys
 import tempfile
 import time
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+
+from tmon.server.store.sqlite.driver import sqlite3
 
 from . import (
     batches,

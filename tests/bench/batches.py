@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, NamedTuple
 
 from tmon import load
 from tmon.load import Report
+from tmon.server.store.sqlite.driver import sqlite3
 
 from . import sealed
 from .corpus import Corpus

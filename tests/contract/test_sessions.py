@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 import tempfile
 import zoneinfo
 from collections import defaultdict
@@ -38,6 +37,7 @@ from tmon.server.catalogue import View
 from tmon.server.events import SESSION, Event
 from tmon.server.sessions import Rule
 from tmon.server.store import Filter, Measures, Period, Span, Store, open_store
+from tmon.server.store.sqlite.driver import sqlite3
 
 OBJECT = View("object", "Used", "object", kind=SESSION)
 SUBJECT = View("subject", "Who", "subject", kind=SESSION)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from tests.contract.build import COUNTRY, NOW, PAGE, TODAY, USERNAME, WSID, by_n
 from tmon.server.catalogue import View
 from tmon.server.store import Filter, Measures, TooLong, Unavailable
 from tmon.server.store.sqlite import SqliteStore, beside, filtered, open_store, reader
+from tmon.server.store.sqlite.driver import sqlite3
 
 NOT_X = replace(TODAY, filters=(Filter(PAGE, "/x", True),))
 

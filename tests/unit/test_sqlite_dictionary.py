@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tmon.server.store.sqlite.dictionary import Dictionary
+from tmon.server.store.sqlite.driver import sqlite3
 from tmon.server.store.sqlite.schema import open_log
 
 MONDAY, TUESDAY = 20_420, 20_421

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from contextlib import closing as closing_connection
 from dataclasses import replace
@@ -27,6 +26,7 @@ from tests.contract.build import (
 from tmon.server.catalogue import VISIT, View
 from tmon.server.store.base import Damaged, Filter, Measures, TooLong, Unavailable
 from tmon.server.store.sqlite import SqliteStore, closing, dictionary, identities, open_store, reader
+from tmon.server.store.sqlite.driver import sqlite3
 
 
 @pytest.fixture

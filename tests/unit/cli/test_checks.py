@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +37,7 @@ from tmon.cli.checks import (
 )
 from tmon.cli.owner import views as read_views
 from tmon.server.store import open_store
+from tmon.server.store.sqlite.driver import sqlite3
 from tmon.server.store.sqlite.schema import FORMAT
 from tmon.server.writer import WriterLock
 from tmon.settings import load

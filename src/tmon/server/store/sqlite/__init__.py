@@ -7,7 +7,6 @@ contract of base.py and sees to it that each connection has one user at a time.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from ...catalogue import View
 from ...sessions import Rule
 from ..base import Day, Envelope, Erased, Limits, Outcome, Store, Unavailable
 from .counting import counted_views
+from .driver import sqlite3
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
 from .grouping import Counted

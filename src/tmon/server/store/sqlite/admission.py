@@ -7,10 +7,9 @@ bound of the number of keys per view, kept in memory, says that the limit cannot
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import Limits
 from .batch import Batch
+from .driver import sqlite3
 
 TOTALS = 0
 TRACKED = 50_000

@@ -7,9 +7,9 @@ slot and dimension value in one integer key, which is found twice as fast as a k
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
+from .driver import sqlite3
 from .sums import ONE_BOT, ONE_ERROR, ONE_REQUEST, ONE_TIMED
 
 SLOT_BITS = 21

@@ -9,12 +9,13 @@ begin, and begin again where something was appended or deleted in between.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, TypeVar
+
+from .driver import sqlite3
 
 BROAD = 100_000
 """Events of a web service from which it is worth a thread: some 0.1 s of one processor."""

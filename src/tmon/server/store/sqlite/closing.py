@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ..base import Limits
+from .driver import sqlite3
 from .grouping import Counted
 from .log import CLOSING, DELETION, ERASURE
 from .schema import EMPTY, HOUR, IN_STEP

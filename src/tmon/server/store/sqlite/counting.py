@@ -8,7 +8,6 @@ second there are two small ones a second.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ...catalogue import View
@@ -16,6 +15,7 @@ from ...events import REQUEST
 from ..base import DAYS_KEPT_MS, HOURS_KEPT_MS, Limits
 from . import batch, grouping, totals, visitors, visits
 from .admission import Admission
+from .driver import sqlite3
 from .grouping import Counted, Grouping
 from .keys import PROFILE, key_of
 from .ledger import keep_ledger

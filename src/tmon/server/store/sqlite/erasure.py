@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import Erased
 from ..erasing import without_name
 from .dictionary import digest_of
+from .driver import sqlite3
 from .log import DELETION, ERASURE, Log
 
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from itertools import takewhile
 
 from ..base import DAY_MS, LEDGER_RUNS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
+from .driver import sqlite3
 from .log import CLOSING
 from .sessions import Sessions
 

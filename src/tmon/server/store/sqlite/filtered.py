@@ -13,7 +13,6 @@ their own, and visitors are kept by day first: those of one day come together, a
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +22,7 @@ from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Time
 from ..pages import page_of
 from . import filtered_sessions
 from .beside import Second, both
+from .driver import sqlite3
 from .filtered_visits import FilteredVisits, Matching
 from .keys import Dimension, Key, key_of
 from .schema import HOUR

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...catalogue import View
 from ...sessions import Session
 from ..base import Filter, Grain, Measures, Period, StoredSession, Timed
 from ..told import Begun, key_of, lengths, passes, summed
+from .driver import sqlite3
 
 SESSION = "s.place, s.user, s.object, s.start, s.ended, s.points, s.over"
 STORED = f"""

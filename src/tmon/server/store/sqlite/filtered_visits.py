@@ -7,13 +7,13 @@ there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...catalogue import View
 from ..base import Grain, Period
 from . import islands
+from .driver import sqlite3
 from .keys import visit_key_of
 
 TABLES: Final = f"""

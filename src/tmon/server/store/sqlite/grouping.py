@@ -9,13 +9,13 @@ which sorts; rows come in the order of their numbers, so the first event stays t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
 from .batch import SLOT, SLOT_BITS
+from .driver import sqlite3
 from .keys import PROFILE, Dimension, Key
 from .sums import ADD_PACKED, ALL_VISITORS, PACKED
 

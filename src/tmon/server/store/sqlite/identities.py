@@ -10,9 +10,10 @@ took 29 µs an envelope in place of 31 to 39, most of it saved in the kernel; by
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Final
+
+from .driver import sqlite3
 
 YOUNG: Final = 16_384
 """As many are gathered before they go into the index: some 3 MB."""

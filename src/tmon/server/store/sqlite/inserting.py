@@ -7,10 +7,11 @@ going, and cost less: 250 rows in a statement take half of what 250 statements t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
+
+from .driver import sqlite3
 
 SIZES = (250, 40, 8, 1)
 """Rows of a statement. Few sizes, so that SQLite need not read the statements again."""

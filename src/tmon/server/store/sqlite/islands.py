@@ -11,9 +11,8 @@ Requests of the same millisecond are in the order of their paths, so that what a
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import VISIT_IDLE_MS
+from .driver import sqlite3
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS spans(

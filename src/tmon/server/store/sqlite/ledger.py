@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import LOST_REASONS
+from .driver import sqlite3
 
 RUNS = """
 INSERT INTO runs

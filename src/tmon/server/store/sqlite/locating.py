@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ..base import Box, Filter, Located, Locations
+from .driver import sqlite3
 from .filtered import conditions_of
 
 FEW = 4_000

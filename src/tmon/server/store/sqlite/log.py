@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..base import (
     Unavailable,
     outcome_of,
 )
+from .driver import sqlite3
 from .identities import Identities
 from .rows import Appended, Rows
 from .schema import DAY, HOUR, MONTH

@@ -7,12 +7,12 @@ Sizes are added up per web service and day, in one row per commit.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..base import DAY_MS, LEDGER_RUNS, Envelope, Limits, Outcome
+from .driver import sqlite3
 from .log import Log
 
 HOUR_MS: Final = 3_600_000

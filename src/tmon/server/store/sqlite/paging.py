@@ -6,10 +6,10 @@ Unlike a ranking's (ranking.py), their order may depend on any measure, so all o
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from ..base import Listing, Measures, Page, Sort
+from .driver import sqlite3
 from .filtered import measures_of
 
 TABLE: Final = """

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -33,6 +32,7 @@ from ..base import (
 from ..fields import fields_of
 from . import filtered_sessions, paging
 from .beside import Second
+from .driver import sqlite3
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
 from .ranking import SUMS, counted, figures, of_all, ranking, totals

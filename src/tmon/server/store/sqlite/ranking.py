@@ -14,12 +14,12 @@ is faster here than GROUP BY, which sorts.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Literal
 
 from ..base import Measures, Ranking
 from . import schema
+from .driver import sqlite3
 from .filtered import measures_of, ranking_of
 
 Visitors = Literal["first", "distinct", "none"]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +34,7 @@ from ..base import (
     Unavailable,
 )
 from .beside import Second
+from .driver import sqlite3
 from .questions import Questions
 from .schema import IN_STEP, LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from ...catalogue import VISIT, View
 from ...events import SESSION
 from ..changes import check_change
+from .driver import sqlite3
 from .grouping import Counted
 from .keys import key_of
 from .schema import DAY, IN_STEP

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -15,6 +14,7 @@ from ...calendar import Hour
 from ...events import SESSION, Agent, Event, Place
 from ..base import Envelope, Outcome
 from .dictionary import Dictionary, Value
+from .driver import sqlite3
 from .inserting import Inserts, parts
 from .shared import Profile, Shared
 

@@ -7,7 +7,6 @@ thread, the views by the follower's; neither transaction ever touches both files
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...events import key_text
 from ..assets import is_asset
 from ..base import Damaged
 from ..pages import contains
+from .driver import sqlite3
 
 FORMAT = 7
 LARGE = 64

@@ -7,7 +7,6 @@ which key still gets a row depends on those before it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from ...events import SESSION
 from ...sessions import Session
 from ..base import Limits, Measures
 from ..told import steps
+from .driver import sqlite3
 from .grouping import Counted
 from .schema import DAY, HOUR, IN_STEP, MONTH, REMAINDER
 from .sums import ADD

@@ -10,7 +10,6 @@ that is new fill from the log while what arrives is counted.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from ...sessions import Point, Rule, Session, counts, point, sessions_of, user_o
 from ..assets import is_asset
 from ..base import Limits
 from ..told import joined, paired, sign_of
+from .driver import sqlite3
 from .grouping import Counted
 from .schema import IN_STEP, TOLD
 from .session_counts import SessionCounts

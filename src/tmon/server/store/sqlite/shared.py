@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from ...events import NO_CAMPAIGN, Agent, Campaign, Place
 from .dictionary import Dictionary
+from .driver import sqlite3
 
 Profile = tuple[int, str, str | None, str | None, int | None, str | None, str, Campaign]
 """wsid, source, host, method, status, user name, referrer's site, campaign."""

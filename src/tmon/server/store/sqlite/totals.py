@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import MINUTES_KEPT_MS, SECONDS_KEPT_MS
+from .driver import sqlite3
 from .grouping import GROUP
 from .sums import ADD, ADD_PACKED, PACKED, unpacked
 

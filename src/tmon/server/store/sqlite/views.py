@@ -6,7 +6,6 @@ Counts and position move in one transaction, so every event counts in every view
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from ...catalogue import VISIT
 from ..base import Damaged, Limits
 from .closing import Closing
 from .counting import Counting
+from .driver import sqlite3
 from .grouping import Counted
 from .schema import IN_STEP
 from .sums import MOST_EVENTS

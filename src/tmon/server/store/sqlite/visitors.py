@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from .batch import SLOT, SLOT_BITS
+from .driver import sqlite3
 from .grouping import GROUP, Counted, Family
 from .sums import ONE_VISITOR
 

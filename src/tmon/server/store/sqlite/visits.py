@@ -9,11 +9,11 @@ known, what a view had counted can always be taken back exactly.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ...catalogue import VISIT
 from . import islands
+from .driver import sqlite3
 from .grouping import Counted
 from .keys import Key, visit_key_of
 from .schema import DAY, HOUR, MONTH
