@@ -22,7 +22,7 @@ from typing import Any
 
 import structlog
 
-from tmon.server.store.sqlite.driver import sqlite3
+from tmon.server.store.sqlite.driver import VERSION
 
 from . import (
     batches,
@@ -233,7 +233,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _head(table: Table, folder: Path) -> None:
     table.section(f"T-Mon benchmark, corpus {corpus.NAME}")
     table.add(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {VERSION}",
         f"4 KiB to disk in {_sync_ms(folder):.2f} ms",
         f"load average at the start {' '.join(f'{load:.1f}' for load in os.getloadavg())}",
     )

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from .driver import sqlite3
+from .driver import Connection
 from .inserting import SIZES, Inserts, parts
 
 Value = TypeVar("Value", bound=Hashable)
@@ -35,7 +35,7 @@ class Dictionary(Generic[Value]):
 
     def __init__(
         self,
-        log: sqlite3.Connection,
+        log: Connection,
         table: str,
         columns: tuple[str, ...],
         row: Callable[[Value], tuple[Any, ...]],
