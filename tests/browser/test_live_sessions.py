@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.traffic import report
 from tests.integration.server_process import ServerProcess, WebService
 
@@ -190,7 +192,7 @@ def test_a_server_that_is_away_is_said_and_the_page_goes_on(used: WebService, op
     expect(page.locator("#freshness")).to_have_text("Live")
     page.route("**/data/**", lambda route: route.abort())
     expect(page.locator("#trouble")).to_contain_text("The server can't be reached.")
-    expect(page.locator("#freshness")).to_contain_text("Stale", timeout=15_000)
+    expect(page.locator("#freshness")).to_have_text(re.compile(r"Stale, [\d.]+ s old"), timeout=2_500)
     page.unroute("**/data/**")
     expect(page.locator("#freshness")).to_have_text("Live")
     expect(page.locator("#trouble")).to_be_hidden()
@@ -233,3 +235,194 @@ def test_where_nobody_is_the_page_says_so(fresh: Fresh, opened: Opening) -> None
     page = opened(f"/view/live/{fresh().wsid}").page
     expect(page.locator("#none")).to_contain_text("No rule makes sessions of requests yet")
     expect(page.locator("#by-object")).to_contain_text("Nothing was used in this period.")
+
+
+# -- answers that are made up, to have what is rare ------------------------------------------------------------------
+
+
+def answering(page: Page, path: str, answer: Callable[[], dict[str, Any]]) -> None:
+    """Have each question about `path` answered by what `answer` returns."""
+    page.route(f"**/data/{path}", lambda route: route.fulfill(json={"status_code": 200, **answer()}))
+
+
+def warning(number: int, subject: str, what: str = "algebra", session: int = 1) -> dict[str, Any]:
+    return {
+        "id": number,
+        "at": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%S}.000+00:00",
+        "object": what,
+        "minutes": 30,
+        "subject": subject,
+        "name": subject or "A guest",
+        "session": session,
+        "source": "lab",
+    }
+
+
+def test_all_that_is_new_among_the_warnings_is_announced(used: WebService, opened: Opening) -> None:
+    warnings: list[dict[str, Any]] = []
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    answering(page, "warnings?*", lambda: {"results": warnings[::-1]})
+    with page.expect_response("**/data/warnings?*"):
+        pass
+    warnings += [warning(n, f"user {n}") for n in range(1, 6)]
+    expect(page.locator("#announcement")).to_have_text(
+        "user 5 is over 30 minutes on algebra; user 4 is over 30 minutes on algebra; "
+        "user 3 is over 30 minutes on algebra; and 2 more"
+    )
+    warnings.append(warning(6, "user 6"))
+    expect(page.locator("#announcement")).to_have_text("user 6 is over 30 minutes on algebra")
+
+
+def test_again_is_said_of_the_same_person_only(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    guests = [warning(1, "", session=1), warning(2, "", session=2), warning(3, "", session=1)]
+    others = [warning(4, "ada"), warning(5, "ben"), warning(6, "ada"), warning(7, "ada", "biology")]
+    answering(page, "warnings?*", lambda: {"results": [*guests, *others][::-1]})
+    expect(page.locator("#warnings li")).to_have_count(7)
+    again = ["again" in one for one in page.locator("#warnings li").all_inner_texts()]
+    assert again == [False, True, False, False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "now", ["2026-11-25T00:10", "2026-11-25T13:10", "2026-11-25T23:10", "2026-10-27T23:10"]
+)
+def test_today_is_compared_with_a_week_ago_at_any_hour(
+    used: WebService, opened: Opening, address: str, now: str
+) -> None:
+    zone = zoneinfo.ZoneInfo("Europe/Vienna")  # whose clocks went back on 2026-10-25
+    last = dt.datetime.fromisoformat(now).replace(minute=0, tzinfo=zone).astimezone(dt.UTC)
+    hours = [(last - dt.timedelta(hours=back)).astimezone(zone) for back in range(194)][::-1]
+    today, then = last.astimezone(zone).date(), last.astimezone(zone).date() - dt.timedelta(days=7)
+
+    def sessions(hour: dt.datetime) -> int:
+        if hour.date() == then:
+            return 2 if hour.hour <= last.astimezone(zone).hour else 1000
+        return 3 if hour.date() == today else 500
+
+    rows = [{"t": hour.isoformat(), "sessions": sessions(hour), "seconds": 0} for hour in hours]
+    page = opened("/healthz").page
+    answering(page, "sessions/hour/194", lambda: {"results": rows})
+    page.goto(f"{address}/view/live/{used.wsid}")
+    so_many = 2 * (last.astimezone(zone).hour + 1)
+    expect(page.locator("#card-week")).to_have_text(f"↑ 50.0% from {so_many} a week ago")
+
+
+def test_a_page_that_comes_into_view_again_and_again_asks_no_more_often(
+    used: WebService, opened: Opening
+) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    held: list[Route] = []
+    holding = True
+
+    def hold(route: Route) -> None:
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with page.expect_request("**/data/sessions/live"):
+        page.route("**/data/sessions/live", hold)
+    for _ in range(5):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(50)
+    assert len(held) == 1
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "sessions/live" in request.url else None)
+    holding = False
+    held[0].continue_()
+    page.wait_for_timeout(5_000)  # what is looked at is how often it asks
+    assert 3 <= len(asked) <= 6
+    asked.clear()
+    for _ in range(5):  # between two questions it asks at once, and goes on in one loop all the same
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(300)
+    page.wait_for_timeout(300)
+    asked.clear()
+    page.wait_for_timeout(4_000)
+    assert 2 <= len(asked) <= 5
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "way"),
+    [
+        (401, "You are logged out. Log in", "/login?next="),
+        (403, "You may not see this web service any more. To your web services", "/"),
+        (404, "You may not see this web service any more. To your web services", "/"),
+    ],
+)
+def test_who_may_not_look_any_more_sees_no_names(
+    used: WebService, opened: Opening, status: int, words: str, way: str
+) -> None:
+    watched = opened(f"/view/live/{used.wsid}")
+    watched.allowed.append(f"status of {status}")
+    page = watched.page
+    expect(row(page, "ada")).to_be_visible()
+    expect(page.locator("#by-subject")).to_contain_text("ada")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route(
+        "**/data/**",
+        lambda route: route.fulfill(status=status, json={"status_code": status, "message": "No."}),
+    )
+    expect(page.locator("#trouble")).to_have_text(words)
+    expect(page.locator("#trouble a")).to_have_attribute("href", re.compile(re.escape(way)))
+    assert "ada" not in page.locator("main").inner_text()
+    page.wait_for_timeout(500)
+    asked.clear()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(3_000)  # what is looked at is that nothing is asked any more
+    assert asked == []
+
+
+def test_counters_follow_the_server_where_its_clock_is_set_back(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    told: dict[str, int] = {}
+
+    def behind(route: Route) -> None:
+        answer = route.fetch().json()
+        for one in answer["results"]:
+            one["seconds"] -= 20
+            told[one["subject"]] = one["seconds"]
+        route.fulfill(json=answer)
+
+    page.route("**/data/sessions/live", behind)
+    with page.expect_response("**/data/sessions/live"):
+        pass
+    page.wait_for_timeout(2_500)
+    assert told["ada"] <= seconds(row(page, "ada")) <= told["ada"] + 2
+
+
+def test_what_is_over_pulses_at_its_edge_and_its_text_stays(used: WebService, opened: Opening) -> None:
+    for motion, animation in (("no-preference", "pulse"), ("reduce", "none")):
+        page = opened(f"/view/live/{used.wsid}", reduced_motion=motion).page
+        answering(page, "limits", lambda: {"results": []})
+        page.route(
+            "**/data/sessions/live",
+            lambda route: route.fulfill(body=route.fetch().text().replace('"limit":null', '"limit":1')),
+        )
+        ada = row(page, "ada")
+        expect(ada).to_have_attribute("data-state", "over")
+        assert ada.evaluate("row => getComputedStyle(row).animationName") == animation
+        styles = "cell => [getComputedStyle(cell).opacity, getComputedStyle(cell).animationName]"
+        assert ada.locator(".time").evaluate(styles) == ["1", "none"]
+
+
+def test_what_is_left_out_is_said(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}?period=custom&from=2026-01-01&to=2026-03-31").page
+    expect(page.locator("#heat-note")).to_have_text(
+        "Sessions begun, by weekday and hour, in the last 35 days of the period"
+    )
+    page.get_by_role("button", name="7 d").click()
+    expect(page.locator("#heat-note")).to_have_text("Sessions begun, by weekday and hour")
+    expect(page.locator("#records")).to_have_text("Records of today")
+
+    def many(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["totals"]["sessions_today"] = 1_001
+        route.fulfill(json=answer)
+
+    page.route("**/data/sessions/live", many)
+    expect(page.locator("#records")).to_have_text("Latest 1,000 records of today")

@@ -33,11 +33,11 @@ export class Active {
   take(results, came) {
     const before = new Map(this.sessions.map((one) => [one.id, one]));
     this.sessions = results.map((one) => {
-      // Whole seconds are told: the earliest beginning that they allow comes closest.
+      // Whole seconds are told: the earliest beginning of those that the answers allow comes closest.
       const told = came - one.seconds * 1000;
       const known = before.get(one.id);
       const same = known && known.start === one.start && !known.idle && !one.idle;
-      return { ...one, began: same ? Math.min(told, known.began) : told, came, who: who(one), what: named(one.object, this.catalogue) };
+      return { ...one, began: same ? Math.min(told, Math.max(known.began, told - 1000)) : told, came, who: who(one), what: named(one.object, this.catalogue) };
     });
   }
 

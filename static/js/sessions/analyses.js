@@ -5,6 +5,7 @@ import { el, say, table } from "../dom.js";
 import { change, count, short } from "../numbers.js";
 import { GUEST, length, named } from "./words.js";
 
+const HOURS = 840;
 const EVERY_MS = 30_000;
 const PERIODS = new Set(["today", "yesterday", "-7d", "-30d", "month"]);
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -17,6 +18,7 @@ export class Analyses {
     this.ask = ask;
     this.catalogue = catalogue;
     this.turn = 0;
+    this.stopped = false;
     this.custom = document.getElementById("custom");
     this.measure = "sessions";
     for (const button of document.querySelectorAll("#periods button")) {
@@ -81,30 +83,39 @@ export class Analyses {
   }
 
   async load() {
+    if (this.stopped) return;
     clearTimeout(this.timer);
     const turn = ++this.turn;
     for (const button of document.querySelectorAll("#periods button")) button.setAttribute("aria-pressed", String(button.dataset.period === this.period));
     this.chips();
     for (const link of document.querySelectorAll("[data-csv]")) {
       const what = link.dataset.csv;
-      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? 366 : 840}`, this.asked());
+      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? 366 : HOURS}`, this.asked());
     }
     try {
       const [days, hours, objects, subjects] = await Promise.all([
         this.ask("sessions/day/366", this.asked()),
-        this.ask("sessions/hour/840", this.asked()),
+        this.ask(`sessions/hour/${HOURS}`, this.asked()),
         ...Object.keys(VIEWS).map((view) => this.ask(`users/${view}`, this.asked({ sort: "seconds", limit: 8, compare: "previous" }))),
       ]);
       if (turn !== this.turn) return;
       say(document.getElementById("analyses-note"), days.complete_from ? `Complete since ${days.complete_from}` : "");
       this.days(days.results);
       this.heat(hours.results);
+      say(document.getElementById("heat-note"), hours.results.length < HOURS ? "Sessions begun, by weekday and hour" : `Sessions begun, by weekday and hour, in the last ${HOURS / 24} days of the period`);
       this.uses("object", objects.results);
       this.uses("subject", subjects.results);
     } catch (error) {
       if (turn === this.turn) say(document.getElementById("analyses-note"), error.message);
     }
     if (turn === this.turn) this.timer = setTimeout(() => this.load(), EVERY_MS);
+  }
+
+  /** Ask nothing more. */
+  stop() {
+    this.stopped = true;
+    this.turn += 1;
+    clearTimeout(this.timer);
   }
 
   chips() {
