@@ -2,6 +2,8 @@
 // The page of who uses what now: asks once a second while it is seen, and lets the counters run in between.
 
 import { asking, inTurn, NoAnswer, SomebodyElse } from "../ask.js";
+import { Address } from "../dashboard/address.js";
+import { timesIn } from "../dashboard/times.js";
 import { el, say } from "../dom.js";
 import { age, count } from "../numbers.js";
 import { Active } from "./active.js";
@@ -35,7 +37,7 @@ let limited = false;
 const announce = (text) => {
   document.getElementById("announcement").textContent = text;
 };
-const analyses = new Analyses(ask, () => catalogue);
+const analyses = new Analyses(ask, () => catalogue, new Address(), timesIn(page.dataset.zone));
 const active = new Active((view, key) => analyses.filterBy(view, key));
 const limits = new Limits(ask, manages, (rows) => {
   limited = rows.length > 0;
