@@ -22,6 +22,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "768-light": {"viewport": {"width": 768, "height": 1000}, "color_scheme": "light"},
     "360-dark": {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark"},
 }
+WATCH = """time => {
+    window.shown = [time.textContent];
+    const watch = new MutationObserver(() => window.shown.push(time.textContent));
+    watch.observe(time, { childList: true, characterData: true, subtree: true });
+}"""
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -426,3 +431,68 @@ def test_what_is_left_out_is_said(used: WebService, opened: Opening) -> None:
 
     page.route("**/data/sessions/live", many)
     expect(page.locator("#records")).to_have_text("Latest 1,000 records of today")
+    page.goto(f"{page.url.split('?')[0]}?period=custom&from=2024-01-01&to=2026-03-31")
+    expect(page.locator("#days-note")).to_have_text("The last 366 days of the period")
+
+
+def test_counters_go_on_evenly_though_answers_are_slow(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    began = time.time() - 700
+
+    def slow(route: Route) -> None:
+        answer = route.fetch().json()
+        told, part = divmod(time.time() - began, 1)
+        for one in answer["results"]:
+            one["seconds"] = int(told)
+        if part > 0.5:
+            time.sleep(0.9)
+        route.fulfill(json=answer)
+
+    page.route("**/data/sessions/live", slow)
+    expect(row(page, "ada").locator(".time")).to_have_text(re.compile(r"11:\d\d"))
+    row(page, "ada").locator(".time").evaluate(WATCH)
+    page.wait_for_timeout(15_000)  # what is looked at is that time passes
+    shown = page.evaluate("window.shown")
+    assert len(shown) > 10
+    assert shown == sorted(shown)
+    assert -2 <= seconds(row(page, "ada")) - (time.time() - began) <= 1
+
+
+def test_another_day_is_compared_as_soon_as_it_begins(used: WebService, opened: Opening) -> None:
+    page = opened("/healthz").page
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.url) if "sessions/hour/194" in request.url else None
+    )
+    page.goto(page.url.replace("/healthz", f"/view/live/{used.wsid}"))
+    expect(row(page, "ada")).to_be_visible()
+    page.wait_for_timeout(2_500)  # what is looked at is that it is asked once
+    assert len(asked) == 1
+
+    def tomorrow(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["as_of"] = (dt.datetime.fromisoformat(answer["as_of"]) + dt.timedelta(days=1)).isoformat()
+        route.fulfill(json=answer)
+
+    page.route("**/data/sessions/live", tomorrow)
+    with page.expect_response("**/data/sessions/hour/194"):
+        pass
+    page.wait_for_timeout(2_500)
+    assert len(asked) == 2
+
+
+def test_counters_go_on_where_only_the_limits_are_away(used: WebService, opened: Opening) -> None:
+    watched = opened(f"/view/live/{used.wsid}")
+    watched.allowed.append("status of 500")
+    page = watched.page
+    expect(row(page, "ada")).to_be_visible()
+    page.route(
+        "**/data/limits", lambda route: route.fulfill(status=500, json={"status_code": 500, "message": "No."})
+    )
+    expect(page.locator("#trouble")).to_be_visible()
+    expect(page.locator("#freshness")).to_have_text("Live")
+    before = seconds(row(page, "ada"))
+    page.wait_for_timeout(3_000)  # what is looked at is that time passes
+    assert seconds(row(page, "ada")) >= before + 2
+    expect(page.locator("#freshness")).to_have_text("Live")
