@@ -12,6 +12,7 @@ import { change, count, short } from "../numbers.js";
 import { GUEST, length, named } from "./words.js";
 
 const HOURS = 840;
+const MOST_DAYS = 366;
 const EVERY_MS = 30_000;
 /** The period where the address names none: of a day there is no use by weekday. */
 const USUAL = "7d";
@@ -61,18 +62,19 @@ export class Analyses {
     const turn = ++this.turn;
     for (const link of document.querySelectorAll("[data-csv]")) {
       const what = link.dataset.csv;
-      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? 366 : HOURS}`, this.asked());
+      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? MOST_DAYS : HOURS}`, this.asked());
     }
     try {
       if (this.filters.unaskable) throw new NoAnswer(400, this.filters.unaskable);
       const [days, hours, objects, subjects] = await Promise.all([
-        this.ask("sessions/day/366", this.asked()),
+        this.ask(`sessions/day/${MOST_DAYS}`, this.asked()),
         this.ask(`sessions/hour/${HOURS}`, this.asked()),
         ...Object.keys(VIEWS).map((view) => this.ask(`users/${view}`, this.asked({ sort: "seconds", limit: 8, compare: "previous" }))),
       ]);
       if (turn !== this.turn) return;
       this.chips.refuse(null);
       say(document.getElementById("analyses-note"), days.complete_from ? `Complete since ${days.complete_from}` : "");
+      say(document.getElementById("days-note"), days.results.length < MOST_DAYS ? "" : `The last ${MOST_DAYS} days of the period`);
       this.days(days.results);
       this.heat(hours.results);
       say(document.getElementById("heat-note"), hours.results.length < HOURS ? "Sessions begun, by weekday and hour" : `Sessions begun, by weekday and hour, in the last ${HOURS / 24} days of the period`);

@@ -28,6 +28,7 @@ let catalogue = new Map();
 let objects = new Set();
 let came = null;
 let next = 0;
+let nextWeek = 0;
 let busy = false;
 let failing = false;
 let refused = false;
@@ -58,12 +59,16 @@ function learn(object, { name, language }) {
 }
 
 async function live() {
+  const sent = performance.now();
   const answer = await ask("sessions/live");
   came = performance.now();
-  today = answer.as_of.slice(0, 10);
+  failing = false;
+  const date = answer.as_of.slice(0, 10);
+  if (today && date !== today) week();
+  today = date;
   active.catalogue = catalogue;
   for (const one of answer.results) learn(one.object, one);
-  active.take(answer.results, came);
+  active.take(answer.results, sent, came);
   show();
   const { subjects, objects: used, sessions_today } = answer.totals;
   say(document.getElementById("card-subjects"), count(subjects));
@@ -88,15 +93,18 @@ async function names() {
   if (!refused) setTimeout(names, CATALOGUE_MS);
 }
 
+/** Today beside a week ago: now and then, and when another day has begun. */
 async function week() {
   if (refused) return;
+  clearTimeout(nextWeek);
   try {
     const { results } = await ask(`sessions/hour/${HOURS}`);
     if (!refused) say(document.getElementById("card-week"), comparison(results));
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
   }
-  setTimeout(week, WEEK_MS);
+  clearTimeout(nextWeek);
+  nextWeek = setTimeout(week, WEEK_MS);
 }
 
 /** Show nothing any more of what whoever looks may not see, or what somebody else has looked at; and stop. */
@@ -108,7 +116,7 @@ function refuse(error) {
   const trouble = document.getElementById("trouble");
   trouble.querySelector("span").replaceChildren(what, " ", way);
   trouble.hidden = false;
-  page.replaceChildren(trouble);
+  for (const part of [...page.children]) if (part !== trouble) part.remove(); // that one stays in its place: it is being read out
   const freshness = document.getElementById("freshness");
   freshness.dataset.state = "stale";
   say(freshness.querySelector("span"), "Stopped");
@@ -118,14 +126,14 @@ async function round() {
   if (busy || refused) return; // it asks again by itself, or never
   busy = true;
   const trouble = document.getElementById("trouble");
+  const before = came;
   try {
     await live();
     await Promise.all([limits.load(), warnings.load(catalogue, today)]);
-    failing = false;
     trouble.hidden = true;
   } catch (error) {
     if (REFUSED.has(error.status)) return refuse(error);
-    failing = true;
+    failing = came === before; // else the sessions have come, and something else has not
     trouble.hidden = false;
     say(trouble.querySelector("span"), `${error.message} Asked again every second.`);
     if (!(error instanceof NoAnswer)) console.error(error);
