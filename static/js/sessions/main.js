@@ -34,6 +34,7 @@ let failing = false;
 let refused = false;
 let today = "";
 let limited = false;
+let held = null;
 
 const announce = (text) => {
   document.getElementById("announcement").textContent = text;
@@ -42,6 +43,9 @@ const analyses = new Analyses(ask, () => catalogue, new Address(), timesIn(page.
 const active = new Active((view, key) => analyses.filterBy(view, key));
 const limits = new Limits(ask, manages, (rows) => {
   limited = rows.length > 0;
+  const now = JSON.stringify(rows);
+  if (held !== null && now !== held) at_once(); // which session has which limit, the server says
+  held = now;
   cards(active.draw());
 });
 const warnings = new Warnings(ask, announce);
@@ -143,6 +147,13 @@ async function round() {
   next = setTimeout(round, document.hidden ? UNSEEN_MS : EVERY_MS);
 }
 
+/** Ask now and not only a second later, unless it is being asked. */
+function at_once() {
+  if (busy) return;
+  clearTimeout(next);
+  round();
+}
+
 /** Everything that goes on by itself, as it is now. */
 function show() {
   if (came !== null && !refused) {
@@ -162,9 +173,7 @@ function tick() {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  clearTimeout(next);
-  round();
+  if (!document.hidden) at_once();
 });
 const idle = Number(page.dataset.idle);
 if (idle) say(document.getElementById("idle"), `A session ends after ${idle < 120 ? `${idle} s` : `${Math.round(idle / 60)} min`} without a request`);
