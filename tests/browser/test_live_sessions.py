@@ -624,7 +624,9 @@ def test_what_a_limit_is_for_is_chosen_by_a_finger(setting: Callable[..., Page])
     expect(what).to_have_value("Algebra for beginners")
     expect(page.get_by_role("listbox")).to_be_hidden()
     what.tap()
-    expect(page.locator("#limit-objects").get_by_role("option")).to_have_count(50)  # all again, to choose another
+    expect(page.locator("#limit-objects").get_by_role("option")).to_have_count(
+        50
+    )  # all again, to choose another
     page.get_by_label("Minutes at a time").tap(force=True)
     expect(page.get_by_role("listbox")).to_be_hidden()
 
