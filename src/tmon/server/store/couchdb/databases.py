@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from .errors import Exists, Missing
+from .errors import Conflict, Exists, Missing
 from .nodes import Nodes
+
+_TRIES: Final = 10
 
 
 class Month(NamedTuple):
@@ -59,11 +61,20 @@ class Databases:
         """Make the database, for nobody but T-Mon's own user, unless it is there.
 
         Several may do so at once, and any may be killed in the midst of it: so everyone looks at who may read it.
+        Raises Conflict if somebody else keeps changing that.
         """
         with contextlib.suppress(Exists):
             self._nodes.request("PUT", name, params=self._made_with)
-        if self._nodes.request("GET", name, "_security") != self._security:
-            self._nodes.request("PUT", name, "_security", body=self._security)
+        for tries_left in reversed(range(_TRIES)):
+            if self._nodes.request("GET", name, "_security") == self._security:
+                return
+            try:
+                self._nodes.request("PUT", name, "_security", body=self._security)
+            except Conflict:  # another one is setting it, most likely to the same
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def of(self, wsid: int) -> dict[Month, str]:
         """The names of the web service's databases, by month, the earliest first."""
