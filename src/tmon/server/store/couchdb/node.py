@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import queue
 import socket
 import ssl
 import time
@@ -45,30 +46,28 @@ class Node:
             "Accept-Encoding": "identity",  # what inflates has no bound
             "Authorization": f"Basic {login}",
         }
-        self._http = httpx.HTTPTransport(
-            verify=tls,
-            trust_env=False,  # a proxy for the web is none for the database
-            limits=httpx.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
-                keepalive_expiry=IDLE_S,
-            ),
-        )
+        self._https = [_one_connection(tls) for _ in range(connections)]
+        # The one that was used last is used next: it is the likeliest to be open still.
+        self._free: queue.LifoQueue[httpx.HTTPTransport] = queue.LifoQueue()
+        for http in self._https:
+            self._free.put(http)
 
     def ask(self, request: Request) -> Any:
         """The JSON that the node answers. Raises NodeFailed, TooLarge, Answered and its kinds."""
-        with _translated(request.timeout_s):
-            response = self._send(request)
+        with self._taken(request) as http, _translated(request.timeout_s):
+            response = self._send(http, request)
             with contextlib.closing(response):
                 content = _content(response, request)
         return meaning(response.status_code, content, request.what)
 
     def follow(self, request: Request) -> Lines:
         """The lines of an answer that does not end. Raises as `ask` does."""
-        with _translated(request.timeout_s):
-            response = self._send(request)
+        with contextlib.ExitStack() as stack:
+            http = stack.enter_context(self._taken(request))
+            stack.enter_context(_translated(request.timeout_s))
+            response = self._send(http, request)
             if response.status_code == 200:
-                return Lines(response, request)
+                return Lines(response, request, stack.pop_all())
             with contextlib.closing(response):
                 content = _content(response, request)
         meaning(response.status_code, content, request.what)
@@ -76,13 +75,26 @@ class Node:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._http.close()
+        for http in self._https:
+            http.close()
 
-    def _send(self, request: Request) -> httpx.Response:
+    @contextlib.contextmanager
+    def _taken(self, request: Request) -> Iterator[httpx.HTTPTransport]:
+        """A connection for nobody else. Raises Busy."""
+        try:
+            http = self._free.get(timeout=request.timeout_s)
+        except queue.Empty:
+            raise Busy(f"had no connection free for {request.timeout_s:g} s") from None
+        try:
+            yield http
+        finally:
+            self._free.put(http)
+
+    def _send(self, http: httpx.HTTPTransport, request: Request) -> httpx.Response:
         """The beginning of an answer.
 
         A node may end a connection at the moment at which it is used again, so a connection that was used before may
-        break without the node having failed. Then there is another one, and at last a new one.
+        break without the node having failed. Then there is a new one.
         """
         headers = self._headers
         if request.content is not None:
@@ -101,7 +113,7 @@ class Node:
                 },
             )
             try:
-                return self._http.handle_request(sent)
+                return http.handle_request(sent)
             except _BROKEN:
                 if "connection.connect_tcp.started" in steps:
                     raise
@@ -110,7 +122,8 @@ class Node:
 class Lines:
     """The lines of an answer that goes on. Leave it by `with`."""
 
-    def __init__(self, response: httpx.Response, request: Request) -> None:
+    def __init__(self, response: httpx.Response, request: Request, held: contextlib.ExitStack) -> None:
+        self._held = held
         self._response = response
         self._request = request
 
@@ -141,7 +154,21 @@ class Lines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._response.close()
+        with self._held:
+            self._response.close()
+
+
+def _one_connection(tls: ssl.SSLContext) -> httpx.HTTPTransport:
+    """A connection that is made when it is used. Only one thread may use it at a time.
+
+    A pool that threads share has a fault in httpcore 1.0: one thread may take another's connection, on which an
+    answer arrives just then, for one that the node has ended, and close it.
+    """
+    return httpx.HTTPTransport(
+        verify=tls,
+        trust_env=False,  # a proxy for the web is none for the database
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_S),
+    )
 
 
 def _content(response: httpx.Response, request: Request) -> bytes:
@@ -167,8 +194,6 @@ def _translated(timeout_s: float) -> Iterator[None]:
     problem: NodeFailed
     try:
         yield
-    except httpx.PoolTimeout:
-        problem = Busy(f"had no connection free for {timeout_s:g} s")
     except httpx.ConnectTimeout:
         problem = NodeFailed(f"could not be reached within {min(CONNECT_S, timeout_s):g} s")
     except httpx.TimeoutException:
