@@ -12,7 +12,6 @@ import logging
 import os
 import platform
 import shutil
-import sqlite3
 import sys
 import tempfile
 import time
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+
+from tmon.server.store.sqlite.driver import VERSION
 
 from . import (
     batches,
@@ -232,7 +233,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _head(table: Table, folder: Path) -> None:
     table.section(f"T-Mon benchmark, corpus {corpus.NAME}")
     table.add(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {VERSION}",
         f"4 KiB to disk in {_sync_ms(folder):.2f} ms",
         f"load average at the start {' '.join(f'{load:.1f}' for load in os.getloadavg())}",
     )

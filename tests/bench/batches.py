@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, NamedTuple
 
 from tmon import load
 from tmon.load import Report
+from tmon.server.store.sqlite.driver import Connection
 
 from . import sealed
 from .corpus import Corpus
@@ -150,7 +150,7 @@ def _sizes(table: Table, data: Path, events: int) -> None:
     sizes = {}
     for name in ("log", "views"):
         file = data / f"{name}.db"
-        connection = sqlite3.connect(file)
+        connection = Connection(file)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
         sizes[name] = file.stat().st_size / events

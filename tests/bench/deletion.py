@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, NamedTuple
 
 from tmon import load
 from tmon.load import Report
+from tmon.server.store.sqlite.driver import Connection
 
 from . import sealed
 from .corpus import Corpus
@@ -117,7 +117,7 @@ def _wait_for_round(server: Server) -> None:
 
 
 def _events(data: Path) -> int:
-    connection = sqlite3.connect(data / "log.db")
+    connection = Connection(data / "log.db")
     try:
         return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
     finally:

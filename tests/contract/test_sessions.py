@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 import tempfile
 import zoneinfo
 from collections import defaultdict
@@ -38,6 +37,7 @@ from tmon.server.catalogue import View
 from tmon.server.events import SESSION, Event
 from tmon.server.sessions import Rule
 from tmon.server.store import Filter, Measures, Period, Span, Store, open_store
+from tmon.server.store.sqlite.driver import Connection
 
 OBJECT = View("object", "Used", "object", kind=SESSION)
 SUBJECT = View("subject", "Who", "subject", kind=SESSION)
@@ -618,7 +618,7 @@ def test_a_store_of_the_release_before_counts_told_sessions_anew(tmp_path: Path)
     store.sync_views(by_name(OBJECT, PAGE))
     append(store, sign("10:00:00", state="start"), sign("10:30:00", state="end"), event(path="/a"))
     store.close()
-    with sqlite3.connect(tmp_path / "views.db") as views:
+    with Connection(tmp_path / "views.db") as views:
         for table in ("rules", "sessions", "points"):
             views.execute(f"DROP TABLE {table}")
         views.execute(

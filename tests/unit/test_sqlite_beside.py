@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from tests.contract.build import COUNTRY, NOW, PAGE, TODAY, USERNAME, WSID, by_name, envelope, event
 
 from tmon.server.catalogue import View
 from tmon.server.store import Filter, Measures, TooLong, Unavailable
 from tmon.server.store.sqlite import SqliteStore, beside, filtered, open_store, reader
+from tmon.server.store.sqlite.driver import Connection
 
 NOT_X = replace(TODAY, filters=(Filter(PAGE, "/x", True),))
 
@@ -33,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteSto
     store.close()
 
 
-Made = list[tuple[str, sqlite3.Connection]]
+Made = list[tuple[str, Connection]]
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_beside_another_broad_question_one_has_one_thread(store: SqliteStore, ma
 def test_both_threads_see_the_same_log(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     state, appended = beside._state, []
 
-    def disturbed(db: sqlite3.Connection, wsid: int) -> Any:
+    def disturbed(db: Connection, wsid: int) -> Any:
         found = state(db, wsid)
         if len(appended) < 3:
             appended.append(store.append([envelope(event(path="/a", visitor=2))]))
@@ -105,7 +106,7 @@ def test_where_the_log_never_stands_still_one_thread_answers(
 ) -> None:
     state = beside._state
 
-    def disturbed(db: sqlite3.Connection, wsid: int) -> Any:
+    def disturbed(db: Connection, wsid: int) -> Any:
         found = state(db, wsid)
         store.append([envelope(event(path="/a", visitor=2))])
         return found
@@ -140,7 +141,7 @@ def test_an_error_of_either_thread_reaches_the_caller_and_leaves_no_connection(
         def scan(self: Any) -> Any:
             connections.append(self._db)
             if fails:
-                raise sqlite3.OperationalError("disk I/O error")
+                raise apsw.IOError("disk I/O error")
             return work(self)
 
         return scan
@@ -151,7 +152,7 @@ def test_an_error_of_either_thread_reaches_the_caller_and_leaves_no_connection(
         store.totals(NOT_X)
     assert len(set(connections)) == 2
     for connection in connections:
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        with pytest.raises(apsw.ConnectionClosedError, match="closed"):
             connection.execute("SELECT 1")
     monkeypatch.undo()
     assert not beside._busy.locked()

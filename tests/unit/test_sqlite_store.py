@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from contextlib import closing as closing_connection
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.contract.build import (
     COUNTRY,
@@ -27,6 +27,7 @@ from tests.contract.build import (
 from tmon.server.catalogue import VISIT, View
 from tmon.server.store.base import Damaged, Filter, Measures, TooLong, Unavailable
 from tmon.server.store.sqlite import SqliteStore, closing, dictionary, identities, open_store, reader
+from tmon.server.store.sqlite.driver import Connection
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_views_that_are_ahead_of_the_log_stop_the_start(store: SqliteStore, tmp_
 
 def test_a_file_of_a_later_format_is_left_alone(store: SqliteStore, tmp_path: Path) -> None:
     store.close()
-    with sqlite3.connect(tmp_path / "log.db") as connection:
+    with Connection(tmp_path / "log.db") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(Damaged, match="has format 99"):
@@ -223,7 +224,7 @@ def test_a_folder_of_the_first_format_is_taken_over(store: SqliteStore, tmp_path
     store.append([before])
     store.close()
     for name in ("log.db", "views.db"):
-        with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
+        with closing_connection(Connection(tmp_path / name)) as connection:
             connection.execute("DROP TABLE IF EXISTS run_keys")
             connection.execute("DROP TABLE IF EXISTS sizes")
             connection.execute("DROP TABLE IF EXISTS identities")
@@ -246,7 +247,7 @@ def test_a_store_of_an_earlier_release_gains_visits_from_the_events_that_it_has(
     store.settle()
     store.close()
     for name in ("log.db", "views.db"):
-        with closing_connection(sqlite3.connect(tmp_path / name)) as connection:
+        with closing_connection(Connection(tmp_path / name)) as connection:
             connection.execute("DROP TABLE IF EXISTS visits")
             connection.execute("PRAGMA user_version = 4")
     again = open_store(tmp_path)
@@ -291,7 +292,7 @@ def test_a_key_whose_envelope_was_not_stored_is_not_remembered(store: SqliteStor
     store._log_connection.execute(
         "CREATE TEMP TRIGGER full BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'full'); END"
     )
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(apsw.ConstraintError):
         append(2)
     store._log_connection.execute("DROP TRIGGER full")
     store.settle()
@@ -322,7 +323,7 @@ def test_what_a_pass_that_failed_found_out_is_found_out_again(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("disk full")
+        raise apsw.FullError("disk full")
 
     store.append([envelope(event(path="/a", visitor=1))])
     with monkeypatch.context() as failing:

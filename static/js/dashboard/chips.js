@@ -42,7 +42,7 @@ export class Chips {
   /** The server takes none of this, for the reason that `message` gives; null where it does. */
   refuse(message) {
     this._trouble.hidden = message === null;
-    document.getElementById("dashboard").classList.toggle("refused", message !== null);
+    this._trouble.closest("[data-filtered]").classList.toggle("refused", message !== null);
     if (message !== null) say(this._trouble.querySelector("span"), `${message.charAt(0).toUpperCase()}${message.slice(1)}.`);
   }
 

@@ -4,7 +4,7 @@
 import { duration } from "../numbers.js";
 
 const regions = new Intl.DisplayNames(undefined, { type: "region", fallback: "code" });
-const UNKNOWN = { referrer: "Direct or unknown", username: "Not logged in", bot: "Unknown" };
+const UNKNOWN = { referrer: "Direct or unknown", username: "Not logged in", bot: "Unknown", object: "Whole service", subject: "Guest" };
 const CAPITALS = { phone: "Phone", tablet: "Tablet", desktop: "Desktop", bot: "Bot", other: "Other" };
 // RFC 9110 section 15, and those that people meet beside it.
 const STATUSES = {
@@ -22,7 +22,7 @@ const STATUSES = {
 const FIELDS = {
   country: "Country", region: "Region", city: "City", url: "Page", host: "Host", referrer: "Referrer",
   utm_source: "Campaign source", utm_medium: "Campaign medium", utm_campaign: "Campaign", browser: "Browser",
-  os: "System", device: "Device", bot: "Kind", status: "Status", method: "Method", username: "User", source: "Source",
+  os: "System", device: "Device", bot: "Kind", status: "Status", method: "Method", username: "User", source: "Source", object: "What", subject: "Who",
 };
 /** Views of few keys, which people know by other names. */
 const NAMED = new Set(["country", "status", "device", "bot"]);

@@ -60,14 +60,14 @@ function months_of(from, to) {
 }
 
 /**
- * The period that `address` names (address.js), the usual one where it names none. `times` knows the zone. Where what it
+ * The period that `address` names (address.js), the `usual` one where it names none. `times` knows the zone. Where what it
  * names can't be shown, the usual one too, which says so as `instead`.
  */
-export function periodOf(address, times) {
+export function periodOf(address, times, usual = DEFAULT) {
   const [from, to, name] = ["from", "to", "period"].map((given) => address.get(given) ?? "");
   if (askable(DATE, from, to) && from <= to) return custom(from, to);
   if (askable(MOMENT, from, to) && secondsOf(from) < secondsOf(to)) return exact(secondsOf(from), secondsOf(to), times);
-  return { ...named(name), instead: Boolean(from || to || (name && !Object.hasOwn(PERIODS, name))) };
+  return { ...named(name, usual), instead: Boolean(from || to || (name && !Object.hasOwn(PERIODS, name))) };
 }
 
 /** Whether two texts have this form, and are times that the API answers for. */
@@ -81,14 +81,14 @@ export function possible({ from }) {
   return from >= FIRST;
 }
 
-/** The period with this name. */
-export function named(given) {
-  const name = Object.hasOwn(PERIODS, given) ? given : DEFAULT;
+/** The period with this name, else the `usual` one, which the address need not name. */
+export function named(given, usual = DEFAULT) {
+  const name = Object.hasOwn(PERIODS, given) ? given : usual;
   const { from, to, last_s, ...rest } = PERIODS[name];
   return {
     name,
     parameters: to ? { from, to } : { from },
-    address: { period: name === DEFAULT ? null : name, from: null, to: null },
+    address: { period: name === usual ? null : name, from: null, to: null },
     endsNow: !to,
     fine: last_s ? { last_s, step: "second" } : null,
     ...rest,

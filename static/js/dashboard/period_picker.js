@@ -7,10 +7,11 @@ import { PERIODS, custom, moved, named, periodOf } from "./period.js";
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 export class PeriodPicker {
-  /** Writes into `address`; `times` knows the zone. */
-  constructor(address, times) {
+  /** Writes into `address`; `times` knows the zone, and `usual` is the period where the address names none. */
+  constructor(address, times, usual) {
     this._address = address;
     this._times = times;
+    this._usual = usual;
     this._buttons = [...document.querySelectorAll("#periods button")];
     this._list = document.getElementById("period");
     this._form = document.getElementById("custom");
@@ -35,7 +36,7 @@ export class PeriodPicker {
 
   _press(name) {
     if (name !== "custom") {
-      this._go(named(name).address);
+      this._go(named(name, this._usual).address);
       return;
     }
     this._form.hidden = !this._form.hidden;
@@ -65,7 +66,7 @@ export class PeriodPicker {
   }
 
   _show() {
-    this._period = periodOf(this._address, this._times);
+    this._period = periodOf(this._address, this._times, this._usual);
     const { name, since, until, parameters } = this._period;
     this._form.hidden = name !== "custom";
     if (name === "custom") {

@@ -29,15 +29,17 @@ export class Active {
     for (const head of document.querySelectorAll(".active [data-sort]")) head.querySelector("button").addEventListener("click", () => this.order(head.dataset.sort));
   }
 
-  /** What the server says, and when (performance.now()) it came. */
-  take(results, came) {
+  /** What the server says; it was asked at `sent`, and answered at `came` (both by performance.now()). */
+  take(results, sent, came) {
     const before = new Map(this.sessions.map((one) => [one.id, one]));
     this.sessions = results.map((one) => {
-      // Whole seconds are told: the earliest beginning that they allow comes closest.
-      const told = came - one.seconds * 1000;
+      // Whole seconds are told, of a moment between the two: so it began within these bounds. What is known is kept
+      // while it may be true, else a counter would go back when an answer is slow; and it can't run away.
+      const latest = came - one.seconds * 1000;
+      const earliest = sent - (one.seconds + 1) * 1000;
       const known = before.get(one.id);
       const same = known && known.start === one.start && !known.idle && !one.idle;
-      return { ...one, began: same ? Math.min(told, known.began) : told, came, who: who(one), what: named(one.object, this.catalogue) };
+      return { ...one, began: same ? Math.min(latest, Math.max(known.began, earliest)) : latest, came, who: who(one), what: named(one.object, this.catalogue) };
     });
   }
 

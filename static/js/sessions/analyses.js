@@ -1,124 +1,98 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What sessions of a period say: per day, by weekday and hour, per object and per user. Period and filters are in the URL.
 
+import { NoAnswer, sentence } from "../ask.js";
+import { Chips } from "../dashboard/chips.js";
+import { FilterForm } from "../dashboard/filter_form.js";
+import { exactly, Filters } from "../dashboard/filters.js";
+import { periodOf } from "../dashboard/period.js";
+import { PeriodPicker } from "../dashboard/period_picker.js";
 import { el, say, table } from "../dom.js";
 import { change, count, short } from "../numbers.js";
 import { GUEST, length, named } from "./words.js";
 
+const HOURS = 840;
+const MOST_DAYS = 366;
 const EVERY_MS = 30_000;
-const PERIODS = new Set(["today", "yesterday", "-7d", "-30d", "month"]);
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
+/** The period where the address names none: of a day there is no use by weekday. */
+const USUAL = "7d";
 const VIEWS = { object: "by-object", subject: "by-subject" };
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const SHADES = 5;
 
 export class Analyses {
-  constructor(ask, catalogue) {
+  /** What it shows is in `address`; `times` knows the zone. */
+  constructor(ask, catalogue, address, times) {
     this.ask = ask;
     this.catalogue = catalogue;
+    this.address = address;
+    this.times = times;
     this.turn = 0;
-    this.custom = document.getElementById("custom");
+    this.stopped = false;
     this.measure = "sessions";
-    for (const button of document.querySelectorAll("#periods button")) {
-      button.addEventListener("click", () => (button.dataset.period === "custom" ? this.askDates(this.custom.hidden) : this.choose({ period: button.dataset.period })));
-    }
-    this.custom.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const dates = ["from", "to"].map((name) => this.custom.elements[name].value).sort();
-      this.choose({ period: "custom", dates });
-    });
+    this.filters = new Filters(address);
+    this.chips = new Chips(address, this.filters);
+    new FilterForm(ask, this.filters, () => this.period.parameters);
+    new PeriodPicker(address, times, USUAL);
     for (const button of document.querySelectorAll("#days-measure button")) {
       button.addEventListener("click", () => {
         this.measure = button.dataset.measure;
         this.days(this.rows);
       });
     }
-    addEventListener("popstate", () => this.load());
+    address.follow(() => this.load());
   }
 
   get period() {
-    const period = new URLSearchParams(location.search).get("period");
-    return PERIODS.has(period) || (period === "custom" && this.dates.length === 2) ? period : "-7d";
+    return periodOf(this.address, this.times, USUAL);
   }
 
-  /** First and last day of a custom period. */
-  get dates() {
-    const query = new URLSearchParams(location.search);
-    return ["from", "to"].map((name) => query.get(name)).filter((text) => DATE.test(text ?? ""));
-  }
-
-  /** Show or hide the fields for a custom period, with the one that is shown. */
-  askDates(open) {
-    this.custom.hidden = !open;
-    document.querySelector('[data-period="custom"]').setAttribute("aria-expanded", String(open));
-    if (!open) return;
-    const [from, to] = this.dates;
-    if (from && to) [this.custom.elements.from.value, this.custom.elements.to.value] = [from, to];
-    this.custom.elements.from.focus();
-  }
-
-  get filters() {
-    return new URLSearchParams(location.search).getAll("filter");
-  }
-
-  /** Show another period, or only what passes one filter more. */
-  choose({ period = this.period, filters = this.filters, dates = this.dates }) {
-    const bounds = period === "custom" ? [["from", dates[0]], ["to", dates[1]]] : [];
-    const query = new URLSearchParams([["period", period], ...bounds, ...filters.map((one) => ["filter", one])]);
-    history.pushState(null, "", `?${query}`);
-    this.load();
-  }
-
+  /** Show only what passes one filter more. */
   filterBy(view, key) {
-    const filter = `${view}:${key.replace(/[*!\\]/g, "\\$&")}`;
-    if (!this.filters.includes(filter)) this.choose({ filters: [...this.filters, filter] });
+    this.filters.add(exactly(view, key));
   }
 
   asked(more = {}) {
-    const [from, to] = this.dates;
-    const bounds = this.period === "custom" ? { from, to } : this.period === "yesterday" ? { from: "yesterday", to: "yesterday" } : { from: this.period };
-    return { ...bounds, ...(this.filters.length ? { filter: this.filters } : {}), ...more };
+    return { ...this.period.parameters, ...(this.filters.asked.length ? { filter: this.filters.asked } : {}), ...more };
   }
 
   async load() {
+    if (this.stopped) return;
     clearTimeout(this.timer);
     const turn = ++this.turn;
-    for (const button of document.querySelectorAll("#periods button")) button.setAttribute("aria-pressed", String(button.dataset.period === this.period));
-    this.chips();
     for (const link of document.querySelectorAll("[data-csv]")) {
       const what = link.dataset.csv;
-      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? 366 : 840}`, this.asked());
+      link.href = what in VIEWS ? this.ask.csv(`users/${what}`, this.asked({ sort: "seconds", limit: 1000 })) : this.ask.csv(`sessions/${what}/${what === "day" ? MOST_DAYS : HOURS}`, this.asked());
     }
     try {
+      if (this.filters.unaskable) throw new NoAnswer(400, this.filters.unaskable);
       const [days, hours, objects, subjects] = await Promise.all([
-        this.ask("sessions/day/366", this.asked()),
-        this.ask("sessions/hour/840", this.asked()),
+        this.ask(`sessions/day/${MOST_DAYS}`, this.asked()),
+        this.ask(`sessions/hour/${HOURS}`, this.asked()),
         ...Object.keys(VIEWS).map((view) => this.ask(`users/${view}`, this.asked({ sort: "seconds", limit: 8, compare: "previous" }))),
       ]);
       if (turn !== this.turn) return;
+      this.chips.refuse(null);
       say(document.getElementById("analyses-note"), days.complete_from ? `Complete since ${days.complete_from}` : "");
+      say(document.getElementById("days-note"), days.results.length < MOST_DAYS ? "" : `The last ${MOST_DAYS} days of the period`);
       this.days(days.results);
       this.heat(hours.results);
+      say(document.getElementById("heat-note"), hours.results.length < HOURS ? "Sessions begun, by weekday and hour" : `Sessions begun, by weekday and hour, in the last ${HOURS / 24} days of the period`);
       this.uses("object", objects.results);
       this.uses("subject", subjects.results);
     } catch (error) {
-      if (turn === this.turn) say(document.getElementById("analyses-note"), error.message);
+      if (turn !== this.turn) return;
+      if (error.status === 400 && this.filters.asked.length) this.chips.refuse(error.message);
+      else say(document.getElementById("analyses-note"), sentence(error.message));
     }
     if (turn === this.turn) this.timer = setTimeout(() => this.load(), EVERY_MS);
   }
 
-  chips() {
-    const place = document.getElementById("chips");
-    place.hidden = !this.filters.length;
-    place.replaceChildren(
-      ...this.filters.map((filter) => {
-        const [view, key] = [filter.slice(0, filter.indexOf(":")), filter.slice(filter.indexOf(":") + 1)];
-        const words = view === "object" ? named(key, this.catalogue()).name : key || GUEST;
-        const chip = el("button", { type: "button", class: "chip", "aria-label": `Remove the filter ${words}` }, el("bdi", {}, words), " ×");
-        chip.addEventListener("click", () => this.choose({ filters: this.filters.filter((one) => one !== filter) }));
-        return chip;
-      }),
-    );
+  /** Ask nothing more. */
+  stop() {
+    this.stopped = true;
+    this.turn += 1;
+    clearTimeout(this.timer);
   }
 
   days(rows = []) {

@@ -2,7 +2,10 @@
 // The limits, and the form by which managers set them.
 
 import { el } from "../dom.js";
-import { named } from "./words.js";
+import { Combo } from "./combo.js";
+import { keyOf, named } from "./words.js";
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 export class Limits {
   /** `changed(rows)` is called with the limits that there are. */
@@ -12,10 +15,14 @@ export class Limits {
     this.changed = changed;
     this.list = document.getElementById("limits");
     this.shown = "";
+    this.limited = [];
+    this.objects = new Set();
+    this.catalogue = new Map();
     if (!manages) return;
     this.form = document.getElementById("limit-form");
     this.open = document.getElementById("set-limit");
     this.error = this.form.querySelector(".field-error");
+    this.what = new Combo(this.form.elements.object, () => this.choices());
     this.token = document.querySelector("[name=csrfmiddlewaretoken]").value;
     this.open.addEventListener("click", () => this.show(this.form.hidden));
     this.form.querySelector("[data-close]").addEventListener("click", () => this.show(false));
@@ -27,37 +34,41 @@ export class Limits {
 
   async load() {
     const { results } = await this.ask("limits");
+    this.limited = results.map((one) => one.object);
     this.draw(results);
     this.changed(results);
   }
 
   /** What limits can be set on: objects that are known by now, and the catalogue. */
   offer(objects, catalogue) {
+    this.objects = objects;
     this.catalogue = catalogue;
-    if (!this.manages) return;
-    this.choices = new Map();
-    for (const object of [...objects, ...[...catalogue.values()].map((one) => one.slug)]) {
-      const { name } = named(object, catalogue);
-      this.choices.set(this.choices.has(name) && this.choices.get(name) !== object ? `${name} (${object})` : name, object);
+  }
+
+  /** The same and what has a limit, by name; of the spellings of one module the one that has a limit, else its slug. */
+  choices() {
+    const values = new Set(this.limited);
+    const keys = new Set(this.limited.map(keyOf));
+    for (const value of [...[...this.catalogue.values()].map((one) => one.slug), ...this.objects]) {
+      const key = keyOf(value);
+      if (this.catalogue.has(key) && keys.has(key)) continue;
+      keys.add(key);
+      values.add(value);
     }
-    const options = [...this.choices].sort(([a], [b]) => a.localeCompare(b));
-    const text = options.map(([name, object]) => `${name}\n${object}`).join("\n");
-    if (text === this.offered) return;
-    this.offered = text;
-    document.getElementById("objects").replaceChildren(...options.map(([name, object]) => el("option", { value: name }, object)));
+    return [...values].map((value) => ({ value, name: named(value, this.catalogue).name })).sort((a, b) => collator.compare(a.name, b.name) || collator.compare(a.value, b.value));
   }
 
   draw(results) {
-    const text = JSON.stringify([results, this.catalogue?.size]);
+    const text = JSON.stringify([results, this.catalogue.size]);
     if (text === this.shown) return;
     this.shown = text;
     document.getElementById("no-limits").hidden = results.length > 0;
     this.list.replaceChildren(
       ...results.map((one) => {
-        const { name } = named(one.object, this.catalogue ?? new Map());
+        const { name } = named(one.object, this.catalogue);
         const change = el("button", { type: "button", class: "quiet", "aria-label": `Change the limit of ${name}` }, "Change");
         const remove = el("button", { type: "button", class: "quiet", "aria-label": `Remove the limit of ${name}` }, "Remove");
-        change.addEventListener("click", () => this.show(true, name, one.minutes));
+        change.addEventListener("click", () => this.show(true, { value: one.object, name }, one.minutes));
         remove.addEventListener("click", () => this.act(() => this.ask.tell(`limits?object=${encodeURIComponent(one.object)}`, "DELETE", null, this.token)));
         return el(
           "li", {},
@@ -69,21 +80,23 @@ export class Limits {
     );
   }
 
-  show(open, name = "", minutes = "") {
+  /** Open the form, for `choice` ({value, name}) where one is given, or close it. */
+  show(open, choice = null, minutes = "") {
     this.form.hidden = !open;
     this.open.setAttribute("aria-expanded", String(open));
     this.say("");
+    this.what.choose(choice);
     if (!open) return this.open.focus();
-    this.form.elements.object.value = name;
     this.form.elements.minutes.value = minutes;
-    this.form.elements[name ? "minutes" : "object"].focus();
+    this.form.elements[choice ? "minutes" : "object"].focus();
   }
 
   async set() {
     const typed = this.form.elements.object.value.trim();
     const minutes = Number(this.form.elements.minutes.value);
     if (!typed) return this.say("Say what the limit is for.");
-    const object = this.choices?.get(typed) ?? typed;
+    const [object = typed, ...others] = this.what.meant;
+    if (others.length) return this.say("Several are called that. Choose one of them.");
     if (await this.act(() => this.ask.tell("limits", "POST", { object, minutes }, this.token))) this.show(false);
   }
 

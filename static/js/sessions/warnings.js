@@ -4,6 +4,7 @@
 import { el, say } from "../dom.js";
 import { GUEST, named, timeOfDay } from "./words.js";
 
+const TOLD = 3;
 const KINDS = { webhook: "Webhook", email: "E-mail" };
 
 /** What became of a delivery, in words. */
@@ -13,6 +14,9 @@ function told({ kind, state, attempts, error }) {
   if (state === "failed") return `${what}: given up, ${error ?? "it failed"}`;
   return attempts ? `${what}: tried ${attempts === 1 ? "once" : `${attempts} times`}, ${error ?? "not yet"}` : `${what}: under way`;
 }
+
+/** Whether two warnings are of the same person. Guests have no name that tells them apart: theirs are where the session is the same. */
+const same = (one, other) => one.subject === other.subject && (one.subject !== "" || (one.session === other.session && one.source === other.source));
 
 export class Warnings {
   /** `announce(text)` has somebody who listens told of it. */
@@ -27,9 +31,10 @@ export class Warnings {
     const { results } = await this.ask("warnings", { limit: 200 });
     const newest = results[0]?.id ?? 0;
     if (this.newest !== null) {
-      for (const one of results.filter((row) => row.id > this.newest).slice(0, 3)) {
-        this.announce(`${one.name || GUEST} is over ${one.minutes} minutes on ${named(one.object, catalogue).name}`);
-      }
+      const fresh = results.filter((row) => row.id > this.newest);
+      const told = fresh.slice(0, TOLD).map((one) => `${one.name || GUEST} is over ${one.minutes} minutes on ${named(one.object, catalogue).name}`);
+      if (fresh.length > TOLD) told.push(`and ${fresh.length - TOLD} more`);
+      if (told.length) this.announce(told.join("; "));
     }
     this.newest = Math.max(newest, this.newest ?? 0);
     const rows = results.filter((one) => one.at.startsWith(today));
@@ -44,7 +49,7 @@ export class Warnings {
   }
 
   row(one, earlier, catalogue) {
-    const again = earlier.some((row) => row.name === one.name && row.object === one.object);
+    const again = earlier.some((row) => row.object === one.object && same(row, one));
     return el(
       "li", {},
       el("span", {}, el("bdi", {}, one.name || GUEST), ` over ${one.minutes} min${again ? ", again" : ""}`, el("span", { class: "meta" }, el("bdi", {}, named(one.object, catalogue).name)), ...(one.deliveries ?? []).map((delivery) => el("span", { class: "meta delivery", "data-state": delivery.state }, told(delivery)))),

@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +37,7 @@ from tmon.cli.checks import (
 )
 from tmon.cli.owner import views as read_views
 from tmon.server.store import open_store
+from tmon.server.store.sqlite.driver import Connection
 from tmon.server.store.sqlite.schema import FORMAT
 from tmon.server.writer import WriterLock
 from tmon.settings import load
@@ -407,7 +407,7 @@ def test_a_database_whose_pages_are_damaged_is_a_problem(stored: Path) -> None:
 
 
 def test_a_store_of_a_later_release_is_a_problem(stored: Path) -> None:
-    with sqlite3.connect(stored / "log.db") as connection:
+    with Connection(stored / "log.db") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     assert only(store.check, deployment(stored)) == (
@@ -439,7 +439,7 @@ def test_views_that_wait_for_a_start_are_no_problem(stored: Path) -> None:
 
 
 def test_views_that_a_running_server_cannot_write_are_a_problem(stored: Path) -> None:
-    locking = sqlite3.connect(stored / "views.db", isolation_level=None)
+    locking = Connection(stored / "views.db")
     locking.execute("BEGIN IMMEDIATE")
     with WriterLock(stored):
         level, message, _ = only(views.check, deployment(stored))

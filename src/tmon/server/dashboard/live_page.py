@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from tmon.server.events import SESSION
 from tmon.server.query import StoreError
 from tmon.server.tenants.access import AskedRequest, webservice_page
 from tmon.server.tenants.rights import Role
@@ -27,6 +30,7 @@ def live(request: AskedRequest) -> HttpResponseBase:
         "others": others(request),
         "manages": request.role >= Role.MANAGER,
         "page": "live",
+        "views": _views(),
         "idle_s": _idle_s(wsid),
     }
     response = _page(request, context)
@@ -40,6 +44,14 @@ def _idle_s(wsid: int) -> float | None:
         return wired().sessions.idle_s(wsid)
     except StoreError:
         return None
+
+
+def _views() -> list[Any]:
+    """Those that sessions can be filtered by; none where the store is away."""
+    try:
+        return [view for view in wired().questions.views() if view.kind == SESSION]
+    except StoreError:
+        return []
 
 
 @gzip_page

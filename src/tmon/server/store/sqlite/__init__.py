@@ -7,7 +7,6 @@ contract of base.py and sees to it that each connection has one user at a time.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from ...catalogue import View
 from ...sessions import Rule
 from ..base import Day, Envelope, Erased, Limits, Outcome, Store, Unavailable
 from .counting import counted_views
+from .driver import TROUBLES
 from .erasure import Erasure
 from .expiry import LogExpiry, ViewsExpiry
 from .grouping import Counted
@@ -85,7 +85,7 @@ class SqliteStore(SqliteReader, Store):
         with self._views_lock:
             try:
                 more = self._follower.advance(self._counted, most)
-            except sqlite3.OperationalError as error:
+            except TROUBLES as error:
                 raise Unavailable(f"the views cannot be written: {error}") from error
             if self._registry.filling():
                 self._registry.load()
@@ -134,7 +134,7 @@ class SqliteStore(SqliteReader, Store):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
+        except TROUBLES as error:
             raise Unavailable(f"the views cannot be written: {error}") from error
         return result
 

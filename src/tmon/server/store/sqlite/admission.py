@@ -7,10 +7,9 @@ bound of the number of keys per view, kept in memory, says that the limit cannot
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import Limits
 from .batch import Batch
+from .driver import Connection
 
 TOTALS = 0
 TRACKED = 50_000
@@ -32,7 +31,7 @@ class Admission:
     They are NULL where it gets one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._limits = limits
         self._at_most: dict[tuple[int, int], int] = {}

@@ -7,9 +7,9 @@ slot and dimension value in one integer key, which is found twice as fast as a k
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
+from .driver import Connection
 from .sums import ONE_BOT, ONE_ERROR, ONE_REQUEST, ONE_TIMED
 
 SLOT_BITS = 21
@@ -57,7 +57,7 @@ class Batch(NamedTuple):
         return self.sessions if session else self.requests
 
 
-def fill(db: sqlite3.Connection, position: int, upto: int, not_before: int | None) -> Batch:
+def fill(db: Connection, position: int, upto: int, not_before: int | None) -> Batch:
     """Fill `batch` and `hours` with the entries after `position` up to and with `upto`.
 
     With `not_before`, the number of a view, only with events of days that this view counts.
@@ -68,6 +68,6 @@ def fill(db: sqlite3.Connection, position: int, upto: int, not_before: int | Non
         db.execute(f"{FILL_HOURS} GROUP BY x.hour", (position, upto))
     else:
         db.execute(f"{FILL_HOURS} {NOT_BEFORE} GROUP BY x.hour", (position, upto, not_before))
-    events = db.execute(FILL_BATCH, (position, upto)).rowcount
+    events = db.changed(FILL_BATCH, (position, upto))
     sessions, requests = db.execute("SELECT max(sessions), max(requests) FROM hours").fetchone()
     return Batch(events, bool(requests), bool(sessions))

@@ -9,12 +9,13 @@ begin, and begin again where something was appended or deleted in between.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, TypeVar
+
+from .driver import Connection
 
 BROAD = 100_000
 """Events of a web service from which it is worth a thread: some 0.1 s of one processor."""
@@ -30,16 +31,16 @@ _busy = threading.Lock()
 class Second(NamedTuple):
     """How a question gets a second connection: `open` begins a transaction on it and ends it, `give_up` stops both."""
 
-    open: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    open: Callable[[], AbstractContextManager[Connection]]
     give_up: Callable[[], None]
 
 
 def both(
-    first: sqlite3.Connection,
+    first: Connection,
     second: Second,
     wsid: int,
-    one: Callable[[sqlite3.Connection], One],
-    other: Callable[[sqlite3.Connection], Other],
+    one: Callable[[Connection], One],
+    other: Callable[[Connection], Other],
 ) -> tuple[One, Other]:
     """What `one` and `other` return, given a connection: beside each other where the web service has many events.
 
@@ -62,7 +63,7 @@ def both(
         _busy.release()
 
 
-def _is_broad(db: sqlite3.Connection, wsid: int) -> bool:
+def _is_broad(db: Connection, wsid: int) -> bool:
     """Whether a web service has so many events; numbers are also those of others, so many are counted."""
     of_it = "FROM log.events WHERE wsid = ?1"
     oldest, newest = db.execute(
@@ -74,9 +75,7 @@ def _is_broad(db: sqlite3.Connection, wsid: int) -> bool:
 
 
 @contextmanager
-def _of_one_state(
-    first: sqlite3.Connection, second: Second, wsid: int
-) -> Iterator[sqlite3.Connection | None]:
+def _of_one_state(first: Connection, second: Second, wsid: int) -> Iterator[Connection | None]:
     """The second connection, in a transaction that sees the same log as that of the first; None if none came about."""
     with second.open() as other:
         for _ in range(ATTEMPTS):
@@ -89,7 +88,7 @@ def _of_one_state(
         yield None
 
 
-def _state(db: sqlite3.Connection, wsid: int) -> tuple[int | None, ...]:
+def _state(db: Connection, wsid: int) -> tuple[int | None, ...]:
     """What differs between two states of a web service's part of the log.
 
     Appending and erasing take a number, events are deleted from the oldest on, and shared values are counted when

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ..base import Limits
+from .driver import Connection
 from .grouping import Counted
 from .log import CLOSING, DELETION, ERASURE
 from .schema import EMPTY, HOUR, IN_STEP
@@ -26,7 +26,7 @@ KEPT = (
 class Closing:
     """Applies entries of the writer to the views of one follower."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits, sessions: Sessions) -> None:
+    def __init__(self, connection: Connection, limits: Limits, sessions: Sessions) -> None:
         self._db = connection
         self._sessions = sessions
         self._limits = limits

@@ -8,7 +8,6 @@ second there are two small ones a second.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ...catalogue import View
@@ -16,6 +15,7 @@ from ...events import REQUEST
 from ..base import DAYS_KEPT_MS, HOURS_KEPT_MS, Limits
 from . import batch, grouping, totals, visitors, visits
 from .admission import Admission
+from .driver import Connection
 from .grouping import Counted, Grouping
 from .keys import PROFILE, key_of
 from .ledger import keep_ledger
@@ -44,7 +44,7 @@ def counted_views(views: dict[int, tuple[View, int]]) -> dict[int, list[Counted]
 class Counting:
     """Counts what the log has between two positions, for the views of one follower."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._admission = Admission(connection, limits)
         self._grouping = Grouping(connection)
@@ -52,7 +52,7 @@ class Counting:
         self._visits = Visits(connection)
         self.sessions = Sessions(connection, limits)
         for part in (batch, grouping, totals, visitors, visits):
-            connection.executescript(part.TABLES)
+            connection.execute(part.TABLES)
 
     def forget(self) -> None:
         """Forget what was remembered between passes: a transaction was rolled back, or rows were moved or deleted."""

@@ -8,13 +8,13 @@ can refer to any more is deleted by that day, without looking at the events.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Hashable, Iterable
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from .driver import Connection
 from .inserting import SIZES, Inserts, parts
 
 Value = TypeVar("Value", bound=Hashable)
@@ -35,7 +35,7 @@ class Dictionary(Generic[Value]):
 
     def __init__(
         self,
-        log: sqlite3.Connection,
+        log: Connection,
         table: str,
         columns: tuple[str, ...],
         row: Callable[[Value], tuple[Any, ...]],

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import Erased
 from ..erasing import without_name
 from .dictionary import digest_of
+from .driver import Connection
 from .log import DELETION, ERASURE, Log
 
 
 class Erasure:
     """Erases by entries of the log, so that the views do the same on reaching them."""
 
-    def __init__(self, connection: sqlite3.Connection, log: Log) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._db = connection
         self._log = log
 
@@ -68,7 +67,7 @@ class Erasure:
 
         def delete() -> Erased:
             (events,) = self._db.execute("SELECT count(*) FROM events WHERE wsid = ?", (wsid,)).fetchone()
-            quarantined = self._db.execute("DELETE FROM quarantine WHERE wsid = ?", (wsid,)).rowcount
+            quarantined = self._db.changed("DELETE FROM quarantine WHERE wsid = ?", (wsid,))
             for table in ("streams", "gone", "run_keys", "sizes"):
                 self._db.execute(f"DELETE FROM {table} WHERE wsid = ?", (wsid,))
             self._log.forget()

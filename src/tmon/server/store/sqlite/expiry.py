@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from itertools import takewhile
 
 from ..base import DAY_MS, LEDGER_RUNS, MINUTES_KEPT_MS, OUTCOMES_KEPT_MS, QUARANTINE_KEPT_MS, SECONDS_KEPT_MS
+from .driver import Connection
 from .log import CLOSING
 from .sessions import Sessions
 
@@ -20,7 +20,7 @@ DICTIONARIES = ("profiles", "texts", "places", "agents", "campaigns")
 class LogExpiry:
     """What expires in log.db; used on the writer's connection, inside its transaction."""
 
-    def __init__(self, log: sqlite3.Connection, values_changed: Callable[[], None]) -> None:
+    def __init__(self, log: Connection, values_changed: Callable[[], None]) -> None:
         """`values_changed` is called when shared values were deleted whose numbers might be remembered."""
         self._db = log
         self._values_changed = values_changed
@@ -69,7 +69,7 @@ class LogExpiry:
                     "(SELECT DISTINCT hour FROM events WHERE wsid = ?1 AND seq <= ?2))",
                     (wsid, last),
                 )
-            if self._db.execute("DELETE FROM events WHERE wsid = ? AND seq <= ?", (wsid, last)).rowcount > 0:
+            if self._db.changed("DELETE FROM events WHERE wsid = ? AND seq <= ?", (wsid, last)) > 0:
                 return True
         return False
 
@@ -142,18 +142,18 @@ class LogExpiry:
 
     def _quarantine(self, now_ms: int, most: int) -> bool:
         return (
-            self._db.execute(
+            self._db.changed(
                 "DELETE FROM quarantine WHERE id IN "
                 "(SELECT id FROM quarantine WHERE received <= ? ORDER BY id LIMIT ?)",
                 (now_ms - QUARANTINE_KEPT_MS, most),
-            ).rowcount
+            )
             > 0
         )
 
     def _sizes(self, now_ms: int, retention_days: Mapping[int, int]) -> bool:
         """Sizes of days of which no web service has events any more; they are few, so they go at once."""
         longest = max(DEFAULT_RETENTION_DAYS, *retention_days.values(), 1)
-        return self._db.execute("DELETE FROM sizes WHERE day < ?", (now_ms // DAY_MS - longest,)).rowcount > 0
+        return self._db.changed("DELETE FROM sizes WHERE day < ?", (now_ms // DAY_MS - longest,)) > 0
 
     def _dictionaries(self, most: int) -> bool:
         """Shared values that were last used before the receipt of the oldest entry, so that nothing refers to them."""
@@ -163,10 +163,10 @@ class LogExpiry:
         # without any envelope nothing refers to them at all
         day = NEVER if oldest is None else oldest // DAY_MS - 1
         for table in DICTIONARIES:
-            deleted = self._db.execute(
+            deleted = self._db.changed(
                 f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE used < ? LIMIT ?)",
                 (day, most),
-            ).rowcount
+            )
             if deleted > 0:
                 self._values_changed()
                 return True
@@ -176,7 +176,7 @@ class LogExpiry:
 class ViewsExpiry:
     """What expires in views.db; used on the follower's connection, inside a transaction of its own."""
 
-    def __init__(self, views: sqlite3.Connection, sessions: Sessions) -> None:
+    def __init__(self, views: Connection, sessions: Sessions) -> None:
         self._db = views
         self._sessions = sessions
 
@@ -189,11 +189,11 @@ class ViewsExpiry:
         following = self._db.execute("SELECT min(wsid) FROM series").fetchone()[0]
         while following is not None:
             for grain, kept in ((1, SECONDS_KEPT_MS), (60, MINUTES_KEPT_MS)):
-                deleted = self._db.execute(
+                deleted = self._db.changed(
                     "DELETE FROM series WHERE wsid = ?1 AND grain = ?2 AND start IN (SELECT start FROM series "
                     "WHERE wsid = ?1 AND grain = ?2 AND (start + ?2) * 1000 <= ?3 ORDER BY start LIMIT ?4)",
                     (following, grain, now_ms - kept, most),
-                ).rowcount
+                )
                 if deleted > 0:
                     return True
             following = self._db.execute(
@@ -229,6 +229,6 @@ class ViewsExpiry:
                 break
             bucket, wsid, grain, start, ended = row
             self._db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (wsid, grain, start, ended))
-            deleted += 1 + self._db.execute("DELETE FROM counts WHERE bucket = ?", (bucket,)).rowcount
+            deleted += 1 + self._db.changed("DELETE FROM counts WHERE bucket = ?", (bucket,))
             self._db.execute("DELETE FROM due WHERE bucket = ?", (bucket,))
         return deleted > 0

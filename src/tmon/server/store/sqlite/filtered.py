@@ -13,7 +13,6 @@ their own, and visitors are kept by day first: those of one day come together, a
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +22,7 @@ from ..base import Filter, Grain, Listing, Measures, Page, Period, Ranking, Time
 from ..pages import page_of
 from . import filtered_sessions
 from .beside import Second, both
+from .driver import Connection
 from .filtered_visits import FilteredVisits, Matching
 from .keys import Dimension, Key, key_of
 from .schema import HOUR
@@ -118,7 +118,7 @@ BUCKETS: dict[Grain, Key] = {
 class Filtered:
     """Filtered questions on one reading connection, used by one thread at a time, broad ones on a second too."""
 
-    def __init__(self, connection: sqlite3.Connection, second: Second) -> None:
+    def __init__(self, connection: Connection, second: Second) -> None:
         self._db = connection
         self._second = second
 
@@ -227,7 +227,7 @@ class _Asked(NamedTuple):
 class _Scans:
     """Reads the events on one connection. Tables are made once, so the second of its answers has less to do."""
 
-    def __init__(self, connection: sqlite3.Connection, asked: _Asked) -> None:
+    def __init__(self, connection: Connection, asked: _Asked) -> None:
         self._db = connection
         self._asked = asked
         self._kept = _NUMBERED if asked.key.dimension.numbered else _TEXTS
@@ -274,7 +274,7 @@ class _Scans:
     def _are_some_alike(self) -> bool:
         """Whether some of the dimension values in `keyed` have the same key; those are in `alike`."""
         self._make(alike=f"{self._kept.value}, of_key")
-        return self._db.execute(ALIKE).rowcount > 0
+        return self._db.changed(ALIKE) > 0
 
     def _name(self, dims: str) -> None:
         """Have the keys of these dimension values in `keyed`, unless it was made: the first has all that come later."""

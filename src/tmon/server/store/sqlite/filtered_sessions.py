@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...catalogue import View
 from ...sessions import Session
 from ..base import Filter, Grain, Measures, Period, StoredSession, Timed
 from ..told import Begun, key_of, lengths, passes, summed
+from .driver import Connection
 
 SESSION = "s.place, s.user, s.object, s.start, s.ended, s.points, s.over"
 STORED = f"""
@@ -25,7 +25,7 @@ WHERE s.wsid = ? AND s.start >= ? AND s.start < ?
 
 
 def live(
-    db: sqlite3.Connection, wsid: int, since_ms: int, filters: Sequence[Filter], *, ended: bool
+    db: Connection, wsid: int, since_ms: int, filters: Sequence[Filter], *, ended: bool
 ) -> list[StoredSession]:
     """See Reader.live_sessions."""
     rows = db.execute(
@@ -35,7 +35,7 @@ def live(
 
 
 def listed(
-    db: sqlite3.Connection,
+    db: Connection,
     wsid: int,
     limit: int,
     between: tuple[int, int],
@@ -52,31 +52,29 @@ def listed(
     return list(itertools.islice(_passing(rows, filters), limit))
 
 
-def by_key(db: sqlite3.Connection, view: View, period: Period) -> dict[str, Measures]:
+def by_key(db: Connection, view: View, period: Period) -> dict[str, Measures]:
     """The measures of the sessions that begin in the period and pass, by key."""
     found = _begun(db, period, period.start, period.end)
     return summed(found, lambda one: key_of(view, one.session, one.source))
 
 
-def by_bucket(db: sqlite3.Connection, grain: Grain, period: Period) -> dict[int, Measures]:
+def by_bucket(db: Connection, grain: Grain, period: Period) -> dict[int, Measures]:
     """Those of buckets that start in the period."""
     return summed(_of_buckets(db, grain, period), lambda one: one.bucket(grain))
 
 
-def timings(
-    db: sqlite3.Connection, view: View, grain: Grain, period: Period
-) -> dict[int, dict[str | None, Timed]]:
+def timings(db: Connection, view: View, grain: Grain, period: Period) -> dict[int, dict[str | None, Timed]]:
     """Their lengths, by bucket and key."""
     return lengths(_of_buckets(db, grain, period), view, grain)
 
 
-def _of_buckets(db: sqlite3.Connection, grain: Grain, period: Period) -> Iterator[Begun]:
+def _of_buckets(db: Connection, grain: Grain, period: Period) -> Iterator[Begun]:
     for one in _begun(db, period, period.start, period.day_end):
         if period.start <= one.bucket(grain) < period.end:
             yield one
 
 
-def _begun(db: sqlite3.Connection, period: Period, start: int, end: int) -> Iterator[Begun]:
+def _begun(db: Connection, period: Period, start: int, end: int) -> Iterator[Begun]:
     """The sessions that begin in [start, end), Unix seconds, and pass the period's filters."""
     for source, hour, day, month, *session in db.execute(BEGUN, (period.wsid, start * 1000, end * 1000)):
         one = Begun(source, _session(session), hour, day, month)

@@ -7,13 +7,13 @@ there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...catalogue import View
 from ..base import Grain, Period
 from . import islands
+from .driver import Connection
 from .keys import visit_key_of
 
 TABLES: Final = f"""
@@ -85,7 +85,7 @@ class Matching(NamedTuple):
 class FilteredVisits:
     """Questions about the visits of a period that pass its filters."""
 
-    def __init__(self, connection: sqlite3.Connection, period: Period, matching: Matching) -> None:
+    def __init__(self, connection: Connection, period: Period, matching: Matching) -> None:
         self._db = connection
         self._period = period
         for statement in TABLES.split(";"):

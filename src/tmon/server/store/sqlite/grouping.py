@@ -9,13 +9,13 @@ which sorts; rows come in the order of their numbers, so the first event stays t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...catalogue import View
 from ...events import REQUEST, SESSION
 from .batch import SLOT, SLOT_BITS
+from .driver import Connection
 from .keys import PROFILE, Dimension, Key
 from .sums import ADD_PACKED, ALL_VISITORS, PACKED
 
@@ -79,7 +79,7 @@ def roll_of(dimension: Dimension) -> _Roll:
 class Grouping:
     """Fills `groups`, and remembers keys by dimension value from one pass to the next."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._families: dict[tuple[Dimension, int, tuple[Counted, ...]], Family] = {}
         self._remembered = 0
@@ -133,12 +133,12 @@ class Grouping:
         shared = f"LEFT JOIN log.{table} d ON d.id = r.dim" if table else ""
         texts = " ".join(f"WHEN {one.number} THEN {one.key.text}" for one in family.views)
         numbers = ", ".join(f"({one.number})" for one in family.views)
-        new = db.execute(
+        new = db.changed(
             f"INSERT INTO named SELECT r.dim, v.column1, CASE v.column1 {texts} END FROM (SELECT DISTINCT {roll.dim} "
             f"AS dim FROM {roll.table} r WHERE {roll.slot} & 1 = ?2 AND NOT EXISTS (SELECT 1 FROM translated t "
             f"WHERE t.family = ?1 AND t.dim = {roll.dim})) r {shared} CROSS JOIN (VALUES {numbers}) v",
             (family.number, family.session),
-        ).rowcount
+        )
         if new == 0:
             return
         db.execute(

@@ -10,9 +10,10 @@ took 29 µs an envelope in place of 31 to 39, most of it saved in the kernel; by
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Final
+
+from .driver import Connection
 
 YOUNG: Final = 16_384
 """As many are gathered before they go into the index: some 3 MB."""
@@ -25,7 +26,7 @@ FASTER: Final = 2
 class Identities:
     """Used by the one thread that appends to the log, on its connection; nobody else writes the index."""
 
-    def __init__(self, log: sqlite3.Connection) -> None:
+    def __init__(self, log: Connection) -> None:
         self._db = log
         self._young: dict[bytes, int] | None = None
         """Entries by the ids that the index may lack; None until they are read."""

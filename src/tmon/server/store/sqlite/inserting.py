@@ -7,10 +7,11 @@ going, and cost less: 250 rows in a statement take half of what 250 statements t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
+
+from .driver import Connection
 
 SIZES = (250, 40, 8, 1)
 """Rows of a statement. Few sizes, so that SQLite need not read the statements again."""
@@ -34,15 +35,15 @@ class Inserts:
             size: f"INSERT INTO {table}({columns}) VALUES {', '.join([row] * size)}" for size in SIZES
         }
 
-    def insert(self, connection: sqlite3.Connection, size: int, values: Sequence[Any]) -> int:
+    def insert(self, connection: Connection, size: int, values: Sequence[Any]) -> int:
         """Insert `size` rows, one of SIZES, in one statement; `values` has those of one row after the other.
 
         Returns the last one's rowid, if it has one. Rowids that the rows do not bring are given out one after the
         other.
         """
-        return connection.execute(self._statements[size], values).lastrowid or 0
+        return connection.added(self._statements[size], values)
 
-    def insert_all(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+    def insert_all(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Insert any number of rows."""
         for part in parts(len(rows)):
             self.insert(connection, part.stop - part.start, list(chain.from_iterable(rows[part])))

@@ -11,9 +11,8 @@ Requests of the same millisecond are in the order of their paths, so that what a
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import VISIT_IDLE_MS
+from .driver import Connection
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS spans(
@@ -52,23 +51,21 @@ FROM temp.marked WHERE true {united}
 """
 
 
-def clear(db: sqlite3.Connection) -> None:
+def clear(db: Connection) -> None:
     """Empty the tables."""
     for table in ("spans", "former", "marked", "islands"):
         db.execute(f"DELETE FROM temp.{table}")
 
 
-def add_hits(
-    db: sqlite3.Connection, hits: str, parameters: tuple[object, ...] = (), *, texts: str = "keys"
-) -> int:
+def add_hits(db: Connection, hits: str, parameters: tuple[object, ...] = (), *, texts: str = "keys") -> int:
     """Add the page requests that an SQL query finds: day, visitor, at, page, hour, passes. Returns how many rows.
 
     `texts` is the table that has the texts of pages by their `id`; a page of none (0) has the empty text.
     """
-    return db.execute(HITS.format(hits=hits, united=_united("spans", texts)), parameters).rowcount
+    return db.changed(HITS.format(hits=hits, united=_united("spans", texts)), parameters)
 
 
-def unite(db: sqlite3.Connection, *, texts: str = "keys") -> None:
+def unite(db: Connection, *, texts: str = "keys") -> None:
     """Fill `islands` with the visits that the page requests and those in `former` make together."""
     db.execute(FORMER.format(united=_united("spans", texts)))
     db.execute(MARKED)

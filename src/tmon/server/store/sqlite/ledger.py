@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import LOST_REASONS
+from .driver import Connection
 
 RUNS = """
 INSERT INTO runs
@@ -42,7 +41,7 @@ ON CONFLICT DO UPDATE SET events = events + excluded.events
 """
 
 
-def keep_ledger(views: sqlite3.Connection, position: int, upto: int) -> None:
+def keep_ledger(views: Connection, position: int, upto: int) -> None:
     """Add the envelopes after entry `position` up to and with `upto`; within the caller's transaction."""
     views.execute(RUNS, (position, upto))
     views.execute(LOST, (position, upto, LOST_REASONS))

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ..base import Box, Filter, Located, Locations
+from .driver import Connection
 from .filtered import conditions_of
 
 FEW = 4_000
@@ -26,7 +26,7 @@ GROUP BY p.lat, p.lon, p.city, p.country ORDER BY requests DESC, latest DESC, p.
 
 
 def locations(
-    db: sqlite3.Connection,
+    db: Connection,
     wsid: int,
     box: Box,
     limit: int,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..base import (
     Unavailable,
     outcome_of,
 )
+from .driver import TROUBLES, Connection
 from .identities import Identities
 from .rows import Appended, Rows
 from .schema import DAY, HOUR, MONTH
@@ -36,7 +36,7 @@ CACHED_HOURS = 100_000
 class Log:
     """The log, as the one thread that appends to it uses it."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._limits = limits
         self._shared = Shared(connection)
@@ -58,7 +58,7 @@ class Log:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
+        except TROUBLES as error:
             raise Unavailable(f"the log cannot be written: {error}") from error
         return result
 
@@ -195,10 +195,10 @@ class Log:
         ).fetchone()
         if row is not None:
             return int(row[0])
-        number = self._db.execute(
+        number = self._db.added(
             "INSERT INTO buckets(wsid, grain, start, length, day, month) VALUES (?, ?, ?, ?, ?, ?)",
             (wsid, grain, start, end - start, day, month),
-        ).lastrowid
+        )
         assert number is not None
         return number
 

@@ -7,12 +7,12 @@ Sizes are added up per web service and day, in one row per commit.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..base import DAY_MS, LEDGER_RUNS, Envelope, Limits, Outcome
+from .driver import Connection
 from .log import Log
 
 HOUR_MS: Final = 3_600_000
@@ -27,7 +27,7 @@ Run = tuple[int, str, str]
 class RunKeys:
     """The table `run_keys`, as the one thread that appends uses it, within its transactions."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._written: dict[Run, tuple[int, int]] = {}
         """Key and hour of the row."""
@@ -74,7 +74,7 @@ class RunKeys:
 class NotingLog(Log):
     """The log, which also notes by which key each run's last envelope was opened, and sizes."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         super().__init__(connection, limits)
         self._connection = connection
         self._run_keys = RunKeys(connection)

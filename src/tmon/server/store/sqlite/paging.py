@@ -6,10 +6,10 @@ Unlike a ranking's (ranking.py), their order may depend on any measure, so all o
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from ..base import Listing, Measures, Page, Sort
+from .driver import Connection
 from .filtered import measures_of
 
 TABLE: Final = """
@@ -36,7 +36,7 @@ ORDER: Final[dict[Sort, str]] = {
 }
 
 
-def page(db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], asked: Page) -> Listing:
+def page(db: Connection, view: int, buckets: tuple[str, list[int]], asked: Page) -> Listing:
     """The page of a view (by number) in the buckets of an SQL query with its parameters."""
     query, parameters = buckets
     db.execute(TABLE)

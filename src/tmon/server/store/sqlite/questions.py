@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -33,6 +32,7 @@ from ..base import (
 from ..fields import fields_of
 from . import filtered_sessions, paging
 from .beside import Second
+from .driver import Connection
 from .filtered import Filtered, conditions_of, measures_of, timings_of
 from .locating import locations
 from .ranking import SUMS, counted, figures, of_all, ranking, totals
@@ -69,7 +69,7 @@ ORDER BY v.seq {order}
 class Questions:
     """One reading connection; used by one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, second: Second) -> None:
+    def __init__(self, connection: Connection, second: Second) -> None:
         """`second` is how a broad question gets another connection."""
         self._db = connection
         self.filtered = Filtered(connection, second)
@@ -374,7 +374,7 @@ def _view(definition: str) -> View:
     return msgspec.json.decode(definition, type=View)
 
 
-def _buckets(db: sqlite3.Connection, period: Period) -> tuple[str, list[int]]:
+def _buckets(db: Connection, period: Period) -> tuple[str, list[int]]:
     """SQL for the numbers of the buckets that the period's spans hold.
 
     Days that are all there is of a month so far, as those of the current one are, are read as that month.

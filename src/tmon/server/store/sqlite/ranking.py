@@ -14,12 +14,12 @@ is faster here than GROUP BY, which sorts.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Literal
 
 from ..base import Measures, Ranking
 from . import schema
+from .driver import Connection
 from .filtered import measures_of, ranking_of
 
 Visitors = Literal["first", "distinct", "none"]
@@ -57,7 +57,7 @@ CROSS JOIN counts c ON c.bucket = b.id AND c.view = ? AND c.key IN (SELECT value
 
 
 def ranking(
-    db: sqlite3.Connection,
+    db: Connection,
     view: int,
     buckets: tuple[str, list[int]],
     limit: int,
@@ -77,7 +77,7 @@ def ranking(
 
 
 def _few(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], limit: int
+    db: Connection, view: int, buckets: tuple[str, list[int]], limit: int
 ) -> list[tuple[str, Measures]] | None:
     """The largest keys, from the largest ones of each bucket; None where those cannot tell."""
     query, parameters = buckets
@@ -101,7 +101,7 @@ def _few(
 
 
 def of_all(
-    db: sqlite3.Connection,
+    db: Connection,
     view: int,
     buckets: tuple[str, list[int]],
     limit: int,
@@ -125,14 +125,14 @@ def of_all(
     return ranking_of([(text, shown[key]) for key, text in largest], whole._replace(visitors=visitors or 0))
 
 
-def counted(db: sqlite3.Connection) -> int:
+def counted(db: Connection) -> int:
     """How many keys the last `of_all` on this connection had to choose from."""
     (keys,) = db.execute("SELECT count(*) FROM ordered WHERE key <> 0").fetchone()
     return int(keys)
 
 
 def figures(
-    db: sqlite3.Connection,
+    db: Connection,
     view: int,
     buckets: tuple[str, list[int]],
     keys: Sequence[str],
@@ -159,7 +159,7 @@ def figures(
 
 
 def _whole(
-    db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]], *, adds_up: bool, visitors: Visitors
+    db: Connection, view: int, buckets: tuple[str, list[int]], *, adds_up: bool, visitors: Visitors
 ) -> Measures:
     """The sums of all keys of a view."""
     whole = totals(db, 0 if adds_up else view, buckets)
@@ -172,7 +172,7 @@ def _whole(
     return whole._replace(visitors=of_keys or 0)
 
 
-def totals(db: sqlite3.Connection, view: int, buckets: tuple[str, list[int]]) -> Measures:
+def totals(db: Connection, view: int, buckets: tuple[str, list[int]]) -> Measures:
     """The sums of all counts of a view in these buckets; of view 0 they are the totals."""
     query, parameters = buckets
     row = db.execute(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +34,7 @@ from ..base import (
     Unavailable,
 )
 from .beside import Second
+from .driver import DAMAGES, TROUBLES, Connection
 from .questions import Questions
 from .schema import IN_STEP, LOG_NAME, VIEWS_NAME, open_onlooker, open_reader
 
@@ -51,7 +51,7 @@ class SqliteReader(Reader):
     def __init__(self, data_dir: Path, *, touch_nothing: bool = False) -> None:
         self._log_path, self._views_path = data_dir / LOG_NAME, data_dir / VIEWS_NAME
         self._open = open_onlooker if touch_nothing else open_reader
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[Connection] = []
         self._readers_lock = threading.Lock()
 
     def views(self) -> dict[str, View]:
@@ -200,28 +200,26 @@ class SqliteReader(Reader):
         try:
             with self._connection(patience) as connection:
                 yield Questions(connection, Second(lambda: self._connection(patience), patience.give_up))
-        except sqlite3.OperationalError as error:
+        except TROUBLES as error:
             if patience.is_over():
                 raise TooLong(
                     "this question takes too long; ask about a shorter period, or with fewer filters"
                 ) from error
             raise Unavailable(f"the store cannot be read: {error}") from error
-        except sqlite3.DatabaseError as error:
-            if type(error) is sqlite3.DatabaseError:
-                raise Damaged(
-                    f"{self._log_path} or {self._views_path}: {error}; restore both from one backup"
-                ) from error
-            raise
+        except DAMAGES as error:
+            raise Damaged(
+                f"{self._log_path} or {self._views_path}: {error}; restore both from one backup"
+            ) from error
 
     @contextmanager
-    def _connection(self, patience: _Patience) -> Iterator[sqlite3.Connection]:
+    def _connection(self, patience: _Patience) -> Iterator[Connection]:
         """A reading connection in a transaction; what it does ends with the patience. Closed where an error passes."""
         with self._readers_lock:
             connection = self._readers.pop() if self._readers else None
         if connection is None:
             try:
                 connection = self._open(self._views_path, self._log_path)
-            except sqlite3.OperationalError as error:
+            except TROUBLES as error:
                 raise Unavailable(f"the store cannot be opened: {error}") from error
         connection.set_progress_handler(patience.ended, STEPS)
         try:

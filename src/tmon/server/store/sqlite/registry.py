@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from ...catalogue import VISIT, View
 from ...events import SESSION
 from ..changes import check_change
+from .driver import Connection
 from .grouping import Counted
 from .keys import key_of
 from .schema import DAY, IN_STEP
@@ -26,7 +26,7 @@ DELETE FROM visits WHERE owner = ?1 AND NOT EXISTS (
 class Registry:
     """The views of views.db; `views` maps their numbers to (view, follower)."""
 
-    def __init__(self, views: sqlite3.Connection, fill: Callable[[Counted], None]) -> None:
+    def __init__(self, views: Connection, fill: Callable[[Counted], None]) -> None:
         """`fill` has a new view of sessions count those that are known."""
         self._db = views
         self._fill = fill
@@ -84,10 +84,10 @@ class Registry:
     def _add(self, view: View) -> int:
         """Add a view that fills from the log's start, from the first day that the log has all of."""
         (in_step,) = self._db.execute("SELECT position FROM followers WHERE owner = ?", (IN_STEP,)).fetchone()
-        number = self._db.execute(
+        number = self._db.added(
             "INSERT INTO views(name, owner, definition) VALUES (?, ?, ?)",
             (view.name, IN_STEP, _encoded(view)),
-        ).lastrowid
+        )
         assert number is not None
         if in_step > 0:
             if view.kind != SESSION:

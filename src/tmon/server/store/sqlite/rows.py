@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -15,6 +14,7 @@ from ...calendar import Hour
 from ...events import SESSION, Agent, Event, Place
 from ..base import Envelope, Outcome
 from .dictionary import Dictionary, Value
+from .driver import Connection
 from .inserting import Inserts, parts
 from .shared import Profile, Shared
 
@@ -51,7 +51,7 @@ class Appended(NamedTuple):
 class Rows:
     """Writes envelopes and their events into the log. Used within the writer's transaction."""
 
-    def __init__(self, log: sqlite3.Connection, shared: Shared, bucket_of: BucketOf) -> None:
+    def __init__(self, log: Connection, shared: Shared, bucket_of: BucketOf) -> None:
         self._log = log
         self._shared = shared
         self._bucket_of = bucket_of

@@ -7,10 +7,10 @@ thread, the views by the follower's; neither transaction ever touches both files
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tmon.settings import read_only_address
 
@@ -18,6 +18,7 @@ from ...events import key_text
 from ..assets import is_asset
 from ..base import Damaged
 from ..pages import contains
+from .driver import DAMAGES, TROUBLES, Connection
 
 FORMAT = 7
 LARGE = 64
@@ -201,7 +202,7 @@ LOG_NAME = "log.db"
 VIEWS_NAME = "views.db"
 
 
-def open_log(path: Path) -> sqlite3.Connection:
+def open_log(path: Path) -> Connection:
     """The writer's connection to log.db; makes the file and its tables where they are absent."""
     connection = _made(path)
     _prepare(connection, LOG, path)
@@ -210,7 +211,7 @@ def open_log(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_views(path: Path, log: Path) -> sqlite3.Connection:
+def open_views(path: Path, log: Path) -> Connection:
     """The follower's connection to views.db, with the log attached as `log`."""
     connection = _made(path)
     _prepare(connection, VIEWS.format(large=LARGE), path)
@@ -221,32 +222,27 @@ def open_views(path: Path, log: Path) -> sqlite3.Connection:
         "PRAGMA temp.secure_delete=OFF"
     )  # a batch lives in memory only, and is emptied at each pass
     connection.execute("PRAGMA cache_size=-4096")
-    connection.create_function("key_text", 1, key_text, deterministic=True)
-    connection.create_function("is_asset", 1, is_asset, deterministic=True)
+    _add_functions(connection)
     return connection
 
 
-def open_reader(views: Path, log: Path) -> sqlite3.Connection:
+def open_reader(views: Path, log: Path) -> Connection:
     """A connection for questions: reads both files, makes and writes neither."""
     connection = _connect(_existing(views))
     connection.execute("ATTACH ? AS log", (_existing(log),))
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA temp.secure_delete=OFF")  # what a question adds up lives in memory only
     connection.execute("PRAGMA cache_size=-8192")
-    connection.create_function("key_text", 1, key_text, deterministic=True)
-    connection.create_function("is_asset", 1, is_asset, deterministic=True)
-    connection.create_function("contains", 2, contains, deterministic=True)
+    _add_functions(connection)
     return connection
 
 
-def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
+def open_onlooker(views: Path, log: Path) -> Connection:
     """As open_reader, for who must not change anything: no file is made or brought up to date.
 
-    Raises Damaged for what is no database and for one of a later release, sqlite3.OperationalError where there is none.
+    Raises Damaged for what is no database and for one of a later release, apsw.CantOpenError where there is none.
     """
-    connection = sqlite3.connect(
-        read_only_address(views), isolation_level=None, timeout=5, check_same_thread=False, uri=True
-    )
+    connection = Connection(read_only_address(views))
     try:
         _check_format(connection, views, "main")
         with _as_damage(log):
@@ -255,13 +251,11 @@ def open_onlooker(views: Path, log: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    connection.create_function("key_text", 1, key_text, deterministic=True)
-    connection.create_function("is_asset", 1, is_asset, deterministic=True)
-    connection.create_function("contains", 2, contains, deterministic=True)
+    _add_functions(connection)
     return connection
 
 
-def overwritten(connection: sqlite3.Connection, database: str) -> bool:
+def overwritten(connection: Connection, database: str) -> bool:
     """Move the write-ahead log into its database and empty it; False where a reader still needs it.
 
     What was deleted or blanked is overwritten in the database (secure_delete), yet old pages stay in the write-ahead
@@ -271,14 +265,14 @@ def overwritten(connection: sqlite3.Connection, database: str) -> bool:
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         (busy, _, _) = connection.execute(f"PRAGMA {database}.wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError:
+    except TROUBLES:
         return False
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
     return not busy
 
 
-def _made(path: Path) -> sqlite3.Connection:
+def _made(path: Path) -> Connection:
     """A connection to a file that nobody else may read, made if it is absent."""
     if not path.exists():
         path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
@@ -290,10 +284,8 @@ def _existing(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, isolation_level=None, timeout=30, check_same_thread=False, cached_statements=512, uri=True
-    )
+def _connect(path: Path | str) -> Connection:
+    connection = Connection(path, timeout_s=30)
     with _as_damage(path):
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -301,18 +293,26 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+def _add_functions(connection: Connection) -> None:
+    functions: dict[str, tuple[Callable[..., Any], int]] = {
+        "key_text": (key_text, 1),
+        "is_asset": (is_asset, 1),
+        "contains": (contains, 2),
+    }
+    for name, (function, arguments) in functions.items():
+        connection.create_scalar_function(name, function, arguments, deterministic=True)
+
+
 @contextmanager
 def _as_damage(path: Path | str) -> Iterator[None]:
     """Raise Damaged where SQLite finds that the file is no database."""
     try:
         yield
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
+    except DAMAGES as error:
         raise Damaged(f"{path}: {error}; restore it from a backup") from error
 
 
-def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> int:
+def _check_format(connection: Connection, path: Path, schema: str) -> int:
     """The format of a database. Raises Damaged where it has none that this release knows."""
     with _as_damage(path):
         (version,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
@@ -323,7 +323,7 @@ def _check_format(connection: sqlite3.Connection, path: Path, schema: str) -> in
     return int(version)
 
 
-def _prepare(connection: sqlite3.Connection, tables: str, path: Path) -> None:
+def _prepare(connection: Connection, tables: str, path: Path) -> None:
     version = _check_format(connection, path, "main")
     if version < FORMAT:
-        connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")
+        connection.execute(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={FORMAT}; COMMIT;")

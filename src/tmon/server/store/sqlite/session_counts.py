@@ -7,7 +7,6 @@ which key still gets a row depends on those before it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from ...events import SESSION
 from ...sessions import Session
 from ..base import Limits, Measures
 from ..told import steps
+from .driver import Connection
 from .grouping import Counted
 from .schema import DAY, HOUR, IN_STEP, MONTH, REMAINDER
 from .sums import ADD
@@ -47,7 +47,7 @@ class _Hour(NamedTuple):
 class SessionCounts:
     """Adds changes of sessions to the counts, within the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._limits = limits
         self._views: list[Counted] = []

@@ -10,7 +10,6 @@ that is new fill from the log while what arrives is counted.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from ...sessions import Point, Rule, Session, counts, point, sessions_of, user_o
 from ..assets import is_asset
 from ..base import Limits
 from ..told import joined, paired, sign_of
+from .driver import Connection
 from .grouping import Counted
 from .schema import IN_STEP, TOLD
 from .session_counts import SessionCounts
@@ -92,7 +92,7 @@ Place = tuple[int, int, str]
 class Sessions:
     """Keeps sessions and has changes of them counted; used inside the follower's transactions."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._counts = SessionCounts(connection, limits)
         self._rules: dict[int, Rule] = {}
@@ -396,7 +396,7 @@ class Sessions:
             self._db.execute(f"DELETE FROM {table} WHERE day IN ({PAST.format(table=table)})")
 
 
-def rules_of(db: sqlite3.Connection) -> dict[int, Rule]:
+def rules_of(db: Connection) -> dict[int, Rule]:
     """The rules by which sessions are made, by web service."""
     return {
         wsid: msgspec.json.decode(definition, type=Rule)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from ...events import NO_CAMPAIGN, Agent, Campaign, Place
 from .dictionary import Dictionary
+from .driver import Connection
 
 Profile = tuple[int, str, str | None, str | None, int | None, str | None, str, Campaign]
 """wsid, source, host, method, status, user name, referrer's site, campaign."""
@@ -19,7 +19,7 @@ Profile = tuple[int, str, str | None, str | None, int | None, str | None, str, C
 class Shared:
     """The shared values of the log. Used within the writer's transaction."""
 
-    def __init__(self, log: sqlite3.Connection) -> None:
+    def __init__(self, log: Connection) -> None:
         self.texts = Dictionary[str](log, "texts", ("text",), lambda text: (text,))
         self.places = Dictionary[Place](log, "places", ("country", "region", "city", "lat", "lon"), _row)
         self.agents = Dictionary[Agent](

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..base import MINUTES_KEPT_MS, SECONDS_KEPT_MS
+from .driver import Connection
 from .grouping import GROUP
 from .sums import ADD, ADD_PACKED, PACKED, unpacked
 
@@ -33,7 +32,7 @@ FROM ticks k CROSS JOIN hours h ON h.n = k.id >> {TICK_BITS + 1} WHERE true ON C
 """
 
 
-def count_totals(db: sqlite3.Connection) -> None:
+def count_totals(db: Connection) -> None:
     """Add the batch's requests to `series`, and to `groups` as view 0."""
     db.execute("DELETE FROM ticks")
     db.execute(FILL)

@@ -6,7 +6,6 @@ Counts and position move in one transaction, so every event counts in every view
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from ...catalogue import VISIT
 from ..base import Damaged, Limits
 from .closing import Closing
 from .counting import Counting
+from .driver import Connection
 from .grouping import Counted
 from .schema import IN_STEP
 from .sums import MOST_EVENTS
@@ -30,7 +30,7 @@ AND NOT EXISTS (SELECT 1 FROM views WHERE owner = ? AND {OF_VISITS})
 class Follower:
     """Brings views further along the log; used by one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self._db = connection
         self._counting = Counting(connection, limits)
         self.sessions = self._counting.sessions

@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from .batch import SLOT, SLOT_BITS
+from .driver import Connection
 from .grouping import GROUP, Counted, Family
 from .sums import ONE_VISITOR
 
@@ -82,7 +82,7 @@ ADD_VISITORS = "ON CONFLICT DO UPDATE SET crowd = crowd + excluded.crowd"
 class Visitors:
     """Marks newcomers in the batch, and adds those who are new to a key to `groups`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
 
     def find(self, owner: int, by_profile: Sequence[Counted]) -> None:
@@ -90,12 +90,12 @@ class Visitors:
         db = self._db
         for table in ("fresh", "arrivals", "many"):
             db.execute(f"DELETE FROM {table}")
-        found = db.execute(FIND_FRESH).rowcount
-        if found == db.execute(DROP_SEEN, (owner,)).rowcount:
+        found = db.changed(FIND_FRESH)
+        if found == db.changed(DROP_SEEN, (owner,)):
             return
         alike = "".join(f" + {2 << n} * max({one.key.alike})" for n, one in enumerate(by_profile))
         find_arrivals = FIND_ARRIVALS.format(alike=f"1{alike}" if alike else "max(1)")
-        if db.execute(FIND_MANY, (FEW,)).rowcount:
+        if db.changed(FIND_MANY, (FEW,)):
             db.execute(f"{find_arrivals} {NOT_MANY}", (owner,))
             self._find_by_key(owner, by_profile)
         else:
@@ -136,13 +136,13 @@ class Visitors:
         """Add to the groups of a view whose field is not of the profile who is new to a key, or to the day."""
         db = self._db
         db.execute("DELETE FROM joined")
-        found = db.execute(
+        found = db.changed(
             "INSERT OR IGNORE INTO joined SELECT b.day, b.visitor, t.key, b.slot FROM batch b "
             f"CROSS JOIN translated t ON t.family = ?1 AND t.dim = {family.dimension.value} AND t.view = ?2 "
             "WHERE b.visitor IS NOT NULL AND b.slot & 1 = ?3",
             (family.number, one.number, family.session),
-        ).rowcount
-        if found == db.execute(DROP_MEMBERS, (one.number,)).rowcount:
+        )
+        if found == db.changed(DROP_MEMBERS, (one.number,)):
             return
         db.execute(
             "INSERT INTO members(day, view, visitor, key) SELECT day, ?, visitor, key FROM joined",

@@ -9,11 +9,11 @@ known, what a view had counted can always be taken back exactly.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from ...catalogue import VISIT
 from . import islands
+from .driver import Connection
 from .grouping import Counted
 from .keys import Key, visit_key_of
 from .schema import DAY, HOUR, MONTH
@@ -116,7 +116,7 @@ DELETE FROM counts WHERE requests = 0 AND (bucket, view, key) IN (
 class Visits:
     """Keeps the visits of open days, and counts them in the views of visits."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._changes: int | None = None
         self._remembered = 0
@@ -165,11 +165,11 @@ class Visits:
     def _learn(self) -> None:
         """Find out of paths and profiles that are new whether they are those of page requests."""
         db = self._db
-        paths = db.execute(NEW_PATHS).rowcount
+        paths = db.changed(NEW_PATHS)
         if paths:
             db.execute(NEW_PATH_KEYS)
             db.execute(SET_PATH_KEYS)
-        self._remembered += paths + db.execute(NEW_PROFILES).rowcount
+        self._remembered += paths + db.changed(NEW_PROFILES)
 
     def _change(self, view: int, key: str | Key) -> None:
         """Add what has moved to the changes of a view, by its number."""
@@ -178,7 +178,7 @@ class Visits:
             db.execute(CHANGE.format(view=view, key=key, classed=""))
             return
         dim = key.dimension.value
-        new = db.execute(NEW_CLASSES.format(view=view, dim=dim, text=key.text)).rowcount
+        new = db.changed(NEW_CLASSES.format(view=view, dim=dim, text=key.text))
         if new:
             db.execute(NEW_CLASS_KEYS)
             db.execute(ADD_CLASSES)
