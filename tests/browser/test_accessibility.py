@@ -88,7 +88,7 @@ RUN: Final = """async tags => {
 def grave(page: Page) -> list[str]:
     """What axe-core finds serious or critical on the page as it is now, as text for people."""
     if not AXE.is_file():
-        pytest.skip("axe-core is missing: `make web` fetches it")
+        pytest.skip("axe-core is missing: `make test` fetches it")
     # Evaluated by the debugger, so the page's policy, which would rightly refuse a script of ours, does not apply.
     page.evaluate(f"() => {{ {AXE.read_text('utf-8')} }}")
     found: list[dict[str, Any]] = page.evaluate(RUN, list(TAGS))

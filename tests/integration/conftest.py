@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.couchdb_server import couchdb, couchdb_kind  # noqa: F401 (fixtures)
 
 from tmon.client_api import envelope
 

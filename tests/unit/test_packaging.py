@@ -303,14 +303,38 @@ def test_what_is_bundled_beside_what_is_imported_is_licensed_too() -> None:
 
 def test_what_only_the_tests_need_is_not_served(build_script: ModuleType) -> None:
     lock = json.loads((CHECKOUT / "package-lock.json").read_text("utf-8"))["packages"]
-    only_tests = {name.removeprefix("node_modules/") for name, one in lock.items() if one.get("dev")}
+    only_tests = {name.rpartition("node_modules/")[2] for name, one in lock.items() if one.get("dev")}
+    served = {
+        name.rpartition("node_modules/")[2] for name, one in lock.items() if name and not one.get("dev")
+    }
+    bundled = re.findall(r'from "([^"]+)"', " ".join(build_script.BUNDLES.values()))
+    copied = [re.match(r"(@[^/]+/)?[^/]+", path) for path in build_script.COPIES.values()]
+    taken = {*bundled, *(found[0] for found in copied if found), *build_script.BUNDLED_LICENCES}
 
-    assert only_tests == {"axe-core"}
-    taken = " ".join(
-        (*build_script.BUNDLES.values(), *build_script.COPIES.values(), *build_script.BUNDLED_LICENCES)
-    )
-    assert [name for name in only_tests if name in taken] == []
+    assert set(lock[""]["devDependencies"]) == {"axe-core", "pouchdb-server"} <= only_tests
+    assert taken - served == set()
     assert [path.name for path in vendored().iterdir() if "axe" in path.name] == []
+
+
+def test_what_only_the_tests_need_is_fetched_where_it_is_missing_or_of_another_version(
+    build_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lockfile, installed = tmp_path / "package-lock.json", tmp_path / "installed.json"
+    monkeypatch.setattr(build_script, "LOCKFILE", lockfile)
+    monkeypatch.setattr(build_script, "INSTALLED", installed)
+    served, tool = {"integrity": "sha512-a"}, {"integrity": "sha512-b", "dev": True}
+    other_system = {"integrity": "sha512-c", "dev": True, "optional": True}
+    lockfile.write_text(
+        json.dumps({"packages": {"": {}, "uplot": served, "tool": tool, "mac": other_system}})
+    )
+
+    assert build_script.parts_for_tests_are_missing()
+    installed.write_text(json.dumps({"packages": {"uplot": served}}))
+    assert build_script.parts_for_tests_are_missing()
+    installed.write_text(json.dumps({"packages": {"uplot": served, "tool": {"integrity": "sha512-older"}}}))
+    assert build_script.parts_for_tests_are_missing()
+    installed.write_text(json.dumps({"packages": {"uplot": served, "tool": tool}}))
+    assert not build_script.parts_for_tests_are_missing()
 
 
 def test_no_third_party_code_is_in_git() -> None:
@@ -353,7 +377,9 @@ def test_a_failing_npm_stops_the_build_and_says_what_to_do(tmp_path: Path) -> No
     )
 
     assert built.returncode != 0
-    assert "`npm ci --ignore-scripts --no-audit --no-fund` failed with exit status 1" in built.stderr
+    assert (
+        "`npm ci --omit=dev --ignore-scripts --no-audit --no-fund` failed with exit status 1" in built.stderr
+    )
     assert "set TMON_BUILD_WITHOUT_GEOIP=1" in built.stderr
     assert not (tmp_path / "build").exists()
 
