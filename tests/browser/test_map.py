@@ -131,7 +131,15 @@ def map_of(opened: Opening, service: WebService, query: str = "", **options: Any
     page.locator("#map").scroll_into_view_if_needed()
     until(lambda: drawn(page, ".map-land") > 2_000, "the countries are drawn")
     expect(page.locator("#map-about")).to_contain_text("request")
+    until(lambda: rests(page), "the map stays where it is")
     return page
+
+
+def rests(page: Page) -> bool:
+    """Whether what is above the map has come: a click beside a dot would hit it where the map moves by some pixels."""
+    before = page.locator("#map").bounding_box()
+    page.wait_for_timeout(300)
+    return before == page.locator("#map").bounding_box()
 
 
 def at(page: Page, lon: float, lat: float) -> dict[str, float]:
