@@ -446,8 +446,8 @@ def test_counters_go_on_evenly_though_answers_are_slow(used: WebService, opened:
         told, part = divmod(time.time() - began, 1)
         for one in answer["results"]:
             one["seconds"] = int(told)
-        if part > 0.5:  # what was told is two seconds behind when it comes
-            time.sleep(1.6)
+        if part > 0.5:  # what was told is more than two seconds behind when it comes
+            time.sleep(2.2)
         route.fulfill(json=answer)
 
     page.route("**/data/sessions/live", slow)
