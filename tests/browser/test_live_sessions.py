@@ -659,3 +659,19 @@ def test_there_are_ways_between_live_page_dashboard_and_settings(
     go("Live", f"/view/live/{used.wsid}")
     page.get_by_role("link", name="T-Mon", exact=True).click()
     expect(page).to_have_url(re.compile("/$"))
+
+
+def test_its_keys_are_listed_in_a_dialog_that_looks_like_one(used: WebService, opened: Opening) -> None:
+    page = opened(f"/view/live/{used.wsid}").page
+    expect(row(page, "ada")).to_be_visible()
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog")
+    for name in ("Filter", "Period", "Period before, period after", "Help"):
+        expect(keys.get_by_text(name, exact=True)).to_be_visible()
+    assert keys.evaluate("dialog => getComputedStyle(dialog).padding") == "24px"
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.keyboard.press("3")
+    expect(page).to_have_url(re.compile(r"\?period=yesterday"))
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"\?from=\d{4}-\d\d-\d\d&to="))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self
 import pytest
 from tests.couchdb_server import Couch
 from tests.integration.faulty_proxy import Fault, FaultyProxy
+from tests.integration.server_process import until
 from tests.integration.test_deliveries import Authority
 
 from tmon.server.store.couchdb.address import parse
@@ -142,8 +142,7 @@ def test_it_waits_while_no_node_is_there(couchdb: Couch, database: str) -> None:
         reader.wait_for("before")
         proxy.fault = Fault.REFUSE
         put(couchdb, database, "meanwhile")
-        while nodes.pause_s() == 0.0:
-            time.sleep(0.01)
+        until(lambda: nodes.pause_s() > 0.0, "the node rests")
         proxy.fault = Fault.NONE
         reader.wait_for("meanwhile")
 
@@ -180,8 +179,7 @@ def test_closing_ends_it_while_it_waits_for_a_node(couchdb: Couch, database: str
         nodes = Nodes(parse(couchdb.url(proxy.node)), rest_s=(600.0, 600.0))
         proxy.fault = Fault.REFUSE
         with Reader(Feed(nodes, database)) as reader:
-            while nodes.pause_s() == 0.0:
-                time.sleep(0.01)
+            until(lambda: nodes.pause_s() > 0.0, "the node rests")
         nodes.close()
 
     assert reader.problem is None

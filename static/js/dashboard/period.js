@@ -20,7 +20,7 @@ const PLENTY = 1500;
  * What each name asks the API for, in which steps the graph may show it, and how far back the one before lies: `before_s`
  * seconds, `months`, or where neither is said as many days as the period covers.
  */
-export const PERIODS = {
+const PERIODS = {
   now: { from: "-1h", last_s: 600, grains: ["second", "minute"], grain: "second", spark: "second", called: "10 min before" },
   "24h": { from: "-24h", grains: ["second", "minute", "hour"], grain: "minute", spark: "hour", before_s: DAY_S, called: "previous 24 h" },
   today: { from: "today", grains: ["second", "minute", "hour"], grain: "minute", spark: "hour", before_s: DAY_S, called: "yesterday" },

@@ -2,7 +2,7 @@
 // The ways to choose a period: its buttons (on a phone a list), the form for days, back and forward, and their keys.
 
 import { onKey } from "./keys.js";
-import { PERIODS, custom, moved, named, periodOf } from "./period.js";
+import { custom, moved, named, periodOf } from "./period.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -21,8 +21,8 @@ export class PeriodPicker {
     this._form.addEventListener("submit", (event) => this._submit(event));
     this._ways = [[document.getElementById("earlier"), -1], [document.getElementById("later"), 1]];
     for (const [button, way] of this._ways) button.addEventListener("click", () => this._move(way));
-    const names = [...Object.keys(PERIODS), "custom"];
-    onKey(names.map((_, at) => String(at + 1)), (event) => this._press(names[Number(event.key) - 1]), { name: "Period", shown: "1 … 9" });
+    const names = this._buttons.map((button) => button.dataset.period);
+    onKey(names.map((_, at) => String(at + 1)), (event) => this._press(names[Number(event.key) - 1]), { name: "Period", shown: `1 … ${names.length}` });
     onKey("ArrowLeft", () => this._move(-1), { name: "Period before, period after", shown: "← →" });
     onKey("ArrowRight", () => this._move(1));
     address.follow(() => this._show());
